@@ -1,0 +1,51 @@
+# Everything a fresh machine with Python 3.11+ and make needs: `make tune` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+REGION := forehead_wrinkle
+PACK := runs/packs/$(REGION)-72.arrow
+EXPERIMENT := sample
+
+.PHONY: setup tune test check bench clean
+
+setup: $(READY)
+
+# uv fills the environment several times faster than pip.
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+tune: $(PACK)
+	@if [ -d runs/results/trials/region=$(REGION)/experiment=$(EXPERIMENT) ]; then \
+	  echo "experiment $(EXPERIMENT) is already in runs/ (make clean removes it):"; \
+	  $(BIN)/skin-tune trials --region $(REGION) --experiment $(EXPERIMENT); \
+	else \
+	  $(BIN)/skin-tune tune $(PACK) --space search_spaces/sample.yaml --name $(EXPERIMENT); \
+	fi
+
+runs/sample: | $(READY)
+	$(BIN)/skin-tune sample $@ --subjects 80
+
+$(PACK): | $(READY) runs/sample
+	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf runs $(VENV)

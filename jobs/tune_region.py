@@ -1,0 +1,10 @@
+"""Tune one region: `tune_region.py REGION --data DIR ...`, with all flags of `skin-tune tune` besides.
+
+Prepares the region's pack where there is none, joins the running Ray cluster or starts one, and finds the search space
+by the region's name, wherever it is run from.
+"""
+
+from skin_tune.cli import single_command, tune_region
+
+if __name__ == "__main__":
+    single_command(tune_region)

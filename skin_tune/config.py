@@ -1,0 +1,213 @@
+"""Every hyper-parameter of one trial, checked in one place."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from skin_tune.errors import ConfigError
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "backbone": ("resnet18", "resnet34", "resnet50", "resnet101"),
+    "train_loss": ("ce", "label_smoothing", "focal", "cb"),
+    "oversample": ("none", "sqrt", "balanced"),
+    "augment": ("added", "all"),
+    "optimizer": ("adamw", "adam", "sgd"),
+    "schedule": ("cosine", "constant"),
+}
+AUGMENTATION_METHODS = ("horizontal_flip", "rotation", "color_jitter")
+
+# name: (lowest, highest, lowest itself allowed, highest itself allowed)
+_RANGES: dict[str, tuple[float, float, bool, bool]] = {
+    "stem_stride": (1, 2, True, True),
+    "last_stride": (1, 2, True, True),
+    "dropout_prob": (0, 1, True, False),
+    "image_size": (16, 2048, True, True),
+    "gamma": (0, math.inf, True, False),
+    "beta": (0, 1, True, False),
+    "smoothing": (0, 1, True, False),
+    "target_samples_per_class": (0, math.inf, True, False),
+    "learning_rate": (0, math.inf, False, False),
+    "weight_decay": (0, math.inf, True, False),
+    "warmup_epochs": (0, math.inf, True, False),
+    "epochs": (1, math.inf, True, False),
+    "batch_size": (2, math.inf, True, False),
+    "seed": (0, 2**32, True, False),
+}
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """One trial's hyper-parameters. Construction checks types, ranges and choices; raises ConfigError."""
+
+    backbone: str = "resnet50"
+    """Network: resnet18, resnet34, resnet50 or resnet101."""
+    weights: str = "imagenet"
+    """Start from `imagenet`, from a state-dict file (its path), or from random weights (`none`)."""
+    stem_stride: int = 2
+    """Stride of the first convolution, 1 or 2; 1 keeps twice the resolution, for fine wrinkles."""
+    last_stride: int = 2
+    """Stride of the last stage, 1 or 2; 1 gives a finer final feature map."""
+    dropout_prob: float = 0.3
+    """Dropout before the classifier, in [0, 1)."""
+    image_size: int = 224
+    """Side of the network's input in pixels; at most the pack's."""
+    train_loss: str = "cb"
+    """`ce` cross-entropy, `label_smoothing`, `focal`, or `cb` class-balanced focal."""
+    gamma: float = 2.0
+    """Focusing exponent of `focal` and `cb`, >= 0; 0 turns the focal term off."""
+    beta: float = 0.999
+    """Class-balanced weight's beta, in [0, 1); 0 weighs all classes alike, towards 1 by inverse count."""
+    smoothing: float = 0.1
+    """Share of probability that `label_smoothing` spreads over all classes, in [0, 1)."""
+    oversample: str = "balanced"
+    """`none`; `balanced` draws every class up to the target; `sqrt` up to the geometric mean of count and target."""
+    target_samples_per_class: int = 0
+    """Draws per class and epoch that oversampling aims at; 0 means the size of the largest class."""
+    augmentation_methods: tuple[str, ...] = AUGMENTATION_METHODS
+    """Any of horizontal_flip, rotation, color_jitter, separated by blanks or commas; `none` for no augmentation."""
+    augment: str = "added"
+    """Which draws are augmented: `added` (oversampled copies; originals stay as photographed) or `all`."""
+    optimizer: str = "adamw"
+    """`adamw`, `adam` or `sgd` (Nesterov momentum 0.9)."""
+    learning_rate: float = 1e-4
+    """Peak learning rate, > 0."""
+    weight_decay: float = 0.01
+    """Weight decay, >= 0; not applied to biases and normalisation."""
+    schedule: str = "cosine"
+    """`cosine` to zero or `constant`, both after the warm-up."""
+    warmup_epochs: int = 1
+    """Epochs of linear warm-up, >= 0; never more than half the run."""
+    epochs: int = 30
+    """Epochs of a full trial, >= 1."""
+    batch_size: int = 64
+    """Images per optimiser step over all workers, >= 2."""
+    amp: bool = True
+    """bfloat16 autocast on CUDA; a CPU always computes in float32."""
+    seed: int = 0
+    """Seeds initial weights, dropout, sampling and augmentation."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = _coerced(field.name, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise ConfigError(f"{name}={value!r} is not one of {', '.join(choices)}")
+        for name, (low, high, low_allowed, high_allowed) in _RANGES.items():
+            value = getattr(self, name)
+            above = value >= low if low_allowed else value > low
+            below = value <= high if high_allowed else value < high
+            if not (above and below):
+                interval = f"{'[' if low_allowed else '('}{low:g}, {high:g}{']' if high_allowed else ')'}"
+                raise ConfigError(f"{name}={value!r} is outside {interval}")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "TrialConfig":
+        """A config from names and values; raises ConfigError for a name that is no hyper-parameter."""
+        for name in values:
+            check_name(name)
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, str | int | float | bool]:
+        """Flat values fit for JSON, Parquet and wandb; `from_mapping` reads them back."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["augmentation_methods"] = " ".join(self.augmentation_methods) or "none"
+        return values
+
+
+FIELDS = {field.name: field.type for field in fields(TrialConfig)}
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError, with the nearest known name, unless `name` is a hyper-parameter."""
+    if name in FIELDS:
+        return
+    near = difflib.get_close_matches(name, FIELDS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FIELDS)}"
+    raise ConfigError(f"{name!r} is not a hyper-parameter; {hint}")
+
+
+def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
+    """``["epochs=20", "backbone=resnet18"]`` as typed values; raises ConfigError on a bad word or value."""
+    values: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise ConfigError(f"{word!r} is not of the form name=value, such as epochs=20")
+        check_name(name)
+        if name in values:
+            raise ConfigError(f"{name!r} is given twice")
+        values[name] = _coerced(name, text)
+    TrialConfig.from_mapping(values)
+    return values
+
+
+def _coerced(name: str, value: Any) -> Any:
+    """`value` in the type of field `name`; text is parsed, since YAML reads 1e-3 as text."""
+    kind = FIELDS[name]
+    try:
+        if kind is bool:
+            return _as_bool(value)
+        if kind is int:
+            return _as_int(value)
+        if kind is float:
+            return _as_float(value)
+        if kind is str:
+            return _as_str(value)
+        return _as_methods(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(f"{name}={value!r} is not {_KIND_NAMES.get(kind, 'a list of words')}") from None
+
+
+_KIND_NAMES: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+
+
+def _as_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in ("true", "1", "yes"):
+        return True
+    if str(value).lower() in ("false", "0", "no"):
+        return False
+    raise ValueError
+
+
+def _as_int(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    number = float(value)
+    if not number.is_integer():
+        raise ValueError
+    return int(value) if isinstance(value, int) else int(number)
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _as_str(value: Any) -> str:
+    if value is None:
+        return "none"  # YAML and wandb read a bare null where the user wrote none
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
+def _as_methods(value: Any) -> tuple[str, ...]:
+    if value is None or value == "none":
+        return ()
+    # wandb's agent writes a list as ['rotation', 'color_jitter'].
+    words = value.translate(str.maketrans(",[]'\"", "     ")).split() if isinstance(value, str) else list(value)
+    for word in words:
+        if word not in AUGMENTATION_METHODS:
+            allowed = ", ".join(AUGMENTATION_METHODS)
+            raise ConfigError(f"augmentation_methods={word!r} is not one of {allowed}, or none")
+    return tuple(method for method in AUGMENTATION_METHODS if method in words)

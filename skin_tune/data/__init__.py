@@ -1,0 +1,1 @@
+"""Photos to packs, and packs to batches."""

@@ -1,0 +1,63 @@
+"""Train, validation and test splits by subject, stratified by grade."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from skin_tune.errors import SourceError
+
+SPLITS = ("train", "val", "test")
+
+
+def parse_ratios(text: str) -> tuple[int, int, int]:
+    """``"60/20/20"`` as whole percentages. Raises SourceError unless they are three, sum to 100, train and val > 0."""
+    words = text.split("/")
+    if len(words) != 3 or not all(word.isdecimal() for word in words):
+        raise SourceError(f"split {text!r} is not three whole percentages train/val/test, such as 60/20/20")
+    train, val, test = (int(word) for word in words)
+    if train + val + test != 100 or not train or not val:
+        raise SourceError(f"split {text!r} must sum to 100, with train and val above 0")
+    return train, val, test
+
+
+def split_by_subject(
+    labels: npt.NDArray[np.integer],
+    subjects: Sequence[str],
+    *,
+    ratios: tuple[int, int, int] = (60, 20, 20),
+    seed: int = 0,
+) -> npt.NDArray[np.int8]:
+    """Index into SPLITS for every row [N]; all rows of a subject get the same one.
+
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011) over subjects: rarest grade first, its subjects
+    from most to fewest images, each to the split that has the smallest share of what it should hold of that grade.
+    A grade with three subjects or more, each of that grade alone, is thus in every split; one with a single subject
+    is in train. Deterministic in `seed` and independent of the order of the rows.
+    """
+    names, subject_of_row = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    counts = np.zeros((len(names), int(labels.max()) + 1))
+    np.add.at(counts, (subject_of_row, labels), 1)
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+
+    open_splits = [split for split, ratio in enumerate(ratios) if ratio]
+    wanted = np.outer(ratios, counts.sum(axis=0)) / 100
+    held = np.zeros_like(wanted)
+    split_of_subject = np.full(len(names), -1, dtype=np.int8)
+    for grade in np.argsort((counts > 0).sum(axis=0), kind="stable"):
+        candidates = shuffled[(counts[shuffled, grade] > 0) & (split_of_subject[shuffled] < 0)]
+        for subject in candidates[np.argsort(-counts[candidates, grade], kind="stable")]:
+            split = min(
+                open_splits,
+                key=lambda s: (held[s, grade] / wanted[s, grade], held[s].sum() / wanted[s].sum(), s),
+            )
+            split_of_subject[subject] = split
+            held[split] += counts[subject]
+    return split_of_subject[subject_of_row]
+
+
+def shared_subjects(split: npt.NDArray[np.integer], subjects: Sequence[str]) -> set[str]:
+    """Subjects with rows in more than one split: empty for a sound split."""
+    names = np.asarray(subjects, dtype=str)
+    parts = [set(names[split == part].tolist()) for part in range(len(SPLITS))]
+    return (parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2])

@@ -1,0 +1,53 @@
+"""The errors a user can cause.
+
+Every message is one line that names the value received and the rule it broke. The command line prints it as
+``error: <message>`` and leaves with ``exit_code``.
+"""
+
+
+class SkinTuneError(Exception):
+    """Anything the user can mend."""
+
+    exit_code = 2
+
+
+class ConfigError(SkinTuneError):
+    """A hyper-parameter is unknown, of the wrong type or out of range."""
+
+
+class SourceError(SkinTuneError):
+    """Raw photos or labels cannot be read or give no usable pack."""
+
+
+class PackError(SkinTuneError):
+    """A file is not a pack, is of another format, or does not fit the config."""
+
+
+class SpaceError(SkinTuneError):
+    """A search-space file is malformed."""
+
+
+class WeightsError(SkinTuneError):
+    """Pretrained weights cannot be had or belong to another network."""
+
+
+class CheckpointError(SkinTuneError):
+    """A checkpoint is missing, unreadable or of another model."""
+
+
+class ClusterError(SkinTuneError):
+    """The cluster cannot give a trial what was asked for."""
+
+
+class ExperimentError(SkinTuneError):
+    """An experiment's name is taken, unknown or unusable."""
+
+
+class StoreError(SkinTuneError):
+    """The results store cannot be read or written."""
+
+
+class AllTrialsFailedError(SkinTuneError):
+    """An experiment ran and not one of its trials gave a result."""
+
+    exit_code = 1

@@ -1,0 +1,73 @@
+"""Losses for imbalanced grades. Each maps logits [B, K] and labels int64 [B] to one loss per sample [B]."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from skin_tune.config import TrialConfig
+from skin_tune.errors import ConfigError
+
+
+def class_balanced_weights(counts: npt.ArrayLike, beta: float) -> Tensor:
+    """Weight of each class, float32 [K]: (1 - beta) / (1 - beta^n), normalised to sum to K.
+
+    `counts` are the images per class [K] of the original training split, before any oversampling; `beta` is in [0, 1).
+    Cui et al. 2019, "Class-Balanced Loss Based on Effective Number of Samples", eq. 9. Raises ConfigError for a class
+    without images, whose weight would be infinite.
+    """
+    images = np.asarray(counts, dtype=np.float64)
+    if not (images > 0).all():
+        raise ConfigError(
+            f"class-balanced weights need an image of every class, not counts {images.astype(int).tolist()}"
+        )
+    if not 0 <= beta < 1:
+        raise ConfigError(f"beta={beta!r} is outside [0, 1)")
+    # 1 - beta^n, exact also where beta is so near 1 that the power rounds to 1.
+    effective = -np.expm1(images * np.log(beta)) if beta > 0 else np.ones_like(images)
+    weights = (1 - beta) / effective
+    return torch.tensor(weights * len(weights) / weights.sum(), dtype=torch.float32)
+
+
+class FocalLoss(nn.Module):
+    """-w_y (1 - p_y)^gamma log p_y over the softmax; `gamma` 0 gives (weighted) cross-entropy.
+
+    Lin et al. 2017, "Focal Loss for Dense Object Detection", eq. 4, in its softmax form.
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, gamma: float, weight: Tensor | None = None):
+        super().__init__()
+        self.gamma = gamma
+        self.register_buffer("weight", weight, persistent=False)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        log_p = F.log_softmax(logits.float(), dim=1).gather(1, labels[:, None]).squeeze(1)
+        loss = -log_p
+        if self.gamma > 0:
+            # Below gamma 1 the slope at p = 1 is infinite, and infinity times a loss of zero is not a number.
+            wrong = (-torch.expm1(log_p)).clamp(min=1e-7)
+            loss = wrong**self.gamma * loss
+        return loss if self.weight is None else self.weight[labels] * loss
+
+
+class SmoothedCrossEntropy(nn.Module):
+    """Cross-entropy against labels of which `smoothing` is spread evenly over all classes (Szegedy et al. 2016)."""
+
+    def __init__(self, smoothing: float = 0.0):
+        super().__init__()
+        self.smoothing = smoothing
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits.float(), labels, label_smoothing=self.smoothing, reduction="none")
+
+
+def build_loss(config: TrialConfig, original_counts: npt.ArrayLike) -> nn.Module:
+    """The training loss of `config`. `original_counts` [K] are the training images per class before oversampling."""
+    if config.train_loss == "cb":
+        return FocalLoss(config.gamma, class_balanced_weights(original_counts, config.beta))
+    if config.train_loss == "focal":
+        return FocalLoss(config.gamma)
+    return SmoothedCrossEntropy(config.smoothing if config.train_loss == "label_smoothing" else 0.0)

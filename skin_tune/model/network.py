@@ -1,0 +1,79 @@
+"""ResNets with a dropout head, finer strides on demand, and their starting weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from skin_tune.config import TrialConfig
+from skin_tune.errors import WeightsError
+
+StateDict = Mapping[str, Tensor]
+
+
+def build_network(config: TrialConfig, classes: int, weights: StateDict | None = None) -> nn.Module:
+    """torchvision's `config.backbone` with a dropout head for `classes` outputs, in float32 on the CPU.
+
+    Maps float32 [B, 3, S, S] to logits [B, classes]. `weights` come from `load_weights`; the classifier always starts
+    at random. Strides change no parameter's shape, so the same weights fit.
+    """
+    network: torchvision.models.ResNet = torchvision.models.get_model(config.backbone, weights=None)
+    if weights is not None:
+        own = {name: value for name, value in weights.items() if not name.startswith("fc.")}
+        network.load_state_dict(own, strict=False)
+    network.conv1.stride = (config.stem_stride, config.stem_stride)
+    first = network.layer4[0]
+    strided = first.conv2 if isinstance(first, torchvision.models.resnet.Bottleneck) else first.conv1
+    strided.stride = first.downsample[0].stride = (config.last_stride, config.last_stride)
+    network.fc = nn.Sequential(nn.Dropout(config.dropout_prob), nn.Linear(network.fc.in_features, classes))
+    return network
+
+
+def load_weights(weights: str, backbone: str) -> dict[str, Tensor] | None:
+    """The state dict that `weights` names: None for ``none``, torchvision's for ``imagenet``, else that of a file.
+
+    ImageNet's come from torch's download cache or, once, from the network. Raises WeightsError, with what to do, where
+    they cannot be had or belong to another network.
+    """
+    if weights == "none":
+        return None
+    if weights == "imagenet":
+        return _downloaded(backbone)
+    path = Path(weights)
+    if not path.is_file():
+        raise WeightsError(f"weights {weights!r} are neither 'imagenet' nor 'none' nor a file that exists")
+    try:
+        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a foreign file can fail to unpickle in many ways
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise WeightsError(f"weights {weights!r} are not a plain PyTorch state dict: {first[:160]}") from None
+    return _checked(loaded, backbone, weights)
+
+
+def _downloaded(backbone: str) -> dict[str, Tensor]:
+    url = torchvision.models.get_model_weights(backbone).DEFAULT.url
+    name = url.rpartition("/")[2]
+    try:
+        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(url, progress=False, weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(
+            f"weights 'imagenet' of {backbone} cannot be downloaded ({error}); fetch {url} elsewhere and put {name} "
+            f"in {torch.hub.get_dir()}/checkpoints or pass weights=/path/to/{name}, or start from weights=none"
+        ) from None
+    return state
+
+
+def _checked(loaded: Any, backbone: str, weights: str) -> dict[str, Tensor]:
+    with torch.device("meta"):
+        wanted = torchvision.models.get_model(backbone, weights=None).state_dict()
+    if not isinstance(loaded, Mapping):
+        raise WeightsError(f"weights {weights!r} hold a {type(loaded).__name__}, not a state dict of {backbone}")
+    for name, value in wanted.items():
+        if name.startswith("fc."):
+            continue
+        if not isinstance(loaded.get(name), Tensor) or loaded[name].shape != value.shape:
+            raise WeightsError(f"weights {weights!r} are of another network than {backbone}: {name} does not fit")
+    return {name: loaded[name] for name in wanted if not name.startswith("fc.")}

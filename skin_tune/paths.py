@@ -1,0 +1,73 @@
+"""The only owner of file and folder names under a storage root."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from skin_tune.errors import ExperimentError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def check_experiment_name(name: str) -> str:
+    """`name` itself, if it can be a folder name; raises ExperimentError otherwise."""
+    if not _NAME.fullmatch(name):
+        raise ExperimentError(f"experiment name {name!r} may hold only letters, digits, '.', '_' and '-'")
+    return name
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Where everything that experiments leave behind lies, under one storage root."""
+
+    storage: Path
+
+    @property
+    def results(self) -> Path:
+        return self.storage / "results"
+
+    def partition(self, table: str, region: str, experiment: str) -> Path:
+        """Hive partition of one experiment in one table of the results store."""
+        return self.results / table / f"region={region}" / f"experiment={experiment}"
+
+    def experiments(self, region: str) -> Path:
+        return self.storage / "experiments" / region
+
+    def experiment(self, region: str, experiment: str) -> Path:
+        return self.experiments(region) / experiment
+
+    def checkpoints(self, region: str, experiment: str, trial_id: str) -> Path:
+        return self.experiment(region, experiment) / "checkpoints" / trial_id
+
+
+def pack_path(folder: Path, region: str, size: int) -> Path:
+    """Where `prepare` puts the pack of a region."""
+    return folder / f"{region}-{size}.arrow"
+
+
+def quarantine_path(pack: Path) -> Path:
+    """The table of unusable rows beside a pack."""
+    return pack.with_suffix(".quarantine.csv")
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def find_space(region: str) -> Path:
+    """The search space made for a region, else the default one; found wherever a command is run from."""
+    package = Path(__file__).parent
+    folder = next(path for path in (package / "search_spaces", package.parent / "search_spaces") if path.is_dir())
+    own = folder / f"{region}.yaml"
+    return own if own.is_file() else folder / "default.yaml"

@@ -1,0 +1,48 @@
+"""Trials of the store, best first."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from skin_tune.errors import StoreError
+from skin_tune.results.store import load_trials
+
+_LESS_IS_BETTER = ("train_loss", "val_loss", "val_mae", "seconds", "gpu_seconds")
+
+
+def rank_trials(
+    storage: Path,
+    *,
+    region: str | None = None,
+    experiment: str | None = None,
+    sort: str = "val_balanced_acc",
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """The store's `trials`, best `sort` first; diverged and failed trials, which never win, come last.
+
+    Raises StoreError where nothing matches, or `sort` is no metric of the store.
+    """
+    if limit is not None and limit < 1:
+        raise StoreError(f"--limit {limit} is below 1")
+    frame = load_trials(storage, region, experiment)
+    if frame.empty:
+        wanted = " ".join(
+            f"{name} {value!r}" for name, value in (("region", region), ("experiment", experiment)) if value
+        )
+        known = load_trials(storage)[["region", "experiment"]].drop_duplicates().itertuples(index=False)
+        holds = ", ".join(f"{row.region}/{row.experiment}" for row in known) or "none"
+        raise StoreError(f"no trial of {wanted or 'any experiment'} below {str(storage)!r}; it holds {holds}")
+    if sort not in frame or not pd.api.types.is_numeric_dtype(frame[sort]):
+        metrics = [name for name in map(str, frame) if name.startswith(("val_", "train_")) or name in _LESS_IS_BETTER]
+        raise StoreError(f"--sort {sort!r} is not a metric of the store; it has {', '.join(metrics)}")
+    unusable = frame["status"].isin(["diverged", "failed"])
+    order = frame.assign(_unusable=unusable).sort_values(
+        ["_unusable", sort], ascending=[True, sort in _LESS_IS_BETTER], na_position="last", kind="stable"
+    )
+    return order.drop(columns="_unusable").head(limit or len(frame)).reset_index(drop=True)
+
+
+def varied(frame: pd.DataFrame) -> list[str]:
+    """The `config/` columns in which the rows of `frame` differ."""
+    columns = [name for name in map(str, frame) if name.startswith("config/")]
+    return [name for name in columns if frame[name].nunique(dropna=False) > 1]

@@ -1,0 +1,180 @@
+"""The Parquet results store: hive-partitioned tables that pandas, DuckDB and Polars read as they are.
+
+Each experiment is one file per table, rewritten whole under a temporary name and renamed: there is one writer per
+experiment, and a reader sees the state of a moment, never half of one.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from skin_tune.errors import StoreError
+from skin_tune.paths import RunPaths, atomic_write
+
+STATUSES = ("running", "completed", "stopped_early", "diverged", "failed")
+
+_FILE = "data.parquet"
+_FLUSH_SECONDS = 2.0
+_FLUSH_SHARE = 20
+"""A flush waits this many times as long as the last one took: writing costs at most a twentieth of the driver."""
+
+# The grades of the built-in regions: always there, so that partitions of different regions share a schema.
+_RECALLS = [(f"val_recall_{grade}", pa.float64()) for grade in range(7)]
+_METRICS = [
+    (name, pa.float64())
+    for name in (
+        "train_loss",
+        "train_acc",
+        "val_loss",
+        "val_acc",
+        "val_balanced_acc",
+        "val_macro_f1",
+        "val_mae",
+        "val_within_one",
+        "val_qwk",
+    )
+]
+_TRIALS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("status", pa.string()),
+        ("epochs", pa.int64()),
+        ("best_epoch", pa.int64()),
+        *_METRICS,
+        *_RECALLS,
+        ("seconds", pa.float64()),
+        ("gpu_seconds", pa.float64()),
+        ("seed", pa.int64()),
+        ("pack_id", pa.string()),
+        ("checkpoint", pa.string()),
+        ("error", pa.string()),
+        ("started_at", pa.timestamp("us", tz="UTC")),
+        ("ended_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+_EPOCHS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("epoch", pa.int64()),
+        *_METRICS,
+        *_RECALLS,
+        ("learning_rate", pa.float64()),
+        ("epoch_seconds", pa.float64()),
+        ("images_per_second", pa.float64()),
+    ]
+)
+_SCHEMAS = {"trials": _TRIALS, "epochs": _EPOCHS}
+
+
+class ExperimentWriter:
+    """The one writer of one experiment. Rows an earlier writer left are kept and can be updated.
+
+    Raises StoreError, with the folder, where the storage cannot be written.
+    """
+
+    def __init__(self, storage: Path, region: str, experiment: str):
+        self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in _SCHEMAS}
+        self._trials: dict[str, dict[str, Any]] = {}
+        self._epochs: dict[tuple[str, int], dict[str, Any]] = {}
+        for row in _rows_of(self._files["trials"]):
+            self._trials[row["trial_id"]] = row
+        for row in _rows_of(self._files["epochs"]):
+            self._epochs[row["trial_id"], row["epoch"]] = row
+        self._changed = False
+        self._flushed_at = -math.inf
+        self._flush_took = 0.0
+
+    def update_trial(self, trial_id: str, **values: Any) -> None:
+        """Set columns of a trial's row; the row is made if there is none."""
+        self._trials.setdefault(trial_id, {"trial_id": trial_id}).update(values)
+        self._changed = True
+
+    def add_epoch(self, trial_id: str, metrics: Mapping[str, Any]) -> None:
+        """Record one epoch's metrics; one seen before, as after a restart, is replaced."""
+        self._epochs[trial_id, int(metrics["epoch"])] = {"trial_id": trial_id, **metrics}
+        self._changed = True
+
+    def trial(self, trial_id: str) -> dict[str, Any]:
+        """The columns set so far for a trial."""
+        return self._trials[trial_id]
+
+    def trials(self) -> list[dict[str, Any]]:
+        """All rows, in the order the trials started."""
+        return list(self._trials.values())
+
+    def flush(self, *, force: bool = False) -> None:
+        """Write what has changed, unless (without `force`) the last write was a moment ago."""
+        wait = max(_FLUSH_SECONDS, _FLUSH_SHARE * self._flush_took)
+        started = time.monotonic()
+        if not self._changed or (not force and started - self._flushed_at < wait):
+            return
+        try:
+            _write(self._files["trials"], _TRIALS, list(self._trials.values()))
+            _write(self._files["epochs"], _EPOCHS, list(self._epochs.values()))
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {str(self._files['trials'].parent)!r}: {error.strerror or error}"
+            ) from None
+        self._changed = False
+        self._flushed_at = time.monotonic()
+        self._flush_took = self._flushed_at - started
+
+
+def now() -> datetime:
+    """The time as the store keeps it."""
+    return datetime.now(UTC)
+
+
+def load_trials(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+    """One row per trial, oldest experiment first; empty where nothing matches. Raises StoreError without a store."""
+    return _load("trials", storage, region, experiment)
+
+
+def load_epochs(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+    """One row per (trial, epoch); empty where nothing matches. Raises StoreError where there is no store."""
+    return _load("epochs", storage, region, experiment)
+
+
+def _load(table: str, storage: str | Path, region: str | None, experiment: str | None) -> pd.DataFrame:
+    root = RunPaths(Path(storage)).results
+    if not root.is_dir():
+        raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
+    tables = []
+    for file in sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{_FILE}")):
+        of = [part.partition("=")[2] for part in file.parts[-3:-1]]
+        part = pq.read_table(file, partitioning=None)
+        for position, (name, value) in enumerate(zip(("region", "experiment"), of, strict=True), start=1):
+            part = part.add_column(position, name, pa.array([value] * len(part), pa.string()))
+        tables.append(part)
+    if not tables:
+        empty = _SCHEMAS[table].empty_table()
+        for position, name in enumerate(("region", "experiment"), start=1):
+            empty = empty.add_column(position, name, pa.array([], pa.string()))
+        return empty.to_pandas()
+    return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+
+
+def _rows_of(file: Path) -> list[dict[str, Any]]:
+    return pq.read_table(file, partitioning=None).to_pylist() if file.is_file() else []
+
+
+def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+    columns = {name: [_plain(row.get(name)) for row in rows] for name in schema.names}
+    extra = dict.fromkeys(name for row in rows for name in row if name not in columns)
+    columns |= {name: [_plain(row.get(name)) for row in rows] for name in extra}
+    arrays = [
+        pa.array(values, schema.field(name).type if name in schema.names else None) for name, values in columns.items()
+    ]
+    with atomic_write(file) as temporary:
+        pq.write_table(pa.table(arrays, names=list(columns)), temporary, compression="zstd")
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

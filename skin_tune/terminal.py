@@ -1,0 +1,249 @@
+"""What people see: progress while work runs, tables at its end."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.prepare import Prepared
+from skin_tune.data.sampling import target_counts
+from skin_tune.data.split import SPLITS, shared_subjects
+from skin_tune.errors import StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skin_tune.tuning.experiment import Outcome
+    from skin_tune.tuning.single import TrainOutcome
+
+_LOG_WIDTH = 160
+TABLE_FORMATS = ("table", "csv", "json")
+
+
+def _console(*, stderr: bool = False) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _LOG_WIDTH
+    return console
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = _console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield progress
+
+
+@contextmanager
+def counting(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar for one stage: call it with (done, total)."""
+    with _bar() as progress:
+        task = progress.add_task(description, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A progress bar for stages that follow one another: call it with (stage, done, total)."""
+    with _bar() as progress:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(f"reading {stage}", total=total)
+            progress.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+@contextmanager
+def training_bar() -> Iterator[Callable[[Mapping[str, float], int], None]]:
+    """A progress bar over epochs on a terminal, a line per epoch in a log: call it with (metrics, epochs)."""
+    console = _console(stderr=True)
+    with _bar() as progress:
+        task = progress.add_task("training", total=None)
+
+        def update(metrics: Mapping[str, float], epochs: int) -> None:
+            line = (
+                f"epoch {metrics['epoch']:.0f}/{epochs}  train_loss {metrics['train_loss']:.3f}  "
+                f"val_balanced_acc {metrics['val_balanced_acc']:.3f}  val_macro_f1 {metrics['val_macro_f1']:.3f}"
+            )
+            progress.update(task, completed=int(metrics["epoch"]), total=epochs, description=line)
+            if not console.is_terminal:
+                console.print(line)
+
+        yield update
+
+
+def print_prepared(outcome: Prepared) -> None:
+    """The summary of one prepared region."""
+    console = _console()
+    if outcome.error:
+        return
+    pack = open_pack(outcome.path)
+    console.print(f"{outcome.region}: {len(pack.labels)} crops of {pack.info.size} px -> {outcome.path}")
+    _print_counts(console, pack)
+    shared = shared_subjects(np.array([SPLITS.index(part) for part in pack.split]), pack.subjects.tolist())
+    subjects = len(set(pack.subjects.tolist()))
+    assert not shared  # prepare has refused to write such a pack
+    console.print(f"no subject is in two splits ({subjects} subjects checked)")
+    if outcome.not_visible:
+        console.print(f"{outcome.not_visible} labels have no box or no grade (part not visible): left out")
+    if outcome.quarantined:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.quarantined.most_common())
+        console.print(f"{outcome.quarantined.total()} rows in quarantine: {reasons}")
+    for warning in outcome.warnings:
+        console.print(f"warning: {warning}")
+
+
+def print_pack(pack: Pack) -> None:
+    """Class list and counts, split, and the oversampling plan of the default config."""
+    console = _console()
+    info, config = pack.info, TrialConfig()
+    console.print(f"{info.region}: {len(pack.labels)} crops of {info.size} px, pack {info.pack_id}")
+    console.print(f"number of classes: {len(pack.classes)}")
+    console.print(f"class list: {', '.join(pack.classes)}")
+    ratios = "/".join(str(ratio) for ratio in info.split_ratios)
+    console.print(f"split {ratios} by subject, seed {info.split_seed}")
+    _print_counts(console, pack)
+    current = pack.class_counts("train")
+    target = target_counts(current, config.oversample, config.target_samples_per_class)
+    console.print(
+        f"\noversampling plan of the default config (oversample={config.oversample}), training images per epoch"
+    )
+    table = Table("class", box=None)
+    for heading in ("current", "->", "target", "added"):
+        table.add_column(heading, justify="right")
+    for name, now, goal in zip(pack.classes, current, target, strict=True):
+        table.add_row(name, str(now), "->", str(goal), f"+ {goal - now}")
+    table.add_row("all", str(current.sum()), "->", str(target.sum()), f"+ {(target - current).sum()}", style="bold")
+    console.print(table)
+
+
+def _print_counts(console: Console, pack: Pack) -> None:
+    table = Table("class", box=None)
+    for heading in (*SPLITS, "all"):
+        table.add_column(f"{heading} images", justify="right")
+        table.add_column("subjects", justify="right")
+    for label, name in enumerate([*pack.classes, None]):
+        cells = []
+        for part in (*SPLITS, None):
+            rows = np.ones(len(pack.labels), bool) if part is None else pack.split == part
+            if name is not None:
+                rows = rows & (pack.labels == label)
+            cells += [str(rows.sum()), str(len(set(pack.subjects[rows].tolist())))]
+        table.add_row(name or "all", *cells, style=None if name else "bold")
+    console.print(table)
+
+
+def print_training(outcome: "TrainOutcome") -> None:
+    """How a single training ended."""
+    best = outcome.best
+    print(
+        f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: "
+        f"val_balanced_acc {best['val_balanced_acc']:.3f}, val_macro_f1 {best['val_macro_f1']:.3f}"
+    )
+    print(f"model {outcome.folder / 'best.pt'}; go on with --resume {outcome.folder / 'last.pt'}")
+
+
+def print_outcome(outcome: "Outcome", storage: Path) -> None:
+    """The ranked table of an experiment, and what early stopping saved."""
+    from skin_tune.tuning.progress import duration
+
+    console = _console()
+    table = _trial_table()
+    for name in outcome.searched:
+        table.add_column(name, justify="right")
+    for rank, row in enumerate(outcome.rows, start=1):
+        table.add_row(*_trial_cells(rank, row), *(_cell(row.get(f"config/{name}")) for name in outcome.searched))
+    console.print(table)
+    statuses = [row["status"] for row in outcome.rows]
+    counts = ", ".join(
+        f"{statuses.count(status)} {status.replace('_', ' ')}"
+        for status in ("completed", "stopped_early", "diverged", "failed")
+        if status in statuses
+    )
+    run = sum(row["epochs"] for row in outcome.rows)
+    full = sum(int(row["config/epochs"]) for row in outcome.rows)
+    console.print(f"{len(statuses)} trials in {duration(outcome.seconds)}: {counts}")
+    console.print(f"{run} of {full} epochs run: early stopping saved {100 * (1 - run / full):.0f} %")
+    for reason in dict.fromkeys(row["error"] for row in outcome.rows if row.get("error")):
+        console.print(f"failed or diverged: {reason}")
+    if outcome.interrupted:
+        console.print("interrupted: the table shows what there was by then")
+    console.print(f"see again: skin-tune trials --storage {storage} --experiment {outcome.experiment}")
+
+
+def check_format(form: str) -> None:
+    """Raise StoreError for a format that `print_trials` does not know."""
+    if form not in TABLE_FORMATS:
+        raise StoreError(f"--format {form!r} is not one of {', '.join(TABLE_FORMATS)}")
+
+
+def print_trials(frame: "pd.DataFrame", form: str) -> None:
+    """Trials as a table for people, or whole as csv or json for programs."""
+    from skin_tune.results.ranking import varied
+
+    if form == "csv":
+        print(frame.to_csv(index=False), end="")
+        return
+    if form == "json":
+        print(frame.to_json(orient="records", date_format="iso", indent=2))
+        return
+    searched = varied(frame)
+    table = _trial_table("region", "experiment")
+    for name in searched:
+        table.add_column(name.removeprefix("config/"), justify="right")
+    for rank, row in enumerate(frame.to_dict("records"), start=1):
+        cells = _trial_cells(rank, row, row["region"], row["experiment"])
+        table.add_row(*cells, *(_cell(row[name]) for name in searched))
+    _console().print(table)
+
+
+_METRIC_HEADINGS = {
+    "val_balanced_acc": "balanced acc",
+    "val_macro_f1": "macro F1",
+    "val_acc": "acc",
+    "val_mae": "MAE",
+}
+
+
+def _trial_table(*extra: str) -> Table:
+    table = Table(box=None)
+    table.add_column("rank", justify="right")
+    for heading in (*extra, "trial", "status"):
+        table.add_column(heading)
+    for heading in ("epochs", "best", *_METRIC_HEADINGS.values()):
+        table.add_column(heading, justify="right")
+    return table
+
+
+def _trial_cells(rank: int, row: Mapping[Any, Any], *extra: str) -> Sequence[str]:
+    metrics = [_cell(row.get(name)) for name in _METRIC_HEADINGS]
+    return [
+        str(rank),
+        *extra,
+        row["trial_id"],
+        row["status"],
+        _cell(row["epochs"]),
+        _cell(row.get("best_epoch")),
+        *metrics,
+    ]
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:
+        return "-"
+    if isinstance(value, float):
+        if value.is_integer():
+            return f"{value:.0f}"
+        return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.1e}"
+    return str(value)

@@ -1,0 +1,1 @@
+"""The one loop, its metrics and its checkpoints."""

@@ -1,0 +1,44 @@
+"""Files a training run leaves: `last.pt` to go on from, `best.pt` the model to use."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from skin_tune.config import TrialConfig
+from skin_tune.errors import CheckpointError
+from skin_tune.paths import atomic_write
+
+FORMAT_VERSION = 1
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` (plain values and tensors) to `path` in one step: a reader sees the old file or the new one."""
+    with atomic_write(path) as temporary:
+        torch.save({"format_version": FORMAT_VERSION, **content}, temporary)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU. Raises CheckpointError for a missing, foreign or differently versioned file."""
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {str(path)!r} does not exist")
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # an untrusted file can fail to unpickle in many ways
+        first = (str(error).splitlines() or ["unreadable"])[0]
+        raise CheckpointError(f"{str(path)!r} is not a checkpoint: {first[:160]}") from None
+    if not isinstance(content, dict) or "format_version" not in content:
+        raise CheckpointError(f"{str(path)!r} is not a checkpoint of skin-tune")
+    version = content["format_version"]
+    if version != FORMAT_VERSION:
+        raise CheckpointError(
+            f"checkpoint {str(path)!r} has format version {version}, this program reads {FORMAT_VERSION}"
+        )
+    return content
+
+
+def resumable_config(path: Path, content: dict[str, Any]) -> TrialConfig:
+    """The config a checkpoint was trained with. Raises CheckpointError for one that holds a model alone."""
+    if "optimizer" not in content:
+        raise CheckpointError(f"{str(path)!r} holds a model alone; resume from the last.pt beside it")
+    return TrialConfig.from_mapping(content["config"])

@@ -1,0 +1,76 @@
+"""One live line while an experiment runs."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from skin_tune.results.store import ExperimentWriter
+
+_LIVE_SECONDS = 0.5
+_LOG_SECONDS = 30.0
+
+
+class ProgressCallback(Callback):
+    """Trials done / running / stopped, best so far, pace and time left.
+
+    Rewrites its line on a terminal; in a log it writes a plain line now and then.
+    """
+
+    def __init__(self, writer: ExperimentWriter, metric: str, trials: int, stream: TextIO | None = None):
+        self._writer, self._metric, self._trials = writer, metric, trials
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._started = time.monotonic()
+        self._shown_at = -float("inf") if self._live else self._started
+        self._clock: Callable[[], float] = time.monotonic
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        wait = _LIVE_SECONDS if self._live else _LOG_SECONDS
+        if self._clock() - self._shown_at >= wait:
+            self._show("\r\x1b[2K" if self._live else "", "" if self._live else "\n")
+
+    def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
+        if self._live:
+            self._show("\r\x1b[2K", "\n")
+
+    def _show(self, before: str, after: str) -> None:
+        self._shown_at = self._clock()
+        line = progress_line(self._writer.trials(), self._metric, self._trials, self._clock() - self._started)
+        self._stream.write(before + line + after)
+        self._stream.flush()
+
+
+def progress_line(rows: list[dict[str, Any]], metric: str, trials: int, seconds: float) -> str:
+    """``5/12 trials done (3 stopped early), 2 running | best val_balanced_acc 0.512 | 2.1 trials/min, 3m20s left``"""
+    statuses = [row["status"] for row in rows]
+    running = statuses.count("running")
+    done = len(statuses) - running
+    asides = [
+        f"{statuses.count(status)} {name}"
+        for status, name in (("stopped_early", "stopped early"), ("diverged", "diverged"), ("failed", "failed"))
+        if status in statuses
+    ]
+    parts = [f"{done}/{trials} trials done" + (f" ({', '.join(asides)})" if asides else "") + f", {running} running"]
+    best = max((row[metric] for row in rows if row.get(metric) is not None), default=None)
+    if best is not None:
+        parts.append(f"best {metric} {best:.3f}")
+    if done:
+        left = seconds / done * max(trials - done, 0)
+        parts.append(f"{60 * done / max(seconds, 1e-9):.1f} trials/min, {duration(left)} left")
+    else:
+        parts.append(duration(seconds))
+    return " | ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """``45s``, ``3m20s``, ``2h05m``"""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

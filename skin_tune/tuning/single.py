@@ -1,0 +1,125 @@
+"""One config trained on this machine without a cluster: `skin-tune train`."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import open_pack
+from skin_tune.errors import CheckpointError, ExperimentError
+from skin_tune.paths import RunPaths, check_experiment_name
+from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
+from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
+
+TRIAL_ID = "train"
+_NOT_OF_A_TRIAL = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What `train` was asked for."""
+
+    pack: Path
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    storage: Path = Path("runs")
+    name: str | None = None
+    resume: Path | None = None
+    metric: str = "val_balanced_acc"
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """How a training ended, and where its files are."""
+
+    name: str
+    epochs: int
+    best_epoch: int
+    best: Mapping[str, float]
+    folder: Path
+
+
+def run_training(
+    request: TrainRequest, on_epoch: Callable[[Mapping[str, float], int], None] = lambda metrics, epochs: None
+) -> TrainOutcome:
+    """Train to the last epoch, recording each in the store; `last.pt` and `best.pt` are kept as it goes.
+
+    A resumed run takes the checkpoint's config, changed by the overrides, and goes on in the checkpoint's folder and
+    rows unless a new name is given. Raises TrainingDivergedError where training fails.
+    """
+    pack = open_pack(request.pack)
+    region = pack.info.region
+    state = load_checkpoint(request.resume) if request.resume is not None else None
+    earlier = resumable_config(request.resume, state).to_dict() if request.resume and state else {}
+    config = TrialConfig.from_mapping({**earlier, **request.overrides})
+    check_fit(config, pack)
+    if state is not None and state["epoch"] >= config.epochs:
+        raise CheckpointError(
+            f"checkpoint {str(request.resume)!r} has run all {state['epoch']} of its epochs; "
+            f"give epochs={state['epoch'] + 10} or so to go on"
+        )
+    name = request.name or (state or {}).get("name") or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}"
+    check_experiment_name(name)
+    paths = RunPaths(request.storage)
+    folder = paths.checkpoints(region, name, TRIAL_ID)
+    if state is None and paths.partition("trials", region, name).exists():
+        raise ExperimentError(
+            f"experiment {name!r} of {region} already exists below {str(request.storage)!r}; "
+            f"give another --name, or go on with --resume {folder / 'last.pt'}"
+        )
+    trainer = Trainer(config, pack, device="cuda" if torch.cuda.is_available() else "cpu", metric=request.metric)
+    if state is not None:
+        trainer.load_state_dict(state)
+    writer = ExperimentWriter(request.storage, region, name)
+    _start(writer, trainer)
+    try:
+        _run(trainer, writer, folder, name, on_epoch)
+    except TrainingDivergedError as error:
+        writer.update_trial(TRIAL_ID, status="diverged", error=str(error), ended_at=now())
+        raise
+    finally:
+        if writer.trial(TRIAL_ID)["status"] == "running":
+            writer.update_trial(TRIAL_ID, status="stopped_early", ended_at=now())
+        writer.flush(force=True)
+    return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder)
+
+
+def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
+    fresh = {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()} if trainer.epoch == 0 else {}
+    writer.update_trial(
+        TRIAL_ID,
+        status="running",
+        seed=trainer.config.seed,
+        pack_id=trainer.pack.info.pack_id,
+        **fresh,
+        **{f"config/{name}": value for name, value in trainer.config.to_dict().items()},
+    )
+
+
+def _run(
+    trainer: Trainer,
+    writer: ExperimentWriter,
+    folder: Path,
+    name: str,
+    on_epoch: Callable[[Mapping[str, float], int], None],
+) -> None:
+    earlier = writer.trial(TRIAL_ID).get("seconds") or 0.0
+    started = time.monotonic()
+    gpus = int(trainer.device.type == "cuda")
+    while not trainer.finished:
+        metrics = trainer.run_epoch()
+        writer.add_epoch(TRIAL_ID, metrics)
+        if trainer.improved:
+            save_checkpoint(folder / "best.pt", trainer.model_state())
+            best = {key: value for key, value in metrics.items() if key not in _NOT_OF_A_TRIAL}
+            writer.update_trial(TRIAL_ID, best_epoch=trainer.epoch, checkpoint=str(folder / "best.pt"), **best)
+        save_checkpoint(folder / "last.pt", {**trainer.state_dict(), "name": name})
+        seconds = earlier + time.monotonic() - started
+        writer.update_trial(TRIAL_ID, epochs=trainer.epoch, seconds=seconds, gpu_seconds=gpus * seconds)
+        writer.flush()
+        on_epoch(metrics, trainer.config.epochs)
+    writer.update_trial(TRIAL_ID, status="completed", ended_at=now())
