@@ -44,6 +44,9 @@ UsageError: Any = typer.BadParameter.__base__
 """What typer raises for a missing or malformed argument; it has no public name."""
 
 
+INTERRUPTED = 130
+
+
 def main() -> None:
     """Entry point of `skin-tune`: a user's mistake ends in one line and exit code 2."""
     run(app)
@@ -52,15 +55,25 @@ def main() -> None:
 def run(program: typer.Typer) -> None:
     """Run a program; print what the user got wrong as one line and leave with its exit code."""
     try:
-        typer.main.get_command(program).main(standalone_mode=False)
+        status = typer.main.get_command(program).main(standalone_mode=False)
     except UsageError as error:
         if len(sys.argv) == 1:  # the message is the help text
             _leave(error.format_message(), 0)
-        _leave(f"error: {' '.join(error.format_message().split())}", 2)
+        _leave(f"error: {' '.join(error.format_message().split())}{_given(error)}", 2)
     except SkinTuneError as error:
         _leave(f"error: {error}", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _leave("interrupted", 130)
+        status = INTERRUPTED
+    if status == INTERRUPTED:  # typer turns Ctrl-C into this status
+        _leave("interrupted", INTERRUPTED)
+
+
+def _given(error: Any) -> str:
+    """The value an option was given, which typer's messages leave out."""
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        if option in sys.argv[:-1]:
+            return f", not {sys.argv[sys.argv.index(option) + 1]!r}"
+    return ""
 
 
 def _leave(message: str, exit_code: int) -> NoReturn:

@@ -1,5 +1,6 @@
 """What people see: progress while work runs, tables at its end."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from skin_tune.tuning.single import TrainOutcome
 
 _LOG_WIDTH = 160
+_LOG_SECONDS = 10.0
 TABLE_FORMATS = ("table", "csv", "json")
 
 
@@ -44,22 +46,29 @@ def _bar() -> Iterator[Progress]:
 
 @contextmanager
 def counting(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar for one stage: call it with (done, total)."""
-    with _bar() as progress:
-        task = progress.add_task(description, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    """Progress of one stage: call it with (done, total)."""
+    with stages() as update:
+        yield lambda done, total: update(description, done, total)
 
 
 @contextmanager
 def stages() -> Iterator[Callable[[str, int, int | None], None]]:
-    """A progress bar for stages that follow one another: call it with (stage, done, total)."""
+    """Progress of stages that follow one another: call it with (stage, done, total).
+
+    A bar for each stage on a terminal, a plain line now and then in a log.
+    """
     with _bar() as progress:
         tasks: dict[str, Any] = {}
+        said_at = time.monotonic()
 
         def update(stage: str, done: int, total: int | None) -> None:
+            nonlocal said_at
             if stage not in tasks:
-                tasks[stage] = progress.add_task(f"reading {stage}", total=total)
+                tasks[stage] = progress.add_task(stage, total=total)
             progress.update(tasks[stage], completed=done, total=total)
+            if progress.disable and time.monotonic() - said_at > _LOG_SECONDS:
+                said_at = time.monotonic()
+                progress.console.print(f"{stage}: {done}" + (f" of {total}" if total is not None else ""))
 
         yield update
 

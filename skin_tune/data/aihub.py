@@ -1,7 +1,9 @@
 """The AI-Hub tree (data set 71645): a tree of label JSON files and one of photos that mirror each other."""
 
 import json
-from collections.abc import Sequence
+import re
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,21 @@ from skin_tune.data.sources import (
     as_box,
     files_under,
     grade_out_of_range,
-    inside,
+    leaves_root,
+    storable,
 )
 from skin_tune.regions import Region, View
 
 Targets = dict[int, list[tuple[Region, View]]]
 
 
-def read_aihub(roots: Sequence[Path], images: Path | None, regions: Sequence[Region], on_file: Progress) -> Manifest:
+def read_aihub(
+    roots: Sequence[Path],
+    images: Path | None,
+    regions: Sequence[Region],
+    on_file: Progress = lambda count: None,
+    on_label: Callable[[int, int], None] = lambda done, total: None,
+) -> Manifest:
     """One row per (photo, region, side) with a box and a grade.
 
     Photos are looked up by name, under `images` if given, else under the root their label is in.
@@ -32,91 +41,92 @@ def read_aihub(roots: Sequence[Path], images: Path | None, regions: Sequence[Reg
     for region in regions:
         for view in region.views:
             targets.setdefault(view.facepart, []).append((region, view))
+    photos_elsewhere = _listing(images, on_file, manifest)[1] if images is not None else {}
     for root in roots:
-        labels, photos = _listing(root, on_file)
-        photo_root = root
-        if images is not None:
-            photo_root = images
-            photos = _listing(images, on_file)[1]
-        for label_file in labels:
-            _read_label(label_file, root, photo_root, photos, targets, manifest)
+        total, photos = _listing(root, on_file, manifest)
+        for done, label_file in enumerate(filter(_is_label, files_under(root)), start=1):
+            source = storable(str(label_file if len(roots) > 1 else label_file.relative_to(root)))
+            if leaves_root(root, label_file):
+                manifest.quarantined.append(Quarantined("", source, "path leaves its root"))
+            elif images is not None:
+                _read_label(label_file, source, images, photos_elsewhere, targets, manifest)
+            else:
+                _read_label(label_file, source, root, photos, targets, manifest)
+            on_label(done, total)
     _drop_repeats(manifest)
     return manifest
 
 
-def _listing(root: Path, on_file: Progress) -> tuple[list[Path], dict[str, Path]]:
-    """Label files below `root`, and photos by their name without suffix."""
-    labels: list[Path] = []
+def _is_label(path: Path) -> bool:
+    return path.suffix.lower() == ".json"
+
+
+def _listing(root: Path, on_file: Progress, manifest: Manifest) -> tuple[int, dict[str, Path]]:
+    """How many label files are below `root`, and its photos by their name with and without suffix."""
+    labels = 0
     photos: dict[str, Path] = {}
-    for path in files_under(root, on_file):
-        suffix = path.suffix.lower()
-        if suffix == ".json":
-            labels.append(path)
-        elif suffix in IMAGE_SUFFIXES:
+    for path in files_under(root, on_file, manifest.unreadable_folder):
+        labels += _is_label(path)
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            photos.setdefault(path.name, path)
             photos.setdefault(path.stem, path)
     return labels, photos
 
 
 def _read_label(
-    label_file: Path, root: Path, photo_root: Path, photos: dict[str, Path], targets: Targets, manifest: Manifest
+    label_file: Path, source: str, photo_root: Path, photos: dict[str, Path], targets: Targets, manifest: Manifest
 ) -> None:
-    source = str(label_file.relative_to(root))
-
-    def quarantine(reason: str, detail: str = "") -> None:
-        manifest.quarantined.append(Quarantined("", source, reason, detail))
+    def quarantine(reason: str, detail: str = "", regions: Iterable[str] = ("",)) -> None:
+        manifest.quarantined.extend(Quarantined(region, source, reason, detail[:200]) for region in regions)
 
     name = PHOTO_NAME.fullmatch(label_file.stem)
-    if inside(root, source) is None:
-        return quarantine("path leaves its root")
     try:
         label = json.loads(label_file.read_bytes())
         facepart, box = int(label["images"]["facepart"]), label["images"]["bbox"]
-        grades, info = label.get("annotations") or {}, label.get("info") or {}
+        grades, info = dict(label.get("annotations") or {}), label.get("info") or {}
         filename = str(info.get("filename") or f"{label_file.stem.rpartition('_')[0]}.jpg")
-        subject = str(info.get("id") or (name["subject"] if name else ""))
-        grades = dict(grades)
+        subject = storable(str(info.get("id") or (name["subject"] if name else "")))
     except OSError as error:
         return quarantine("unreadable label file", error.strerror or str(error))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return quarantine("bad JSON", f"{type(error).__name__}: {error}"[:200])
-    wanted = [(region, view) for region, view in targets.get(facepart, ()) if view.key in grades]
-    if facepart in targets and (box is None or not wanted):
-        manifest.not_visible.update({region.name for region, _ in targets[facepart]})
-    if box is None or not wanted:
-        return None
-    if not subject:
-        return quarantine("no subject", "neither info.id nor the file name tells it")
-    if Path(filename).name != filename or inside(photo_root, filename) is None:
-        return quarantine("path leaves its root", f"info.filename is {filename!r}")
-    photo = photos.get(Path(filename).stem)
-    if photo is None:
-        return quarantine("missing photo", filename)
-    if inside(photo_root, str(photo.relative_to(photo_root))) is None:
-        return quarantine("path leaves its root", str(photo.relative_to(photo_root)))
-    edges = as_box(box)
-    if edges is None:
-        return quarantine("box is not four numbers", repr(box)[:200])
-    photo_name = PHOTO_NAME.fullmatch(photo.stem)
-    for region, view in wanted:
-        grade = grades[view.key]
-        if grade is None:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        return quarantine("bad JSON", f"{type(error).__name__}: {error}")
+    graded: list[tuple[Region, View]] = []
+    for region, view in targets.get(facepart, ()):
+        grade = grades.get(view.key)
+        if box is None or grade is None:
             manifest.not_visible[region.name] += 1
         elif not _is_grade(grade, region):
             manifest.quarantined.append(grade_out_of_range(region.name, source, grade, manifest.classes[region.name]))
         else:
-            manifest.rows.append(
-                Row(
-                    region=region.name,
-                    photo=photo,
-                    source=f"{source}#{view.key}",
-                    label=int(grade),
-                    subject=subject,
-                    box=edges,
-                    mirrored=view.mirrored,
-                    device=photo_name["device"] if photo_name else "",
-                    angle=photo_name["angle"] if photo_name else "",
-                )
+            graded.append((region, view))
+    names = [region.name for region, _ in graded]
+    if not subject:
+        return quarantine("no subject", "neither info.id nor the file name tells it", names)
+    if re.search(r"[/\\\0]", filename) or filename == "..":
+        return quarantine("path leaves its root", f"info.filename is {filename!r}", names)
+    photo = photos.get(filename) or photos.get(Path(filename).stem)
+    if photo is None:
+        return quarantine("missing photo", filename, names)
+    if leaves_root(photo_root, photo):
+        return quarantine("path leaves its root", str(photo.relative_to(photo_root)), names)
+    edges = as_box(box)
+    if edges is None:
+        return quarantine("box is not four numbers", reprlib.repr(box), names)
+    photo_name = PHOTO_NAME.fullmatch(photo.stem)
+    for region, view in graded:
+        manifest.rows.append(
+            Row(
+                region=region.name,
+                photo=photo,
+                source=f"{source}#{view.key}",
+                label=int(grades[view.key]),
+                subject=subject,
+                box=edges,
+                mirrored=view.mirrored,
+                device=photo_name["device"] if photo_name else "",
+                angle=photo_name["angle"] if photo_name else "",
             )
+        )
     return None
 
 
@@ -126,11 +136,11 @@ def _is_grade(grade: Any, region: Region) -> bool:
 
 def _drop_repeats(manifest: Manifest) -> None:
     """Keep one of the labels that say the same of one (photo, region, side); quarantine those that disagree."""
-    key_of = [(row.photo.stem, row.source.rpartition("#")[2]) for row in manifest.rows]
-    grades: dict[tuple[str, str], set[int]] = {}
+    key_of = [(row.photo, row.source.rpartition("#")[2]) for row in manifest.rows]
+    grades: dict[tuple[Path, str], set[int]] = {}
     for key, row in zip(key_of, manifest.rows, strict=True):
         grades.setdefault(key, set()).add(row.label)
-    kept: dict[tuple[str, str], Row] = {}
+    kept: dict[tuple[Path, str], Row] = {}
     for key, row in zip(key_of, manifest.rows, strict=True):
         if len(grades[key]) > 1:
             detail = ", ".join(str(grade) for grade in sorted(grades[key]))

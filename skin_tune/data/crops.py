@@ -3,9 +3,12 @@
 import hashlib
 import multiprocessing
 import os
+import signal
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +17,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from skin_tune.data.sources import Box, Row
+from skin_tune.errors import SourceError
 
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF")
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # JPEG's opener takes MPO too
 _PADDING = (124, 116, 104)
 """ImageNet's mean colour: what is outside the photo becomes zero in the network's input."""
 
@@ -58,19 +62,31 @@ def cut_all(
         with path.open("wb") as file:
             file.truncate(slots[region] * size * size * 3)
     results: list[CutResult] = []
-    for done, photo_results in enumerate(_cut_photos(list(cuts_of.items()), size), start=1):
-        results.extend(photo_results)
-        on_photo(done, len(cuts_of))
+    with closing(_cut_photos(list(cuts_of.items()), size)) as photos:  # stops the processes, whatever happens
+        for done, photo_results in enumerate(photos, start=1):
+            results.extend(photo_results)
+            on_photo(done, len(cuts_of))
     return sorted(results, key=lambda result: result.row)
 
 
-def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int) -> Iterator[list[CutResult]]:
+def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int) -> Generator[list[CutResult]]:
     workers = min(len(os.sched_getaffinity(0)), len(jobs) // 32)
     if workers < 2:  # starting a process takes as long as a few dozen photos
         yield from (cut_photo(job, size) for job in jobs)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(partial(cut_photo, size=size), jobs, chunksize=8)
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            # Ctrl-C reaches the workers too. They start with it blocked, so that only this process stops and cleans up.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                results = pool.map(partial(cut_photo, size=size), jobs, chunksize=8)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            yield from results
+    except BrokenProcessPool:
+        raise SourceError(
+            "a process that cuts photos was killed, perhaps for want of memory; no pack was written"
+        ) from None
 
 
 def cut_photo(job: tuple[Path, list[Cut]], size: int) -> list[CutResult]:
@@ -92,6 +108,7 @@ def cut_photo(job: tuple[Path, list[Cut]], size: int) -> list[CutResult]:
 def _decode(path: Path, boxes: Sequence[Box | None], size: int) -> tuple[Image.Image, tuple[float, float]]:
     """The upright RGB photo, perhaps shrunk while decoding, and the scale from its true size."""
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=_FORMATS) as opened:
             if opened.mode.startswith(("I", "F")):
@@ -102,7 +119,7 @@ def _decode(path: Path, boxes: Sequence[Box | None], size: int) -> tuple[Image.I
             opened.draft("RGB", (true_width // shrink, true_height // shrink))
             scale_x, scale_y = opened.size[0] / true_width, opened.size[1] / true_height
             opened.load()
-            turned = opened.getexif().get(0x0112, 1) >= 5  # orientations that swap width and height
+            turned = opened.getexif().get(0x0112) in (5, 6, 7, 8)  # orientations that swap width and height
             photo = ImageOps.exif_transpose(opened).convert("RGB")
     return photo, (scale_y, scale_x) if turned else (scale_x, scale_y)
 
@@ -119,9 +136,9 @@ def _cut(photo: Image.Image, scale: tuple[float, float], cut: Cut, size: int) ->
     detail = f"box {cut.box} in a photo of {photo.width / scale[0]:.0f} x {photo.height / scale[1]:.0f}"
     if right <= left or bottom <= top:
         return CutResult(cut.row, reason="empty box", detail=detail)
-    if right <= 0 or bottom <= 0 or left >= photo.width or top >= photo.height:
-        return CutResult(cut.row, reason="box outside the photo", detail=detail)
     crop = square_crop(photo, (left, top, right, bottom), size)
+    if crop is None:
+        return CutResult(cut.row, reason="box outside the photo", detail=detail)
     pixels = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
     with cut.staging.open("r+b") as file:
         file.seek(cut.slot * len(pixels))
@@ -129,13 +146,15 @@ def _cut(photo: Image.Image, scale: tuple[float, float], cut: Cut, size: int) ->
     return CutResult(cut.row, digest=hashlib.blake2b(pixels, digest_size=16).digest())
 
 
-def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image:
+def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image | None:
     """The square around the centre of `box`, as long as its longer side, as `size` x `size` pixels.
 
-    What the photo does not cover is padded; nothing is stretched. `box` must overlap the photo.
+    What the photo does not cover is padded; nothing is stretched. None where `box` shows less than a pixel of it.
     """
     left, top, right, bottom = box
     side = max(right - left, bottom - top)
+    if right <= 0 or bottom <= 0 or left >= photo.width or top >= photo.height or side > size * max(photo.size):
+        return None
     corner_x, corner_y = (left + right - side) / 2, (top + bottom - side) / 2
     seen = (
         max(corner_x, 0),
@@ -147,8 +166,9 @@ def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image:
     scale = size / side
     x0, y0 = round((seen[0] - corner_x) * scale), round((seen[1] - corner_y) * scale)
     x1, y1 = round((seen[2] - corner_x) * scale), round((seen[3] - corner_y) * scale)
+    if x1 <= x0 or y1 <= y0:
+        return None
     crop = Image.new("RGB", (size, size), _PADDING)
-    if x1 > x0 and y1 > y0:
-        visible = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=seen, reducing_gap=2.0)
-        crop.paste(visible, (x0, y0))
+    visible = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=seen, reducing_gap=2.0)
+    crop.paste(visible, (x0, y0))
     return crop

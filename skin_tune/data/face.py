@@ -24,6 +24,7 @@ SUPERSAMPLE = 2  # drawn this much larger, then averaged down: Pillow's lines ha
 # Layer of marks -> (blur in pixels, share of red, green and blue light it takes; negative brightens).
 LAYERS = {
     "shade": (5.0, (0.50, 0.57, 0.60)),
+    "patch": (6.0, (0.10, 0.27, 0.38)),
     "spot": (0.0, (0.35, 0.58, 0.75)),
     "flake": (0.0, (-0.35, -0.90, -0.90)),
     "glint": (0.0, (-0.35, -0.38, -0.42)),

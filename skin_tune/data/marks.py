@@ -105,11 +105,17 @@ def _scatter(rng: np.random.Generator, area: Area, count: int) -> Floats:
 
 
 def _spots(rng: np.random.Generator, area: Area, level: float) -> list[Mark]:
+    """Brown spots, and under them the faint brown patches of melasma."""
     # More of them on a larger part, though not in proportion: they would bury the wrinkles of the forehead.
-    count = rng.poisson((1.0 + 5.5 * level) * ((area[2] - area[0]) / 0.5) ** 0.5)
+    room = ((area[2] - area[0]) / 0.5) ** 0.5
+    count = rng.poisson((1.0 + 5.5 * level) * room)
     widths = rng.gamma(8.0, (2.2 + 1.1 * level) / 8.0, count)
     strengths = np.clip((0.18 + 0.15 * level) * rng.uniform(0.7, 1.2, count), 0, 1)
-    return [Mark("spot", *spot) for spot in zip(_scatter(rng, area, count), widths, strengths, strict=True)]
+    spots = [Mark("spot", *spot) for spot in zip(_scatter(rng, area, count), widths, strengths, strict=True)]
+    patches = [
+        Mark("patch", place, rng.uniform(24, 40) * room, min(1.0, 0.12 * level)) for place in _scatter(rng, area, 5)
+    ]
+    return patches + spots
 
 
 def _pores(rng: np.random.Generator, area: Area, level: float) -> list[Mark]:

@@ -102,7 +102,13 @@ def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: 
         pa.array(rows.device, pa.string()),
         pa.array(rows.angle, pa.string()),
     ]
-    with atomic_write(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as out:
+    # A column of more than 2^31 bytes is 10,922 images of 256 pixels: fewer than a whole region has.
+    options = pa.ipc.IpcWriteOptions(allow_64bit=True)
+    with (
+        atomic_write(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema, options=options) as out,
+    ):
         out.write_batch(pa.record_batch(columns, schema=schema))
 
 
@@ -114,21 +120,22 @@ def open_pack(path: Path) -> Pack:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))
         metadata = json.loads((reader.schema.metadata or {})[_METADATA_KEY])
         version = metadata["format_version"]
-    except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
-        raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None
-    if version != FORMAT_VERSION:
-        raise PackError(
-            f"pack {str(path)!r} has format version {version}, this program reads {FORMAT_VERSION}; prepare it again"
+        if version != FORMAT_VERSION:
+            raise PackError(
+                f"pack {str(path)!r} has format version {version!r}, "
+                f"this program reads {FORMAT_VERSION}; prepare it again"
+            )
+        if reader.num_record_batches != 1 or reader.get_batch(0).num_rows == 0:
+            raise PackError(f"pack {str(path)!r} is empty; prepare it again")
+        batch = reader.get_batch(0)
+        return Pack(
+            path=path,
+            info=PackInfo(**metadata),
+            images=batch.column("image").to_numpy_ndarray(),
+            labels=batch.column("label").to_numpy().astype(np.int64),
+            subjects=np.asarray(batch.column("subject").to_pylist(), dtype=np.str_),
+            sources=np.asarray(batch.column("source").to_pylist(), dtype=np.str_),
+            split=np.asarray(batch.column("split").to_pylist(), dtype=np.str_),
         )
-    if reader.num_record_batches != 1 or reader.get_batch(0).num_rows == 0:
-        raise PackError(f"pack {str(path)!r} is empty; prepare it again")
-    batch = reader.get_batch(0)
-    return Pack(
-        path=path,
-        info=PackInfo(**metadata),
-        images=batch.column("image").to_numpy_ndarray(),
-        labels=batch.column("label").to_numpy().astype(np.int64),
-        subjects=np.asarray(batch.column("subject").to_pylist(), dtype=np.str_),
-        sources=np.asarray(batch.column("source").to_pylist(), dtype=np.str_),
-        split=np.asarray(batch.column("split").to_pylist(), dtype=np.str_),
-    )
+    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, AttributeError):
+        raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None

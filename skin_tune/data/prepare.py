@@ -2,11 +2,13 @@
 
 import csv
 import hashlib
-import shutil
+import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,16 @@ import numpy.typing as npt
 from skin_tune.data.aihub import read_aihub
 from skin_tune.data.crops import CutResult, cut_all
 from skin_tune.data.pack import PackInfo, PackRows, write_pack
-from skin_tune.data.sources import Manifest, Quarantined, Row, SubjectRule, files_under, read_csv, read_folders
+from skin_tune.data.sources import (
+    PHOTO_NAME,
+    Manifest,
+    Quarantined,
+    Row,
+    SubjectRule,
+    files_under,
+    read_csv,
+    read_folders,
+)
 from skin_tune.data.split import SPLITS, shared_subjects, split_by_subject
 from skin_tune.errors import SkinTuneError, SourceError
 from skin_tune.paths import atomic_write, pack_path, quarantine_path
@@ -65,40 +76,59 @@ def prepare(request: PrepareRequest, progress: Progress = lambda stage, done, to
     Raises SourceError where the request itself is wrong or no region gives a pack.
     """
     source_format = _check(request)
-    manifest = _read(request, source_format, lambda count: progress("files", count, None))
+    manifest = _read(request, source_format, progress)
     missing = {region: _missing_classes(manifest, region) for region in manifest.classes}
-    rows = [row for row in manifest.rows if not missing[row.region]]
-    request.out.mkdir(parents=True, exist_ok=True)
-    staging_folder = Path(tempfile.mkdtemp(prefix=".prepare-", dir=request.out))
+    if all(missing.values()):
+        raise SourceError("; ".join(missing.values()))
+    made_out = not os.path.lexists(request.out)
     try:
-        staging = {region: staging_folder / region for region in manifest.classes}
-        cuts = cut_all(rows, staging, request.size, lambda done, total: progress("photos", done, total))
-        outcomes = []
-        for region in manifest.classes:
-            outcome = Prepared(region, pack_path(request.out, region, request.size))
-            outcome.not_visible = manifest.not_visible[region]
-            outcome.warnings = list(manifest.warnings)
-            try:
-                if missing[region]:
-                    raise SourceError(missing[region])
-                of_region = [(row, cut) for row, cut in zip(rows, cuts, strict=True) if row.region == region]
-                _write_region(outcome, of_region, staging[region], manifest, request)
-            except SourceError as error:
-                outcome.error = str(error)
-            outcomes.append(outcome)
+        request.out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".prepare-", dir=request.out, ignore_cleanup_errors=True) as staging:
+            outcomes = _write_packs(manifest, missing, Path(staging), request, progress)
+    except OSError as error:
+        raise SourceError(f"--out {str(request.out)!r} cannot be written to: {error.strerror or error}") from None
     finally:
-        shutil.rmtree(staging_folder, ignore_errors=True)
+        if made_out:
+            with suppress(OSError):
+                request.out.rmdir()  # goes only where nothing was written
     if all(outcome.error for outcome in outcomes):
         raise SourceError("; ".join(outcome.error for outcome in outcomes))
+    return outcomes
+
+
+def _write_packs(
+    manifest: Manifest, missing: dict[str, str], staging_folder: Path, request: PrepareRequest, progress: Progress
+) -> list[Prepared]:
+    rows = [row for row in manifest.rows if not missing[row.region]]
+    staging = {region: staging_folder / region for region in manifest.classes}
+    cuts = cut_all(rows, staging, request.size, lambda done, total: progress("photos", done, total))
+    outcomes = []
+    for region in manifest.classes:
+        outcome = Prepared(region, pack_path(request.out, region, request.size))
+        outcome.not_visible = manifest.not_visible[region]
+        outcome.warnings = list(manifest.warnings)
+        try:
+            if missing[region]:
+                raise SourceError(missing[region])
+            of_region = [(row, cut) for row, cut in zip(rows, cuts, strict=True) if row.region == region]
+            _write_region(outcome, of_region, staging[region], manifest, request)
+        except SourceError as error:
+            outcome.error = str(error)
+        outcomes.append(outcome)
     return outcomes
 
 
 def _check(request: PrepareRequest) -> str:
     if not 16 <= request.size <= 2048:
         raise SourceError(f"size {request.size} is outside [16, 2048] pixels")
+    if request.split_seed < 0:
+        raise SourceError(f"split seed {request.split_seed} is below 0")
     for path in (*request.sources, *([request.images] if request.images else [])):
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110  Path.exists raises for a name that is too long
             raise SourceError(f"{str(path)!r} does not exist")
+    above = next(path for path in (request.out, *request.out.absolute().parents) if os.path.lexists(path))
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise SourceError(f"--out {str(request.out)!r} cannot be written to: {str(above)!r} is not a writable folder")
     if request.images is not None and not request.images.is_dir():
         raise SourceError(f"--images {str(request.images)!r} is not a folder")
     source_format = request.format or _guess_format(request.sources)
@@ -125,39 +155,61 @@ def _check(request: PrepareRequest) -> str:
 def _guess_format(sources: Sequence[Path]) -> str:
     if all(path.is_file() for path in sources):
         return "csv"
-    has_labels = any(path.suffix.lower() == ".json" for root in sources for path in files_under(root))
+    names = (path for root in sources for path in files_under(root))
+    has_labels = any(path.suffix.lower() == ".json" and PHOTO_NAME.fullmatch(path.stem) for path in names)
     return "aihub" if has_labels else "folders"
 
 
-def _read(request: PrepareRequest, source_format: str, on_file: Callable[[int], None]) -> Manifest:
+def _read(request: PrepareRequest, source_format: str, progress: Progress) -> Manifest:
+    def on_file(count: int) -> None:
+        progress("files", count, None)
+
+    sources = list({path.resolve(): path for path in request.sources}.values())
     if source_format == "aihub":
-        return read_aihub(request.sources, request.images, catalogue_regions(request.regions), on_file)
+        regions = catalogue_regions(request.regions)
+        return read_aihub(sources, request.images, regions, on_file, partial(progress, "labels"))
     known = CATALOGUE.get(request.regions)
     classes = [str(grade) for grade in range(known.classes)] if known else None
     rule = SubjectRule.parse(request.subject_pattern)
     if source_format == "folders":
-        return read_folders(request.sources, request.regions, classes, rule, on_file)
+        return read_folders(sources, request.regions, classes, rule, on_file)
     try:
-        return read_csv(request.sources, request.regions, classes, rule, request.subject_column, on_file)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{', '.join(map(str, request.sources))} is not a readable CSV: {error}") from None
+        return read_csv(sources, request.regions, classes, rule, request.subject_column, on_file)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{', '.join(map(str, sources))} is not a readable CSV: {error}") from None
 
 
 def _missing_classes(manifest: Manifest, region: str) -> str:
     """Why no pack can come of a region's labels alone; empty if one can."""
     classes = manifest.classes[region]
+    quarantined = [entry for entry in manifest.quarantined if entry.region in ("", region)]
     seen = {row.label for row in manifest.rows if row.region == region}
     if not seen:
-        reasons = Counter(entry.reason for entry in manifest.quarantined if entry.region in ("", region))
-        why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common()) or "no label of it was found"
-        return f"{region}: nothing is left to pack ({why})"
-    return _no_training_image(region, [name for index, name in enumerate(classes) if index not in seen])
+        return _nothing_left(region, quarantined)
+    return _no_training_image(region, [name for index, name in enumerate(classes) if index not in seen], quarantined)
 
 
-def _no_training_image(region: str, names: list[str]) -> str:
+def _nothing_left(region: str, quarantined: Iterable[Quarantined]) -> str:
+    return f"{region}: nothing is left to pack ({_reasons(quarantined) or 'no label of it was found'})"
+
+
+def _no_training_image(region: str, names: list[str], quarantined: Iterable[Quarantined]) -> str:
     if not names:
         return ""
-    return f"{region}: class {', '.join(names)} has no training image; every class of the region needs at least one"
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    message = f"{region}: class {listed} has no training image; every class of the region needs at least one"
+    reasons = _reasons(quarantined)
+    return f"{message} (refused: {reasons})" if reasons else message
+
+
+def _reasons(quarantined: Iterable[Quarantined]) -> str:
+    """Each reason with its count and one example, on one line."""
+    examples: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for entry in quarantined:
+        counts[entry.reason] += 1
+        examples.setdefault(entry.reason, entry.source)
+    return ", ".join(f"{count} {reason}, such as {examples[reason]!r}" for reason, count in counts.most_common())
 
 
 def _write_region(
@@ -173,8 +225,7 @@ def _write_region(
     quarantined = [entry for entry in manifest.quarantined if entry.region in ("", region)] + refused
     outcome.quarantined = Counter(entry.reason for entry in quarantined)
     if not usable:
-        why = ", ".join(f"{count} {reason}" for reason, count in outcome.quarantined.most_common())
-        raise SourceError(f"{region}: nothing is left to pack ({why})")
+        raise SourceError(_nothing_left(region, quarantined))
     rows = [of_region[slot][0] for slot in usable]
     digests = [of_region[slot][1].digest for slot in usable]
     labels = np.array([row.label for row in rows], dtype=np.int16)
@@ -186,8 +237,8 @@ def _write_region(
         name: {label: int(((split == part) & (labels == index)).sum()) for index, label in enumerate(classes)}
         for part, name in enumerate(SPLITS)
     }
-    if message := _no_training_image(region, [name for name, count in counts["train"].items() if not count]):
-        raise SourceError(message)
+    if untrained := [name for name, count in counts["train"].items() if not count]:
+        raise SourceError(_no_training_image(region, untrained, quarantined))
     outcome.warnings += _warnings(counts, split, digests, request.split_ratios)
     content = hashlib.blake2b(f"{region} {classes} {size}".encode(), digest_size=16)
     for row, digest, part in zip(rows, digests, split, strict=True):
@@ -210,8 +261,9 @@ def _write_region(
         device=[row.device for row in rows],
         angle=[row.angle for row in rows],
     )
-    _write_quarantine(quarantine_path(outcome.path), quarantined)
-    write_pack(outcome.path, images, columns, outcome.info)
+    with atomic_write(quarantine_path(outcome.path)) as quarantine:
+        _write_quarantine(quarantine, quarantined)
+        write_pack(outcome.path, images, columns, outcome.info)
 
 
 def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[list[int], list[Quarantined]]:
@@ -261,7 +313,7 @@ def _compacted(staging: Path, usable: list[int], slots: int, size: int) -> npt.N
 
 
 def _write_quarantine(path: Path, quarantined: list[Quarantined]) -> None:
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(["source", "reason", "detail"])
         writer.writerows((entry.source, entry.reason, entry.detail) for entry in quarantined)

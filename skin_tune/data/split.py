@@ -32,8 +32,8 @@ def split_by_subject(
 
     Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011) over subjects: rarest grade first, its subjects
     from most to fewest images, each to the split that has the smallest share of what it should hold of that grade.
-    A grade with three subjects or more, each of that grade alone, is thus in every split; one with a single subject
-    is in train. Deterministic in `seed` and independent of the order of the rows.
+    A grade with three subjects or more, each of that grade alone, is thus in every split, and every grade is in train.
+    Deterministic in `seed` and independent of the order of the rows.
     """
     names, subject_of_row = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     counts = np.zeros((len(names), int(labels.max()) + 1))
@@ -44,15 +44,20 @@ def split_by_subject(
     wanted = np.outer(ratios, counts.sum(axis=0)) / 100
     held = np.zeros_like(wanted)
     split_of_subject = np.full(len(names), -1, dtype=np.int8)
-    for grade in np.argsort((counts > 0).sum(axis=0), kind="stable"):
+    waiting = (counts > 0).sum(axis=0)
+    for grade in np.argsort(waiting, kind="stable"):
         candidates = shuffled[(counts[shuffled, grade] > 0) & (split_of_subject[shuffled] < 0)]
         for subject in candidates[np.argsort(-counts[candidates, grade], kind="stable")]:
             split = min(
                 open_splits,
-                key=lambda s: (held[s, grade] / wanted[s, grade], held[s].sum() / wanted[s].sum(), s),
+                key=lambda s: (held[s, grade] / wanted[s, grade], s > 0, held[s].sum() / wanted[s].sum(), s),
             )
+            own = counts[subject] > 0
+            if (own & (waiting == 1) & (held[0] == 0)).any():
+                split = 0  # the last subject that can bring one of its grades to train
             split_of_subject[subject] = split
             held[split] += counts[subject]
+            waiting = waiting - own
     return split_of_subject[subject_of_row]
 
 

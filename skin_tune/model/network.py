@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
@@ -20,16 +19,23 @@ def build_network(config: TrialConfig, classes: int, weights: StateDict | None =
     Maps float32 [B, 3, S, S] to logits [B, classes]. `weights` come from `load_weights`; the classifier always starts
     at random. Strides change no parameter's shape, so the same weights fit.
     """
-    network: torchvision.models.ResNet = torchvision.models.get_model(config.backbone, weights=None)
+    network = torchvision_models().get_model(config.backbone, weights=None)
     if weights is not None:
         own = {name: value for name, value in weights.items() if not name.startswith("fc.")}
         network.load_state_dict(own, strict=False)
     network.conv1.stride = (config.stem_stride, config.stem_stride)
     first = network.layer4[0]
-    strided = first.conv2 if isinstance(first, torchvision.models.resnet.Bottleneck) else first.conv1
+    strided = first.conv2 if hasattr(first, "conv3") else first.conv1
     strided.stride = first.downsample[0].stride = (config.last_stride, config.last_stride)
     network.fc = nn.Sequential(nn.Dropout(config.dropout_prob), nn.Linear(network.fc.in_features, classes))
     return network
+
+
+def torchvision_models() -> Any:
+    """torchvision.models, imported when first needed: it takes seconds, and most mistakes show before."""
+    import torchvision.models
+
+    return torchvision.models
 
 
 def load_weights(weights: str, backbone: str) -> dict[str, Tensor] | None:
@@ -54,7 +60,7 @@ def load_weights(weights: str, backbone: str) -> dict[str, Tensor] | None:
 
 
 def _downloaded(backbone: str) -> dict[str, Tensor]:
-    url = torchvision.models.get_model_weights(backbone).DEFAULT.url
+    url = torchvision_models().get_model_weights(backbone).DEFAULT.url
     name = url.rpartition("/")[2]
     try:
         state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(url, progress=False, weights_only=True)
@@ -68,7 +74,7 @@ def _downloaded(backbone: str) -> dict[str, Tensor]:
 
 def _checked(loaded: Any, backbone: str, weights: str) -> dict[str, Tensor]:
     with torch.device("meta"):
-        wanted = torchvision.models.get_model(backbone, weights=None).state_dict()
+        wanted = torchvision_models().get_model(backbone, weights=None).state_dict()
     if not isinstance(loaded, Mapping):
         raise WeightsError(f"weights {weights!r} hold a {type(loaded).__name__}, not a state dict of {backbone}")
     for name, value in wanted.items():

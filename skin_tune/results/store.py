@@ -149,7 +149,7 @@ def _load(table: str, storage: str | Path, region: str | None, experiment: str |
     tables = []
     for file in sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{_FILE}")):
         of = [part.partition("=")[2] for part in file.parts[-3:-1]]
-        part = pq.read_table(file, partitioning=None)
+        part = _read(file)
         for position, (name, value) in enumerate(zip(("region", "experiment"), of, strict=True), start=1):
             part = part.add_column(position, name, pa.array([value] * len(part), pa.string()))
         tables.append(part)
@@ -162,7 +162,13 @@ def _load(table: str, storage: str | Path, region: str | None, experiment: str |
 
 
 def _rows_of(file: Path) -> list[dict[str, Any]]:
-    return pq.read_table(file, partitioning=None).to_pylist() if file.is_file() else []
+    return _read(file).to_pylist() if file.is_file() else []
+
+
+def _read(file: Path) -> pa.Table:
+    # Opened once: pq.read_table opens twice, and a writer may put a new file in its place in between.
+    with pq.ParquetFile(file) as opened:
+        return opened.read()
 
 
 def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:

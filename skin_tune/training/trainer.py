@@ -141,7 +141,7 @@ class Trainer:
                 self.config.augmentation_methods,
             )
             labels = torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device)
-            learning_rate = self._set_learning_rate((number + 1) / len(steps))
+            learning_rate = self._set_learning_rate((number + 0.5) / len(steps))
             with self._autocast():
                 logits = self.model(images)
             losses = self.loss(logits, labels)

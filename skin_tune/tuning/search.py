@@ -26,7 +26,7 @@ class SpaceSearcher(Searcher):
         super().__init__(metric=space.metric, mode="max")
         self._space = space
         self._rng = np.random.default_rng(seed)
-        self._grid = space.grid() if space.method == "grid" else None
+        self._grid = list(reversed(list(space.grid()))) if space.method == "grid" else None
         self._defaults = TrialConfig(seed=seed).to_dict()
         self._study = _study(seed) if space.method == "bayes" else None
         self._asked: dict[str, optuna.trial.Trial] = {}
@@ -37,9 +37,9 @@ class SpaceSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._grid is not None:
-            drawn = next(self._grid, None)
-            if drawn is None:
+            if not self._grid:
                 return Searcher.FINISHED
+            drawn = self._grid.pop()
         elif self._study is not None:
             trial = self._study.ask()
             self._asked[trial_id] = trial

@@ -93,7 +93,7 @@ def test_turned_views_miss_the_far_side_and_front_views_miss_nothing(labels: dic
     boxes: dict[str, dict[int, Any]] = defaultdict(dict)
     for label in labels.values():
         boxes[label["info"]["filename"]][label["images"]["facepart"]] = label["images"]["bbox"]
-    absent = Counter()
+    absent: Counter[str] = Counter()
     for name, parts in boxes.items():
         angle = name.removesuffix(".jpg").split("_")[2]
         far = {"F": set(), "L": {3, 5}, "R": {4, 6}}[angle[0]]

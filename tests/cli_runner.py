@@ -1,0 +1,31 @@
+"""Runs `skin-tune` the way a shell does."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def skin_tune(*arguments: object, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """The finished command, its output captured."""
+    return subprocess.run(
+        [sys.executable, "-m", "skin_tune", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def assert_one_line_error(done: subprocess.CompletedProcess[str], *said: str) -> None:
+    """The command ended as a user's mistake should: exit code 2 and one line on standard error."""
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    for part in said:
+        assert part in lines[0]

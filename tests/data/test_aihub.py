@@ -1,0 +1,387 @@
+"""The AI-Hub tree: real label files, both layouts, and every oddity that a tree of 112,905 files can hold."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skin_tune.data.aihub import read_aihub
+from skin_tune.data.sources import PHOTO_NAME, Manifest
+from skin_tune.regions import CATALOGUE, catalogue_regions
+
+AddLabel = Callable[..., Path]
+
+
+def read(*roots: Path, regions: str = "all", images: Path | None = None, **options: Any) -> Manifest:
+    return read_aihub(roots, images, catalogue_regions(regions), **options)
+
+
+def add_photo(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(b"only listed, never opened, while labels are read")
+    return path
+
+
+def found(manifest: Manifest) -> list[tuple[str, str, int, bool]]:
+    return sorted((row.region, row.source, row.label, row.mirrored) for row in manifest.rows)
+
+
+def refused(manifest: Manifest) -> list[tuple[str, str, str]]:
+    return sorted((entry.region, entry.source, entry.reason) for entry in manifest.quarantined)
+
+
+# What a tree should give
+
+
+def test_all_eight_regions_are_read_from_one_face(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    for part, grades in {
+        1: {"forehead_wrinkle": 6, "forehead_pigmentation": 5},
+        2: {"glabellus_wrinkle": 4},
+        3: {"l_perocular_wrinkle": 3},
+        4: {"r_perocular_wrinkle": 2},
+        5: {"l_cheek_pigmentation": 1, "l_cheek_pore": 0},
+        6: {"r_cheek_pigmentation": 5, "r_cheek_pore": 4},
+        7: {"lip_dryness": 4},
+        8: {"chin_sagging": 6},
+    }.items():
+        add_label(tmp_path, "0007_01_F", part, grades, [part, 20, 110, 120])
+    manifest = read(tmp_path)
+    assert found(manifest) == [
+        ("cheek_pigmentation", "0007_01_F_05.json#l_cheek_pigmentation", 1, False),
+        ("cheek_pigmentation", "0007_01_F_06.json#r_cheek_pigmentation", 5, True),
+        ("cheek_pore", "0007_01_F_05.json#l_cheek_pore", 0, False),
+        ("cheek_pore", "0007_01_F_06.json#r_cheek_pore", 4, True),
+        ("chin_sagging", "0007_01_F_08.json#chin_sagging", 6, False),
+        ("forehead_pigmentation", "0007_01_F_01.json#forehead_pigmentation", 5, False),
+        ("forehead_wrinkle", "0007_01_F_01.json#forehead_wrinkle", 6, False),
+        ("glabellus_wrinkle", "0007_01_F_02.json#glabellus_wrinkle", 4, False),
+        ("lip_dryness", "0007_01_F_07.json#lip_dryness", 4, False),
+        ("perocular_wrinkle", "0007_01_F_03.json#l_perocular_wrinkle", 3, False),
+        ("perocular_wrinkle", "0007_01_F_04.json#r_perocular_wrinkle", 2, True),
+    ]
+    row = next(row for row in manifest.rows if row.region == "chin_sagging")
+    assert (row.subject, row.device, row.angle, row.box) == ("0007", "01", "F", (8.0, 20.0, 110.0, 120.0))
+    assert manifest.classes == {
+        name: [str(grade) for grade in range(region.classes)] for name, region in CATALOGUE.items()
+    }
+    assert not manifest.quarantined
+    assert not manifest.not_visible
+
+
+def test_the_real_label_files_give_their_grades_and_boxes(real_data: Path, tmp_path: Path) -> None:
+    for name in ("0001_01_F_03.json", "0001_01_R15_01.json"):
+        (tmp_path / "label").mkdir(exist_ok=True)
+        shutil.copyfile(real_data / name, tmp_path / "label" / name)
+    add_photo(tmp_path / "img", "0001_01_F.jpg")
+    add_photo(tmp_path / "img", "0001_01_R15.jpg")
+    manifest = read(tmp_path)
+    rows = {row.region: row for row in manifest.rows}
+    assert set(rows) == {"perocular_wrinkle", "forehead_wrinkle", "forehead_pigmentation"}
+    eye, forehead = rows["perocular_wrinkle"], rows["forehead_wrinkle"]
+    assert (eye.label, eye.box, eye.mirrored, eye.angle) == (3, (191, 1432, 411, 1817), False, "F")
+    assert (forehead.label, forehead.box, forehead.angle) == (3, (712, 676, 1835, 1139), "R15")
+    assert rows["forehead_pigmentation"].label == 1
+    assert {row.subject for row in manifest.rows} == {"0001"}
+    assert not manifest.quarantined
+
+
+def test_every_real_photo_name_is_understood(real_data: Path) -> None:
+    with (real_data / "nia_gt_labels.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            match = PHOTO_NAME.fullmatch(row["image"])
+            assert match, row["image"]
+            assert (match["subject"], match["device"], match["angle"]) == (row["subject"], row["device"], row["angle"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "photos"),
+    [
+        ("01/0007", "01/0007"),
+        ("label/digital camera/0007", "image/digital camera/0007"),
+        ("dataset/label/01/0007", "dataset/img/01/0007"),
+    ],
+)
+def test_both_layouts_are_read(tmp_path: Path, add_label: AddLabel, labels: str, photos: str) -> None:
+    add_label(tmp_path / labels, "0007_02_L", 7, {"lip_dryness": 2})
+    photo = add_photo(tmp_path / photos, "0007_02_L.jpg")
+    (row,) = read(tmp_path, regions="lip_dryness").rows
+    assert row.photo == photo
+    assert row.source == f"{labels}/0007_02_L_07.json#lip_dryness"
+    assert (row.device, row.angle) == ("02", "L")
+
+
+def test_photos_may_lie_in_another_tree(tmp_path: Path, add_label: AddLabel) -> None:
+    add_label(tmp_path / "labels" / "0007", "0007_01_F", 7, {"lip_dryness": 2})
+    add_label(tmp_path / "more" / "0008", "0008_01_F", 7, {"lip_dryness": 1})
+    photos = [add_photo(tmp_path / "photos", name) for name in ("0007_01_F.jpg", "0008_01_F.jpg")]
+    manifest = read(tmp_path / "labels", tmp_path / "more", images=tmp_path / "photos", regions="lip_dryness")
+    assert [row.photo for row in manifest.rows] == photos
+    assert not manifest.quarantined
+
+
+def test_two_sources_are_merged_and_the_same_name_in_each_is_two_photos(tmp_path: Path, add_label: AddLabel) -> None:
+    for root, grade in (("a", 2), ("b", 3)):
+        add_label(tmp_path / root, "0007_01_F", 7, {"lip_dryness": grade})
+        add_photo(tmp_path / root, "0007_01_F.jpg")
+    manifest = read(tmp_path / "a", tmp_path / "b", regions="lip_dryness")
+    assert [(row.photo.parent.name, row.label, row.subject) for row in manifest.rows] == [
+        ("a", 2, "0007"),
+        ("b", 3, "0007"),
+    ]
+    assert len({row.source for row in manifest.rows}) == 2
+    assert not manifest.quarantined
+
+
+@pytest.mark.parametrize("name", ["0007_01_F.JPG", "0007_01_F.jpeg", "0007_01_F.png"])
+def test_a_photo_is_found_under_another_suffix(tmp_path: Path, add_label: AddLabel, name: str) -> None:
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 2})
+    photo = add_photo(tmp_path, name)
+    assert [row.photo for row in read(tmp_path, regions="lip_dryness").rows] == [photo]
+
+
+def test_the_very_name_goes_before_another_suffix(tmp_path: Path, add_label: AddLabel) -> None:
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 2})
+    add_photo(tmp_path / "a_masks", "0007_01_F.png")
+    photo = add_photo(tmp_path / "photos", "0007_01_F.jpg")
+    assert [row.photo for row in read(tmp_path, regions="lip_dryness").rows] == [photo]
+
+
+def test_label_files_in_upper_case_are_read_and_hidden_ones_are_not(tmp_path: Path, add_label: AddLabel) -> None:
+    path = add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 2})
+    path.rename(path.with_suffix(".JSON"))
+    (tmp_path / "._0007_01_F_07.json").write_bytes(b"\0\5\x16\7")
+    add_photo(tmp_path, "0007_01_F.jpg")
+    manifest = read(tmp_path, regions="lip_dryness")
+    assert len(manifest.rows) == 1
+    assert not manifest.quarantined
+
+
+def test_without_info_the_file_name_tells_photo_and_subject(tmp_path: Path, add_label: AddLabel) -> None:
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 2}, info=None)
+    photo = add_photo(tmp_path, "0007_01_F.jpg")
+    (row,) = read(tmp_path, regions="lip_dryness").rows
+    assert (row.photo, row.subject) == (photo, "0007")
+
+
+def test_labels_are_counted_as_they_are_read(tmp_path: Path, add_label: AddLabel) -> None:
+    for subject in range(5):
+        add_label(tmp_path, f"{subject:04d}_01_F", 7, {"lip_dryness": 2})
+    seen: list[tuple[int, int]] = []
+    read(tmp_path, on_label=lambda done, total: seen.append((done, total)))
+    assert seen == [(n, 5) for n in range(1, 6)]
+
+
+# What is normal and no fault
+
+
+@pytest.mark.parametrize(
+    ("grades", "box"),
+    [
+        ({"l_cheek_pore": 2, "l_cheek_pigmentation": 1}, None),
+        (None, [1, 2, 3, 4]),
+        ({}, [1, 2, 3, 4]),
+        ({"l_cheek_pore": None, "l_cheek_pigmentation": None}, [1, 2, 3, 4]),
+        (None, None),
+    ],
+)
+def test_a_part_that_is_not_seen_is_counted_and_not_quarantined(
+    tmp_path: Path, add_label: AddLabel, grades: Any, box: Any
+) -> None:
+    add_label(tmp_path, "0007_01_L30", 5, grades, box)
+    manifest = read(tmp_path)
+    assert not manifest.rows
+    assert not manifest.quarantined
+    assert manifest.not_visible == {"cheek_pore": 1, "cheek_pigmentation": 1}
+
+
+def test_one_grade_may_be_missing_beside_another(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_label(tmp_path, "0007_01_F", 5, {"l_cheek_pore": 2, "l_cheek_pigmentation": None})
+    manifest = read(tmp_path)
+    assert [(row.region, row.label) for row in manifest.rows] == [("cheek_pore", 2)]
+    assert manifest.not_visible == {"cheek_pigmentation": 1}
+
+
+def test_measurements_and_the_whole_face_are_not_grades(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_label(tmp_path, "0007_01_F", 0, {"acne": 1})
+    add_label(tmp_path, "0007_01_F", 1, {"forehead_wrinkle": 2}, equipment={"forehead_pigmentation": 3})
+    manifest = read(tmp_path)
+    assert [(row.region, row.label) for row in manifest.rows] == [("forehead_wrinkle", 2)]
+    assert not manifest.quarantined
+
+
+def test_what_is_wrong_with_other_parts_is_no_concern_of_a_region(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 2})
+    add_label(tmp_path, "0007_01_F", 8, {"chin_sagging": 99})
+    add_label(tmp_path, "0009_01_F", 1, {"forehead_wrinkle": 1})
+    manifest = read(tmp_path, regions="lip_dryness")
+    assert len(manifest.rows) == 1
+    assert not manifest.quarantined
+
+
+def test_labels_that_say_the_same_count_once(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    for folder in ("a", "b"):
+        add_label(tmp_path / folder, "0007_01_F", 7, {"lip_dryness": 2})
+    manifest = read(tmp_path)
+    assert found(manifest) == [("lip_dryness", "a/0007_01_F_07.json#lip_dryness", 2, False)]
+    assert not manifest.quarantined
+
+
+# What goes to quarantine
+
+
+def test_labels_that_disagree_about_one_photo_are_all_refused(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    for folder, grade in (("a", 2), ("b", 3), ("c", 2)):
+        add_label(tmp_path / folder, "0007_01_F", 7, {"lip_dryness": grade})
+    manifest = read(tmp_path)
+    assert not manifest.rows
+    assert [entry.reason for entry in manifest.quarantined] == ["same image with different grades"] * 3
+    assert {entry.detail for entry in manifest.quarantined} == {"2, 3"}
+
+
+@pytest.mark.parametrize("grade", [True, 2.5, "Er", "2", -1, 5, 7, 1e999, [2], {"a": 1}, float("nan"), 10**400])
+def test_a_grade_that_is_none_is_quarantined(tmp_path: Path, add_label: AddLabel, grade: Any) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": grade})
+    manifest = read(tmp_path)
+    assert not manifest.rows
+    assert refused(manifest) == [("lip_dryness", "0007_01_F_07.json", "grade out of range")]
+    assert manifest.quarantined[0].detail.endswith("is not one of 0, 1, 2, 3, 4")
+    assert len(manifest.quarantined[0].detail) < 120
+
+
+def test_a_whole_number_written_as_a_fraction_is_a_grade(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 3.0})
+    assert [row.label for row in read(tmp_path).rows] == [3]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        [1, 2, 3],
+        ["1", "2", "3", "4"],
+        [1, 2, float("nan"), 4],
+        [1, 2, 10**400, 4],
+        "1 2 3 4",
+        {},
+        [True, 0, 5, 5],
+        [[]] * 4,
+    ],
+)
+def test_a_box_that_is_none_is_quarantined(tmp_path: Path, add_label: AddLabel, box: Any) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 3}, box)
+    manifest = read(tmp_path)
+    assert refused(manifest) == [("lip_dryness", "0007_01_F_07.json", "box is not four numbers")]
+
+
+GOOD = {"info": {"filename": "0007_01_F.jpg", "id": "0007"}, "annotations": {"lip_dryness": 1}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"3",
+        b'"text"',
+        b'{"info": "\xff\xfe"}',
+        b"[" * 100_000,
+        b'{"images": ' * 100_000,
+        b'{"images": null}',
+        b'{"images": []}',
+        json.dumps(GOOD).encode(),
+        json.dumps(GOOD | {"images": {"facepart": 7}}).encode(),
+        json.dumps(GOOD | {"images": {"facepart": None, "bbox": [1, 2, 3, 4]}}).encode(),
+        json.dumps(GOOD | {"images": {"facepart": "Er", "bbox": [1, 2, 3, 4]}}).encode(),
+        json.dumps(GOOD | {"images": {"facepart": 1e999, "bbox": [1, 2, 3, 4]}}).encode(),
+        json.dumps(GOOD | {"images": {"facepart": 7, "bbox": [1, 2, 3, 4]}, "annotations": "none"}).encode(),
+        json.dumps(GOOD | {"images": {"facepart": 7, "bbox": [1, 2, 3, 4]}, "info": "none"}).encode(),
+        b'{"images": {"facepart": 7, "bbox": [' + b"1" * 5000 + b",2,3,4]}}",
+    ],
+)
+def test_bad_json_is_quarantined_for_every_region_and_the_rest_goes_on(
+    tmp_path: Path, add_label: AddLabel, content: bytes
+) -> None:
+    (tmp_path / "0007_01_F_07.json").write_bytes(content)
+    add_photo(tmp_path, "0008_01_F.jpg")
+    add_label(tmp_path, "0008_01_F", 7, {"lip_dryness": 1})
+    manifest = read(tmp_path)
+    assert [row.subject for row in manifest.rows] == ["0008"]
+    assert refused(manifest) == [("", "0007_01_F_07.json", "bad JSON")]
+    assert len(manifest.quarantined[0].detail) <= 200
+
+
+@pytest.mark.parametrize(
+    "filename",
+    ["../0007_01_F.jpg", "/etc/0007_01_F.jpg", "..", "a/0007_01_F.jpg", "..\\0007_01_F.jpg", "0007\0_01_F.jpg"],
+)
+def test_a_photo_name_that_is_a_path_is_refused(tmp_path: Path, add_label: AddLabel, filename: str) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_photo(tmp_path / "root" / "a", "0007_01_F.jpg")
+    add_label(tmp_path / "root", "0007_01_F", 7, {"lip_dryness": 1}, info={"filename": filename, "id": "0007"})
+    manifest = read(tmp_path / "root")
+    assert refused(manifest) == [("lip_dryness", "0007_01_F_07.json", "path leaves its root")]
+
+
+@pytest.mark.parametrize("filename", ["0008_01_F.jpg", "x" * 5000, ".", "\ud800.jpg", 7, ["0007_01_F.jpg"]])
+def test_a_missing_photo_is_quarantined_once_for_each_region_it_had(
+    tmp_path: Path, add_label: AddLabel, filename: Any
+) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    grades = {"forehead_wrinkle": 1, "forehead_pigmentation": 2}
+    add_label(tmp_path, "0007_01_F", 1, grades, info={"filename": filename, "id": "0007"})
+    assert refused(read(tmp_path)) == [
+        ("forehead_pigmentation", "0007_01_F_01.json", "missing photo"),
+        ("forehead_wrinkle", "0007_01_F_01.json", "missing photo"),
+    ]
+
+
+def test_links_out_of_the_root_are_refused(tmp_path: Path, add_label: AddLabel) -> None:
+    root = tmp_path / "root"
+    outside = add_photo(tmp_path, "secret.jpg")
+    label = add_label(tmp_path, "0008_01_F", 7, {"lip_dryness": 1})
+    add_label(root, "0007_01_F", 7, {"lip_dryness": 1})
+    (root / "0007_01_F.jpg").symlink_to(outside)
+    (root / "0008_01_F_07.json").symlink_to(label)
+    assert refused(read(root)) == [
+        ("", "0008_01_F_07.json", "path leaves its root"),
+        ("lip_dryness", "0007_01_F_07.json", "path leaves its root"),
+    ]
+
+
+def test_a_link_within_the_root_is_followed(tmp_path: Path, add_label: AddLabel) -> None:
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 1})
+    (tmp_path / "0007_01_F.jpg").symlink_to(add_photo(tmp_path / "originals", "x.jpg"))
+    assert len(read(tmp_path).rows) == 1
+
+
+def test_a_label_that_cannot_be_opened_is_quarantined(tmp_path: Path, add_label: AddLabel) -> None:
+    (tmp_path / "0007_01_F_07.json").symlink_to(tmp_path / "gone.json")
+    assert refused(read(tmp_path)) == [("", "0007_01_F_07.json", "unreadable label file")]
+
+
+def test_a_label_without_any_subject_is_quarantined(tmp_path: Path, add_label: AddLabel) -> None:
+    path = add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 1}, info={"filename": "0007_01_F.jpg"})
+    path.rename(tmp_path / "label.json")
+    add_photo(tmp_path, "0007_01_F.jpg")
+    assert refused(read(tmp_path)) == [("lip_dryness", "label.json", "no subject")]
+
+
+def test_a_subject_that_is_no_valid_unicode_is_spelled_out(tmp_path: Path, add_label: AddLabel) -> None:
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 1}, info={"filename": "0007_01_F.jpg", "id": "\ud800"})
+    add_photo(tmp_path, "0007_01_F.jpg")
+    assert [row.subject for row in read(tmp_path).rows] == ["\\ud800"]

@@ -1,0 +1,205 @@
+"""Real experiments on a real Ray cluster of two CPUs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from skin_tune.results import load_epochs, load_trials
+from skin_tune.training.checkpoint import load_checkpoint
+from tests.cli_runner import assert_one_line_error, skin_tune  # type: ignore[import-not-found]
+from tests.conftest import PackMaker, write_synthetic_pack  # type: ignore[import-not-found]
+
+SMALL = """
+parameters:
+  backbone: {value: resnet18}
+  weights: {value: none}
+  image_size: {value: 32}
+  batch_size: {value: 16}
+  warmup_epochs: {value: 0}
+"""
+ASHA = "early_terminate: {type: hyperband, min_iter: 1, eta: 2}\n"
+
+
+def write_space(path: Path, head: str, *parameters: str) -> Path:
+    path.write_text(head + SMALL + "".join(f"  {line}\n" for line in parameters))
+    return path
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """An experiment in which trials complete, are stopped by ASHA, diverge and fail."""
+    folder = tmp_path_factory.mktemp("mixed")
+    pack = write_synthetic_pack(folder / "pack.arrow")
+    space = write_space(
+        folder / "space.yaml",
+        "method: grid\n" + ASHA,
+        "learning_rate: {values: [1.0e-3, 1.0e-12, 1.0e+30, 3.0e-3, 1.0e-11, 1.0e-10]}",
+        "optimizer: {value: sgd}",
+        "epochs: {value: 4}",
+    )
+    text = space.read_text().replace("batch_size: {value: 16}", "batch_size: {values: [16, 5000]}")
+    space.write_text(text)
+    done = skin_tune("tune", pack.path, "--space", space, "--storage", folder / "runs", "--name", "mixed")
+    assert done.returncode == 0, done.stderr
+    return folder / "runs", done
+
+
+def test_every_way_a_trial_can_end_is_recorded_as_such(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
+    trials = load_trials(mixed[0])
+    assert len(trials) == 12
+    oversized = trials["config/batch_size"] == 5000
+    assert set(trials[oversized]["status"]) == {"failed"}
+    assert trials[oversized]["error"].str.contains("batch_size=5000 is larger than the training set of 42").all()
+    exploding = trials[~oversized & (trials["config/learning_rate"] == 1e30)]
+    assert exploding["status"].tolist() == ["diverged"]
+    assert exploding["error"].str.contains("diverged").all()
+    rest = trials[~oversized & (trials["config/learning_rate"] < 1)]
+    assert set(rest["status"]) == {"completed", "stopped_early"}
+    assert trials["ended_at"].notna().all()
+
+
+def test_asha_stops_bad_trials_before_their_last_epoch(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
+    trials = load_trials(mixed[0])
+    stopped = trials[trials["status"] == "stopped_early"]
+    assert len(stopped) >= 1
+    assert (stopped["epochs"] < 4).all()
+    assert (trials[trials["status"] == "completed"]["epochs"] == 4).all()
+    assert "early stopping saved" in mixed[1].stdout
+
+
+def test_the_store_agrees_with_itself_and_the_table_with_the_store(
+    mixed: tuple[Path, subprocess.CompletedProcess[str]],
+):
+    storage, done = mixed
+    trials, epochs = load_trials(storage), load_epochs(storage)
+    assert not epochs.duplicated(["trial_id", "epoch"]).any()
+    per_trial = epochs.groupby("trial_id")
+    for row in trials[trials["status"].isin(["completed", "stopped_early"])].itertuples():
+        own = per_trial.get_group(row.trial_id).sort_values("epoch")
+        assert own["epoch"].tolist() == list(range(1, row.epochs + 1))
+        assert row.val_balanced_acc == own["val_balanced_acc"].max()
+        assert row.best_epoch == own.loc[own["val_balanced_acc"].idxmax(), "epoch"]
+    usable = trials[trials["status"].isin(["completed", "stopped_early"])]
+    best = usable.loc[usable["val_balanced_acc"].idxmax()]
+    ranking = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("1 ")]
+    assert (
+        f"{best.val_balanced_acc:.3f}".rstrip("0") in ranking[0][5] or ranking[0][5] == f"{best.val_balanced_acc:.3f}"
+    )
+
+
+def test_the_best_model_of_a_trial_is_kept(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
+    completed = load_trials(mixed[0]).query("status == 'completed'").iloc[0]
+    content = load_checkpoint(Path(completed["checkpoint"]))
+    assert content["epoch"] == completed["best_epoch"]
+    assert content["config"]["learning_rate"] == completed["config/learning_rate"]
+
+
+def test_output_is_quiet(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
+    done = mixed[1]
+    assert all("trials done" in line for line in done.stderr.splitlines()), done.stderr
+    assert "Traceback" not in done.stdout
+    assert len(done.stdout.splitlines()) < 25
+
+
+def test_a_name_that_exists_is_refused(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
+    storage, _ = mixed
+    done = skin_tune(
+        "tune",
+        storage.parent / "pack.arrow",
+        "weights=none",
+        "--storage",
+        storage,
+        "--name",
+        "mixed",
+        "--space",
+        storage.parent / "space.yaml",
+    )
+    assert_one_line_error(done, "'mixed'", "already exists")
+
+
+def test_where_all_trials_fail_the_command_exits_1_with_the_reason(make_pack: PackMaker, tmp_path: Path):
+    space = write_space(
+        tmp_path / "space.yaml",
+        "method: random\n",
+        "optimizer: {value: sgd}",
+        "learning_rate: {values: [1.0e+30, 1.0e+29]}",
+        "epochs: {value: 2}",
+    )
+    done = skin_tune("tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs", "--trials", 2)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("error: all 2 trials failed: train_loss is")
+    assert load_trials(tmp_path / "runs")["status"].tolist() == ["diverged", "diverged"]
+
+
+def test_more_than_the_cluster_has_is_refused_before_anything_runs(make_pack: PackMaker, tmp_path: Path):
+    space = write_space(tmp_path / "space.yaml", "method: random\n", "epochs: {value: 1}")
+    command = ("tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs")
+    assert_one_line_error(skin_tune(*command, "--cpus-per-trial", 999), "--cpus-per-trial 999", "largest has")
+    assert_one_line_error(skin_tune(*command, "--gpus-per-trial", 99), "--gpus-per-trial 99", "largest has")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: Path):
+    space = write_space(
+        tmp_path / "space.yaml", "method: random\n", "learning_rate: {min: 0.001, max: 0.01}", "epochs: {value: 500}"
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "skin_tune",
+            "tune",
+            str(make_pack().path),
+            "--space",
+            str(space),
+            "--storage",
+            str(tmp_path / "runs"),
+            "--trials",
+            "4",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not list(tmp_path.glob("runs/experiments/*/*/checkpoints/*/best.pt")):
+        time.sleep(0.2)
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "interrupted: the table shows what there was by then" in out
+    trials = load_trials(tmp_path / "runs")
+    assert set(trials["status"]) == {"stopped_early"}
+    assert (trials["epochs"] >= 1).any()
+
+
+def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
+    space = write_space(
+        tmp_path / "space.yaml", "method: random\n", "learning_rate: {min: 0.001, max: 0.01}", "epochs: {value: 5000}"
+    )
+    done = skin_tune(
+        "tune",
+        make_pack().path,
+        "--space",
+        space,
+        "--storage",
+        tmp_path / "runs",
+        "--trials",
+        50,
+        "--time-budget",
+        "30s",
+        "--concurrent",
+        1,
+    )
+    assert done.returncode == 0, done.stderr
+    trials = load_trials(tmp_path / "runs")
+    assert trials["status"].tolist()[0] == "stopped_early"
+    assert (trials["status"] == "running").sum() == 0
+    json.loads(skin_tune("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)

@@ -1,0 +1,179 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from skin_tune.config import TrialConfig
+from skin_tune.errors import CheckpointError, ConfigError
+from skin_tune.model.losses import class_balanced_weights
+from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
+from skin_tune.training.metrics import metrics_of
+from skin_tune.training.trainer import Trainer, TrainingDivergedError, schedule_factor
+from tests.conftest import PackMaker  # type: ignore[import-not-found]
+
+
+def small_config(**changes: object) -> TrialConfig:
+    values = {
+        "backbone": "resnet18",
+        "weights": "none",
+        "image_size": 32,
+        "batch_size": 16,
+        "epochs": 3,
+        "learning_rate": 1e-3,
+    }
+    return TrialConfig.from_mapping({**values, **changes})
+
+
+def numbers(metrics: dict[str, float]) -> dict[str, float]:
+    """Metrics without what depends on the clock."""
+    return {name: value for name, value in metrics.items() if name not in ("epoch_seconds", "images_per_second")}
+
+
+def test_training_learns_and_reports_every_metric_of_the_contract(make_pack: PackMaker):
+    trainer = Trainer(small_config(epochs=4), make_pack())
+    history = [trainer.run_epoch() for _ in range(4)]
+    names = (
+        "epoch train_loss train_acc val_loss val_acc val_balanced_acc val_macro_f1 val_mae val_within_one val_qwk "
+        "val_recall_0 val_recall_1 val_recall_2 learning_rate epoch_seconds images_per_second"
+    )
+    assert set(history[0]) == set(names.split())
+    assert [metrics["epoch"] for metrics in history] == [1, 2, 3, 4]
+    assert trainer.best_metrics["val_balanced_acc"] == max(metrics["val_balanced_acc"] for metrics in history) > 0.6
+    assert trainer.finished
+
+
+def test_class_balanced_weights_come_from_the_counts_before_balancing(make_pack: PackMaker):
+    # Recomputed from the balanced stream they would all be one, and the loss plain focal loss.
+    pack = make_pack()
+    trainer = Trainer(small_config(train_loss="cb", beta=0.99, oversample="balanced"), pack)
+    assert trainer.targets.tolist() == [24, 24, 24]
+    torch.testing.assert_close(trainer.loss.weight, class_balanced_weights([24, 12, 6], 0.99))
+    trainer.run_epoch()
+    torch.testing.assert_close(trainer.loss.weight, class_balanced_weights([24, 12, 6], 0.99))
+    assert len(set(trainer.loss.weight.tolist())) == 3
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(make_pack: PackMaker):
+    pack = make_pack()
+    first, second, other = (Trainer(small_config(seed=seed), pack).run_epoch() for seed in (5, 5, 6))
+    assert numbers(first) == numbers(second)
+    assert first["train_loss"] != other["train_loss"]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_an_interrupted_and_resumed_training_equals_an_unbroken_one(
+    make_pack: PackMaker, tmp_path: Path, optimizer: str
+):
+    pack, config = make_pack(), small_config(optimizer=optimizer, dropout_prob=0.5, augment="all")
+    unbroken = Trainer(config, pack)
+    expected = [numbers(unbroken.run_epoch()) for _ in range(3)]
+
+    interrupted = Trainer(config, pack)
+    interrupted.run_epoch()
+    save_checkpoint(tmp_path / "last.pt", interrupted.state_dict())
+    torch.manual_seed(99)  # whatever happened to the process in between
+    content = load_checkpoint(tmp_path / "last.pt")
+    resumed = Trainer(resumable_config(tmp_path / "last.pt", content), pack)
+    resumed.load_state_dict(content)
+    assert [numbers(resumed.run_epoch()) for _ in range(2)] == expected[1:]
+    assert resumed.best_epoch == unbroken.best_epoch
+    for name, value in unbroken.network.state_dict().items():
+        assert torch.equal(resumed.network.state_dict()[name], value)
+
+
+def test_validation_neither_changes_the_model_nor_depends_on_the_batch_size(make_pack: PackMaker):
+    pack = make_pack()
+    trainer = Trainer(small_config(), pack)
+    trainer.run_epoch()
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    first = trainer.evaluate("val")
+    for name, value in trainer.network.state_dict().items():
+        assert torch.equal(before[name], value)
+    smaller = Trainer(small_config(batch_size=2), pack)
+    smaller.network.load_state_dict(before)
+    np.testing.assert_allclose(smaller.evaluate("val").probabilities, first.probabilities, atol=1e-5)
+
+
+def test_evaluation_agrees_with_its_own_probabilities(make_pack: PackMaker):
+    pack = make_pack()
+    trainer = Trainer(small_config(train_loss="cb"), pack)
+    metrics = trainer.run_epoch()
+    evaluation = trainer.evaluate("val")
+    assert evaluation.subjects.tolist() == pack.subjects[pack.indices("val")].tolist()
+    assert evaluation.confusion.sum() == 18
+    assert metrics["val_loss"] == pytest.approx(log_loss(evaluation.labels, evaluation.probabilities), rel=1e-4)
+    assert metrics["val_acc"] == metrics_of(evaluation.confusion, pack.classes)["acc"]
+
+
+def test_the_best_epoch_is_chosen_by_the_metric_asked_for(make_pack: PackMaker):
+    trainer = Trainer(small_config(), make_pack(), metric="val_macro_f1")
+    history = [trainer.run_epoch()["val_macro_f1"] for _ in range(3)]
+    assert trainer.best_epoch == history.index(max(history)) + 1
+
+
+def test_a_loss_that_is_not_finite_ends_training_as_diverged(make_pack: PackMaker):
+    trainer = Trainer(small_config(learning_rate=1e30, optimizer="sgd", warmup_epochs=0), make_pack())
+    with pytest.raises(TrainingDivergedError, match=r"is (nan|inf) in epoch 1"):
+        trainer.run_epoch()
+
+
+def test_images_are_shrunk_to_the_size_of_the_config(make_pack: PackMaker):
+    trainer = Trainer(small_config(image_size=16), make_pack(size=40))
+    seen = []
+    trainer.network.conv1.register_forward_pre_hook(lambda module, args: seen.append(args[0].shape[1:]))
+    trainer.run_epoch()
+    assert set(seen) == {(3, 16, 16)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"image_size": 64}, "image_size=64 is larger than the pack's 32"),
+        ({"batch_size": 43}, "batch_size=43 is larger than the training set of 42 images"),
+    ],
+)
+def test_a_config_that_asks_more_than_the_pack_holds_is_refused(
+    make_pack: PackMaker, changes: dict[str, int], said: str
+):
+    with pytest.raises(ConfigError, match=said):
+        Trainer(small_config(**changes), make_pack())
+
+
+def test_a_checkpoint_of_another_model_pack_or_metric_is_refused(make_pack: PackMaker):
+    pack = make_pack()
+    state = Trainer(small_config(), pack).state_dict()
+    with pytest.raises(CheckpointError, match="backbone=resnet18, not resnet34"):
+        Trainer(small_config(backbone="resnet34"), pack).load_state_dict(state)
+    with pytest.raises(CheckpointError, match="pack_id"):
+        Trainer(small_config(), make_pack(name="other", seed=1)).load_state_dict(state)
+    with pytest.raises(CheckpointError, match="metric"):
+        Trainer(small_config(), pack, metric="val_macro_f1").load_state_dict(state)
+
+
+def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path, make_pack: PackMaker):
+    with pytest.raises(CheckpointError, match="does not exist"):
+        load_checkpoint(tmp_path / "absent.pt")
+    (tmp_path / "text.pt").write_text("hello")
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+        load_checkpoint(tmp_path / "text.pt")
+    torch.save({"format_version": 99}, tmp_path / "new.pt")
+    with pytest.raises(CheckpointError, match="format version 99"):
+        load_checkpoint(tmp_path / "new.pt")
+    save_checkpoint(tmp_path / "best.pt", Trainer(small_config(), make_pack()).model_state())
+    with pytest.raises(CheckpointError, match="holds a model alone"):
+        resumable_config(tmp_path / "best.pt", load_checkpoint(tmp_path / "best.pt"))
+
+
+def test_the_schedule_warms_up_then_falls_along_half_a_cosine():
+    config = TrialConfig(epochs=10, warmup_epochs=2)
+    assert schedule_factor(config, 1) == pytest.approx(0.5)
+    assert schedule_factor(config, 2) == pytest.approx(1)
+    assert schedule_factor(config, 6) == pytest.approx(0.5)
+    assert schedule_factor(config, 10) == pytest.approx(0, abs=1e-12)
+    assert schedule_factor(TrialConfig(epochs=10, schedule="constant"), 7) == 1
+    # A warm-up as long as the run would never reach the rate asked for.
+    assert schedule_factor(TrialConfig(epochs=2, warmup_epochs=9), 1) == pytest.approx(1)
+    assert math.isclose(schedule_factor(TrialConfig(epochs=1, warmup_epochs=1), 1), 0, abs_tol=1e-12)
