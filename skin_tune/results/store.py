@@ -101,6 +101,11 @@ class ExperimentWriter:
         self._epochs[trial_id, int(metrics["epoch"])] = {"trial_id": trial_id, **metrics}
         self._changed = True
 
+    def record_best(self, trial_id: str, metrics: Mapping[str, Any], checkpoint: str) -> None:
+        """Make an epoch's metrics those of its trial, whose best epoch it is."""
+        best = {name: value for name, value in metrics.items() if name.startswith(("train_", "val_"))}
+        self.update_trial(trial_id, best_epoch=int(metrics["epoch"]), checkpoint=checkpoint, **best)
+
     def trial(self, trial_id: str) -> dict[str, Any]:
         """The columns set so far for a trial."""
         return self._trials[trial_id]

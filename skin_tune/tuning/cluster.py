@@ -45,11 +45,11 @@ def connect() -> None:
         ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **options)
 
 
-def trial_resources(cpus: int | None, gpus: float | None, trials: int) -> TrialResources:
+def trial_resources(cpus: int | None, gpus: float | None, at_once: int) -> TrialResources:
     """Fill in what was not asked for, and check that some node can hold a trial.
 
     By default a trial gets a GPU where there is one, with its share of that node's CPUs; without GPUs the nodes' CPUs
-    are dealt out to the trials. Raises ClusterError where no node has what was asked for.
+    are dealt out to the `at_once` trials that run side by side. Raises ClusterError where no node has what was asked for.
     """
     if cpus is not None and cpus < 1:
         raise ClusterError(f"--cpus-per-trial {cpus} is below 1")
@@ -63,13 +63,13 @@ def trial_resources(cpus: int | None, gpus: float | None, trials: int) -> TrialR
         most = max((node.get("GPU", 0) for node in nodes), default=0)
         raise ClusterError(f"--gpus-per-trial {gpus:g} is more than any node has; the largest has {most:g}")
     if cpus is None:
-        cpus = max(1, min(_cpu_share(node, gpus, trials, len(able)) for node in able))
+        cpus = max(1, min(_cpu_share(node, gpus, at_once, len(able)) for node in able))
     most_cpus = max(node.get("CPU", 0) for node in able)
     if cpus > most_cpus:
         raise ClusterError(f"--cpus-per-trial {cpus} is more than any node has; the largest has {most_cpus:g}")
     return TrialResources(cpus, gpus)
 
 
-def _cpu_share(node: dict[str, float], gpus: float, trials: int, nodes: int) -> int:
-    places = node["GPU"] // gpus if gpus else min(node.get("CPU", 1), math.ceil(trials / nodes))
+def _cpu_share(node: dict[str, float], gpus: float, at_once: int, nodes: int) -> int:
+    places = node["GPU"] // gpus if gpus else min(node.get("CPU", 1), math.ceil(at_once / nodes))
     return int(node.get("CPU", 1) // max(places, 1))

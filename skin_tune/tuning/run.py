@@ -28,7 +28,8 @@ def run_trials(
 ) -> bool:
     """Run `trials` trials, recording into `writer`. Returns whether Ctrl-C cut them short."""
     cluster.connect()
-    resources = cluster.trial_resources(request.cpus_per_trial, request.gpus_per_trial, trials)
+    at_once = min(trials, request.concurrent or trials)
+    resources = cluster.trial_resources(request.cpus_per_trial, request.gpus_per_trial, at_once)
     storage = request.storage.resolve()
     region = pack.info.region
     setting = TrialSetting(pack.path, storage, region, name, space.metric, resources.cpus)
@@ -52,7 +53,7 @@ def run_trials(
             failure_config=FailureConfig(max_failures=0),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             callbacks=[
-                StoreCallback(writer, pack.info.pack_id, space.metric, resources.gpus),
+                StoreCallback(writer, pack.info.pack_id, resources.gpus),
                 ProgressCallback(writer, space.metric, trials),
             ],
             verbose=0,

@@ -17,7 +17,6 @@ from skin_tune.training.checkpoint import load_checkpoint, resumable_config, sav
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
 
 TRIAL_ID = "train"
-_NOT_OF_A_TRIAL = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,7 @@ def _run(
         writer.add_epoch(TRIAL_ID, metrics)
         if trainer.improved:
             save_checkpoint(folder / "best.pt", trainer.model_state())
-            best = {key: value for key, value in metrics.items() if key not in _NOT_OF_A_TRIAL}
-            writer.update_trial(TRIAL_ID, best_epoch=trainer.epoch, checkpoint=str(folder / "best.pt"), **best)
+            writer.record_best(TRIAL_ID, metrics, str(folder / "best.pt"))
         save_checkpoint(folder / "last.pt", {**trainer.state_dict(), "name": name})
         seconds = earlier + time.monotonic() - started
         writer.update_trial(TRIAL_ID, epochs=trainer.epoch, seconds=seconds, gpu_seconds=gpus * seconds)

@@ -8,8 +8,6 @@ from ray.tune.experiment import Trial
 from skin_tune.results.store import ExperimentWriter, now
 from skin_tune.tuning.trial import one_line
 
-_NOT_OF_A_TRIAL = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
-
 
 def epoch_metrics(result: dict[str, Any]) -> dict[str, float]:
     """The Trainer's metrics among what Tune reports."""
@@ -20,8 +18,8 @@ def epoch_metrics(result: dict[str, Any]) -> dict[str, float]:
 class StoreCallback(Callback):
     """Writes the tables `trials` and `epochs` of one experiment."""
 
-    def __init__(self, writer: ExperimentWriter, pack_id: str, metric: str, gpus_per_trial: float):
-        self._writer, self._pack_id, self._metric, self._gpus = writer, pack_id, metric, gpus_per_trial
+    def __init__(self, writer: ExperimentWriter, pack_id: str, gpus_per_trial: float):
+        self._writer, self._pack_id, self._gpus = writer, pack_id, gpus_per_trial
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._writer.update_trial(
@@ -50,10 +48,7 @@ class StoreCallback(Callback):
         self._writer.add_epoch(trial.trial_id, metrics)
         self._writer.update_trial(trial.trial_id, epochs=result["epoch"])
         if result["best_epoch"] == result["epoch"]:
-            best = {name: value for name, value in metrics.items() if name not in _NOT_OF_A_TRIAL}
-            self._writer.update_trial(
-                trial.trial_id, best_epoch=result["epoch"], checkpoint=result["checkpoint"], **best
-            )
+            self._writer.record_best(trial.trial_id, metrics, result["checkpoint"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         row = self._writer.trial(trial.trial_id)

@@ -1,0 +1,35 @@
+"""What a benchmark reports, and the synthetic pack they share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from skin_tune.data.pack import Pack, PackInfo, PackRows, open_pack, write_pack
+from skin_tune.data.split import SPLITS
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured figure and the bar it is held against."""
+
+    name: str
+    value: float
+    unit: str
+    bar: str
+    ok: bool
+
+
+def noise_pack(folder: Path, counts: dict[str, list[int]], size: int) -> Pack:
+    """A pack of random pixels with `counts` images per split and grade."""
+    classes = [str(grade) for grade in range(len(counts["train"]))]
+    label = np.concatenate([np.repeat(np.arange(len(classes)), counts[name]) for name in SPLITS]).astype(np.int16)
+    split = np.repeat(np.arange(3), [sum(counts[name]) for name in SPLITS]).astype(np.int8)
+    images = np.random.default_rng(0).integers(0, 256, (len(label), size, size, 3), dtype=np.uint8)
+    names = [f"s{row}" for row in range(len(label))]
+    per_split = {name: dict(zip(classes, counts[name], strict=True)) for name in SPLITS}
+    info = PackInfo("forehead_wrinkle", classes, size, 0, [60, 20, 20], per_split, "noise")
+    path = folder / "noise.arrow"
+    blank = [""] * len(label)
+    write_pack(path, images, PackRows(label, split, names, names, blank, blank), info)
+    return open_pack(path)

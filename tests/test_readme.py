@@ -1,0 +1,50 @@
+"""The README's commands are commands that exist, with options that exist."""
+
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+import typer
+from tests.cli_runner import ROOT  # type: ignore[import-not-found]
+
+from skin_tune.cli import app, tune_region
+from skin_tune.config import TrialConfig, parse_overrides
+
+
+def commands() -> Iterator[list[str]]:
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            yield shlex.split(line, comments=True)
+
+
+@pytest.mark.parametrize("words", [words for words in commands() if words], ids=" ".join)
+def test_a_command_of_the_readme_parses(words: list[str]):
+    program, *arguments = words
+    if program == "make":
+        assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    elif program == "skin-tune":
+        group = typer.main.get_command(app)
+        command = group.get_command(None, arguments[0])  # type: ignore[attr-defined]
+        assert command is not None
+        context = command.make_context(arguments[0], arguments[1:])
+        parse_overrides(context.params.get("overrides") or [])
+    elif program == "python" and arguments[0] == "jobs/tune_region.py":
+        job = typer.Typer()
+        job.command()(tune_region)
+        context = typer.main.get_command(job).make_context("job", arguments[1:])
+        parse_overrides(context.params["overrides"] or [])
+    else:
+        assert program in ("ray", "export", "python"), f"the README uses {program}, which nothing checks"
+
+
+def test_the_readme_has_commands():
+    assert len([words for words in commands() if words]) >= 8
+
+
+def test_the_readme_explains_every_hyper_parameter():
+    readme = (ROOT / "README.md").read_text()
+    defaults = TrialConfig().to_dict()
+    for name, default in defaults.items():
+        shown = str(default).lower() if isinstance(default, bool) else str(default)
+        assert f"| `{name}` | {shown} |" in readme
