@@ -7,8 +7,8 @@ import torch
 
 from skin_tune.data.pack import FORMAT_VERSION
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import ROOT, assert_one_line_error, skin_tune  # type: ignore[import-not-found]
-from tests.conftest import PackMaker  # type: ignore[import-not-found]
+from tests.cli_runner import ROOT, assert_one_line_error, skin_tune
+from tests.conftest import PackMaker
 
 SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16")
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 import typer
-from tests.cli_runner import ROOT  # type: ignore[import-not-found]
 
 from skin_tune.cli import app, tune_region
 from skin_tune.config import TrialConfig, parse_overrides
+from tests.cli_runner import ROOT
 
 
 def commands() -> Iterator[list[str]]:

@@ -49,7 +49,7 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int) -> Trial
     """Fill in what was not asked for, and check that some node can hold a trial.
 
     By default a trial gets a GPU where there is one, with its share of that node's CPUs; without GPUs the nodes' CPUs
-    are dealt out to the `at_once` trials that run side by side. Raises ClusterError where no node has what was asked for.
+    are dealt out to the `at_once` trials that run side by side. Raises ClusterError where no node has that much.
     """
     if cpus is not None and cpus < 1:
         raise ClusterError(f"--cpus-per-trial {cpus} is below 1")

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli_runner import ROOT, assert_one_line_error, skin_tune  # type: ignore[import-not-found]
 
 from skin_tune.results import load_trials
+from tests.cli_runner import ROOT, assert_one_line_error, skin_tune
 
 QUICK = ("image_size=32", "epochs=1", "batch_size=16", "oversample=none")
 

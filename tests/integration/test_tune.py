@@ -12,8 +12,8 @@ import pytest
 
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
-from tests.cli_runner import assert_one_line_error, skin_tune  # type: ignore[import-not-found]
-from tests.conftest import PackMaker, write_synthetic_pack  # type: ignore[import-not-found]
+from tests.cli_runner import assert_one_line_error, skin_tune
+from tests.conftest import PackMaker, write_synthetic_pack
 
 SMALL = """
 parameters:

@@ -12,7 +12,7 @@ from skin_tune.model.losses import class_balanced_weights
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.metrics import metrics_of
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, schedule_factor
-from tests.conftest import PackMaker  # type: ignore[import-not-found]
+from tests.conftest import PackMaker
 
 
 def small_config(**changes: object) -> TrialConfig:
