@@ -38,6 +38,7 @@ Seed = Annotated[int, typer.Option(help="Seed of the search, and of the trials u
 CpusPerTrial = Annotated[int | None, typer.Option(help="CPUs and torch threads of a trial.")]
 GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a share of one.")]
 Concurrent = Annotated[int | None, typer.Option(help="At most so many trials at a time.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the experiment --name, which was interrupted.")]
 TimeBudget = Annotated[str | None, typer.Option(help="End after this long, such as 30m or 2h.")]
 
 UsageError: Any = typer.BadParameter.__base__
@@ -57,7 +58,7 @@ def run(program: typer.Typer) -> None:
     try:
         status = typer.main.get_command(program).main(standalone_mode=False)
     except UsageError as error:
-        if len(sys.argv) == 1:  # the message is the help text
+        if program is app and len(sys.argv) == 1:  # the message is the help text
             _leave(error.format_message(), 0)
         _leave(f"error: {' '.join(error.format_message().split())}{_given(error)}", 2)
     except SkinTuneError as error:
@@ -71,8 +72,9 @@ def run(program: typer.Typer) -> None:
 def _given(error: Any) -> str:
     """The value an option was given, which typer's messages leave out."""
     for option in getattr(getattr(error, "param", None), "opts", ()):
-        if option in sys.argv[:-1]:
-            return f", not {sys.argv[sys.argv.index(option) + 1]!r}"
+        for word, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
+            if word == option or word.startswith(f"{option}="):
+                return f", not {word.partition('=')[2] or following!r}"
     return ""
 
 
@@ -158,7 +160,7 @@ def train(
     storage: Storage = Path("runs"),
     name: Annotated[str | None, typer.Option(help="Name of the run; its region and the time if not given.")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="CHECKPOINT", help="Go on from a last.pt.")] = None,
-    metric: Annotated[str, typer.Option(help="Choose the best epoch by this.")] = "val_balanced_acc",
+    metric: Annotated[str | None, typer.Option(help="Choose the best epoch by it; val_balanced_acc if none.")] = None,
 ) -> None:
     """Train one config on this machine, without a cluster."""
     from skin_tune.config import parse_overrides
@@ -191,6 +193,7 @@ def tune(
     gpus_per_trial: GpusPerTrial = None,
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
+    resume: Resume = False,
 ) -> None:
     """Search a space of configs for a region's best grader with Ray Tune and ASHA."""
     from skin_tune.config import parse_overrides
@@ -211,6 +214,7 @@ def tune(
         gpus_per_trial=gpus_per_trial,
         concurrent=concurrent,
         time_budget=parse_duration(time_budget) if time_budget is not None else None,
+        resume=resume,
     )
     print_outcome(run_experiment(request), storage)
 
@@ -236,19 +240,42 @@ def tune_region(
     gpus_per_trial: GpusPerTrial = None,
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
+    resume: Resume = False,
 ) -> None:
     """Tune one region: prepare its pack where there is none, then search its space."""
     from skin_tune.config import parse_overrides
     from skin_tune.errors import SourceError
-    from skin_tune.paths import pack_path
+    from skin_tune.paths import find_space, pack_path
+    from skin_tune.tuning.experiment import parse_duration
+    from skin_tune.tuning.space import load_space
 
-    parse_overrides(overrides or [])
+    fixed = parse_overrides(overrides or [])
+    load_space(space or find_space(region), fixed)
+    if time_budget is not None:
+        parse_duration(time_budget)
+    if not region.isidentifier() or region == "all":
+        raise SourceError(f"region {region!r} is not one plain name, such as forehead_wrinkle")
     pack = pack_path(packs, region, size)
-    if not pack.exists():
+    if pack.exists():
+        print(f"using pack {pack}")
+    else:
         if not data:
             raise SourceError(f"there is no pack {str(pack)!r} and no --data to prepare it from")
         prepare(data, region, format, images, size, packs, subject_column, subject_pattern, split, split_seed)
-    tune(pack, overrides, space, name, trials, storage, seed, cpus_per_trial, gpus_per_trial, concurrent, time_budget)
+    tune(
+        pack,
+        overrides,
+        space,
+        name,
+        trials,
+        storage,
+        seed,
+        cpus_per_trial,
+        gpus_per_trial,
+        concurrent,
+        time_budget,
+        resume,
+    )
 
 
 @app.command()

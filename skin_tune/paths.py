@@ -39,6 +39,13 @@ class RunPaths:
     def experiment(self, region: str, experiment: str) -> Path:
         return self.experiments(region) / experiment
 
+    def asked(self, region: str, experiment: str) -> Path:
+        """What an experiment was started with, to be held against what it is resumed with."""
+        return self.experiment(region, experiment) / "asked.json"
+
+    def search_journal(self, region: str, experiment: str) -> Path:
+        return self.experiment(region, experiment) / "search.log"
+
     def checkpoints(self, region: str, experiment: str, trial_id: str) -> Path:
         return self.experiment(region, experiment) / "checkpoints" / trial_id
 

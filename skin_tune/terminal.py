@@ -1,5 +1,6 @@
 """What people see: progress while work runs, tables at its end."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,7 +161,7 @@ def print_training(outcome: "TrainOutcome") -> None:
         f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: "
         f"val_balanced_acc {best['val_balanced_acc']:.3f}, val_macro_f1 {best['val_macro_f1']:.3f}"
     )
-    print(f"model {outcome.folder / 'best.pt'}; go on with --resume {outcome.folder / 'last.pt'}")
+    print(f"model {outcome.folder / 'best.pt'}; go on from {outcome.folder / 'last.pt'}")
 
 
 def print_outcome(outcome: "Outcome", storage: Path) -> None:
@@ -168,27 +169,30 @@ def print_outcome(outcome: "Outcome", storage: Path) -> None:
     from skin_tune.tuning.progress import duration
 
     console = _console()
-    table = _trial_table()
-    for name in outcome.searched:
-        table.add_column(name, justify="right")
-    for rank, row in enumerate(outcome.rows, start=1):
-        table.add_row(*_trial_cells(rank, row), *(_cell(row.get(f"config/{name}")) for name in outcome.searched))
-    console.print(table)
+    _print_ranked(console, outcome.rows, [f"config/{name}" for name in outcome.searched])
     statuses = [row["status"] for row in outcome.rows]
     counts = ", ".join(
         f"{statuses.count(status)} {status.replace('_', ' ')}"
         for status in ("completed", "stopped_early", "diverged", "failed")
         if status in statuses
     )
-    run = sum(row["epochs"] for row in outcome.rows)
-    full = sum(int(row["config/epochs"]) for row in outcome.rows)
     console.print(f"{len(statuses)} trials in {duration(outcome.seconds)}: {counts}")
-    console.print(f"{run} of {full} epochs run: early stopping saved {100 * (1 - run / full):.0f} %")
+    judged = [
+        row
+        for row in outcome.rows
+        if row["status"] in ("completed", "stopped_early") and row["trial_id"] not in outcome.cut_off
+    ]
+    run, full = sum(row["epochs"] for row in judged), sum(int(row["config/epochs"]) for row in judged)
+    if run < full:
+        console.print(f"early stopping: {run} of {full} epochs run, {100 * (1 - run / full):.0f} % saved")
     for reason in dict.fromkeys(row["error"] for row in outcome.rows if row.get("error")):
         console.print(f"failed or diverged: {reason}")
-    if outcome.interrupted:
-        console.print("interrupted: the table shows what there was by then")
-    console.print(f"see again: skin-tune trials --storage {storage} --experiment {outcome.experiment}")
+    if outcome.cut_off:
+        console.print(f"{len(outcome.cut_off)} trials were cut off; --resume goes on with them")
+    best = outcome.rows[0]
+    values = " ".join(f"{name}={best[f'config/{name}']}" for name in outcome.searched)
+    console.print(f"best: {values}", soft_wrap=True)
+    console.print(f"see again: skin-tune trials --storage {storage} --experiment {outcome.experiment}", soft_wrap=True)
 
 
 def check_format(form: str) -> None:
@@ -205,16 +209,35 @@ def print_trials(frame: "pd.DataFrame", form: str) -> None:
         print(frame.to_csv(index=False), end="")
         return
     if form == "json":
-        print(frame.to_json(orient="records", date_format="iso", indent=2))
+        rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        print(json.dumps(rows, indent=2, default=str))  # pandas' own JSON rounds small numbers to zero
         return
-    searched = varied(frame)
-    table = _trial_table("region", "experiment")
-    for name in searched:
-        table.add_column(name.removeprefix("config/"), justify="right")
-    for rank, row in enumerate(frame.to_dict("records"), start=1):
-        cells = _trial_cells(rank, row, row["region"], row["experiment"])
-        table.add_row(*cells, *(_cell(row[name]) for name in searched))
-    _console().print(table)
+    _print_ranked(_console(), frame.to_dict("records"), varied(frame), "region", "experiment")
+
+
+def _print_ranked(console: Console, rows: Sequence[Mapping[Any, Any]], searched: Sequence[str], *extra: str) -> None:
+    """Print rows as they are ordered, with as many of the `searched` columns as the terminal has room for."""
+    shown = list(searched)
+    while True:
+        table = Table(box=None)
+        table.add_column("rank", justify="right", no_wrap=True)
+        for heading in (*extra, "trial", "status"):
+            table.add_column(heading, no_wrap=True)
+        for heading in (
+            "epochs",
+            "best",
+            *_METRIC_HEADINGS.values(),
+            *(name.removeprefix("config/") for name in shown),
+        ):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for rank, row in enumerate(rows, start=1):
+            words = [row[name] for name in (*extra, "trial_id", "status")]
+            numbers = [row.get(name) for name in ("epochs", "best_epoch", *_METRIC_HEADINGS, *shown)]
+            table.add_row(str(rank), *words, *map(_cell, numbers))
+        if not shown or console.measure(table).maximum <= console.width:
+            break
+        shown.pop()
+    console.print(table)
 
 
 _METRIC_HEADINGS = {
@@ -225,34 +248,11 @@ _METRIC_HEADINGS = {
 }
 
 
-def _trial_table(*extra: str) -> Table:
-    table = Table(box=None)
-    table.add_column("rank", justify="right")
-    for heading in (*extra, "trial", "status"):
-        table.add_column(heading)
-    for heading in ("epochs", "best", *_METRIC_HEADINGS.values()):
-        table.add_column(heading, justify="right")
-    return table
-
-
-def _trial_cells(rank: int, row: Mapping[Any, Any], *extra: str) -> Sequence[str]:
-    metrics = [_cell(row.get(name)) for name in _METRIC_HEADINGS]
-    return [
-        str(rank),
-        *extra,
-        row["trial_id"],
-        row["status"],
-        _cell(row["epochs"]),
-        _cell(row.get("best_epoch")),
-        *metrics,
-    ]
-
-
 def _cell(value: Any) -> str:
     if value is None or value != value:
         return "-"
     if isinstance(value, float):
         if value.is_integer():
             return f"{value:.0f}"
-        return f"{value:.3f}" if abs(value) >= 0.01 else f"{value:.1e}"
+        return f"{value:.3f}" if 0.01 <= abs(value) < 0.9995 else f"{value:.4g}"
     return str(value)

@@ -70,7 +70,7 @@ def cut_all(
 
 
 def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int) -> Generator[list[CutResult]]:
-    workers = min(len(os.sched_getaffinity(0)), len(jobs) // 32)
+    workers = min(available_cpus(), len(jobs) // 32)
     if workers < 2:  # starting a process takes as long as a few dozen photos
         yield from (cut_photo(job, size) for job in jobs)
         return
@@ -87,6 +87,11 @@ def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int) -> Generator[list
         raise SourceError(
             "a process that cuts photos was killed, perhaps for want of memory; no pack was written"
         ) from None
+
+
+def available_cpus() -> int:
+    """CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cut_photo(job: tuple[Path, list[Cut]], size: int) -> list[CutResult]:

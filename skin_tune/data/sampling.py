@@ -72,5 +72,8 @@ def batches(draws: int, batch_size: int, *, rank: int = 0, world_size: int = 1) 
     Global batches are `batch_size` long or, so that none is tiny, one shorter here and there. Each is dealt out to the
     ranks in turn: no draw is lost or shown twice, whatever `world_size` is.
     """
-    parts = np.array_split(np.arange(draws), math.ceil(draws / batch_size))
+    count = math.ceil(draws / batch_size)
+    if draws // count < 2:  # batch normalisation cannot train on a single image
+        count = max(1, draws // batch_size)
+    parts = np.array_split(np.arange(draws), count)
     return [part[rank::world_size] for part in parts]

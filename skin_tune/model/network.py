@@ -63,13 +63,13 @@ def _downloaded(backbone: str) -> dict[str, Tensor]:
     url = torchvision_models().get_model_weights(backbone).DEFAULT.url
     name = url.rpartition("/")[2]
     try:
-        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(url, progress=False, weights_only=True)
-    except (OSError, RuntimeError) as error:
+        state: Any = torch.hub.load_state_dict_from_url(url, progress=False, weights_only=True)
+    except Exception as error:  # no network, a broken download, a broken file in the cache
         raise WeightsError(
             f"weights 'imagenet' of {backbone} cannot be downloaded ({error}); fetch {url} elsewhere and put {name} "
             f"in {torch.hub.get_dir()}/checkpoints or pass weights=/path/to/{name}, or start from weights=none"
         ) from None
-    return state
+    return _checked(state, backbone, "imagenet")
 
 
 def _checked(loaded: Any, backbone: str, weights: str) -> dict[str, Tensor]:

@@ -18,8 +18,6 @@ import pyarrow.parquet as pq
 from skin_tune.errors import StoreError
 from skin_tune.paths import RunPaths, atomic_write
 
-STATUSES = ("running", "completed", "stopped_early", "diverged", "failed")
-
 _FILE = "data.parquet"
 _FLUSH_SECONDS = 2.0
 _FLUSH_SHARE = 20
@@ -107,19 +105,28 @@ class ExperimentWriter:
         self.update_trial(trial_id, best_epoch=int(metrics["epoch"]), checkpoint=checkpoint, **best)
 
     def trial(self, trial_id: str) -> dict[str, Any]:
-        """The columns set so far for a trial."""
-        return self._trials[trial_id]
+        """The columns set so far for a trial; empty for one never heard of."""
+        return self._trials.get(trial_id, {})
 
     def trials(self) -> list[dict[str, Any]]:
         """All rows, in the order the trials started."""
         return list(self._trials.values())
 
-    def flush(self, *, force: bool = False) -> None:
-        """Write what has changed, unless (without `force`) the last write was a moment ago."""
+    def epochs(self) -> list[dict[str, Any]]:
+        """All rows of `epochs`."""
+        return list(self._epochs.values())
+
+    def flush(self, *, force: bool = False) -> bool:
+        """Write what has changed, unless (without `force`) the last write was a moment ago.
+
+        Returns whether everything recorded so far is on disk.
+        """
         wait = max(_FLUSH_SECONDS, _FLUSH_SHARE * self._flush_took)
         started = time.monotonic()
-        if not self._changed or (not force and started - self._flushed_at < wait):
-            return
+        if not self._changed:
+            return True
+        if not force and started - self._flushed_at < wait:
+            return False
         try:
             _write(self._files["trials"], _TRIALS, list(self._trials.values()))
             _write(self._files["epochs"], _EPOCHS, list(self._epochs.values()))
@@ -130,6 +137,7 @@ class ExperimentWriter:
         self._changed = False
         self._flushed_at = time.monotonic()
         self._flush_took = self._flushed_at - started
+        return True
 
 
 def now() -> datetime:
@@ -137,8 +145,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def usable(row: Mapping[str, Any], metric: str) -> bool:
+    """Whether a row of `trials` may win: it has the metric, and has neither diverged nor failed."""
+    return row.get(metric) is not None and row["status"] not in ("diverged", "failed")
+
+
 def load_trials(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
-    """One row per trial, oldest experiment first; empty where nothing matches. Raises StoreError without a store."""
+    """One row per trial, in the order they started within each experiment; empty where nothing matches.
+
+    Raises StoreError without a store.
+    """
     return _load("trials", storage, region, experiment)
 
 

@@ -65,7 +65,8 @@ def check_fit(config: TrialConfig, pack: Pack) -> None:
 class Trainer:
     """Trains one config on one pack.
 
-    `weights` is a state dict from `load_weights`, loaded here if the config asks for one and none is given. `metric`
+    `weights` is a state dict from `load_weights`, loaded here if the config asks for one and none is given; an empty
+    one starts at random, as for a checkpoint that is about to be loaded. `metric`
     is what the best epoch is chosen by. With `world_size` > 1 every rank holds a Trainer, and gradients, losses and
     confusion matrices are summed over torch.distributed's default group.
     """
@@ -89,6 +90,7 @@ class Trainer:
         self.epoch = 0
         self.best_epoch = 0
         self.best_metrics: dict[str, float] = {}
+        self.history: list[dict[str, float]] = []
 
         self.train_rows = pack.indices("train")
         self.train_labels = pack.labels[self.train_rows]
@@ -100,7 +102,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         if weights is None:
             weights = load_weights(config.weights, config.backbone)
-        network = build_network(config, len(pack.classes), weights)
+        network = build_network(config, len(pack.classes), weights or None)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.model: nn.Module = self.network
         if world_size > 1:
@@ -173,6 +175,7 @@ class Trainer:
         self._check_finite(self.metric, metrics[self.metric])
         if not self.best_metrics or metrics[self.metric] > self.best_metrics[self.metric]:
             self.best_epoch, self.best_metrics = self.epoch, metrics
+        self.history.append(metrics)
         return metrics
 
     @torch.no_grad()
@@ -222,6 +225,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "best_epoch": self.best_epoch,
             "best_metrics": self.best_metrics,
+            "history": self.history,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -237,9 +241,12 @@ class Trainer:
             if state[name] != value:
                 raise CheckpointError(f"the checkpoint is of {name} {state[name]!r}, not {value!r}")
         self.network.load_state_dict(state["model"])
+        weight_decays = [group["weight_decay"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, weight_decay in zip(self.optimizer.param_groups, weight_decays, strict=True):
+            group["weight_decay"] = weight_decay  # this config's, should it differ
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
-        self.best_metrics = dict(state["best_metrics"])
+        self.best_metrics, self.history = dict(state["best_metrics"]), list(state["history"])
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.config.amp and self.device.type == "cuda":

@@ -3,7 +3,9 @@
 import logging
 import math
 import os
+import socket
 from dataclasses import dataclass
+from typing import Any
 
 import ray
 
@@ -31,18 +33,42 @@ class TrialResources:
 
 
 def connect() -> None:
-    """Join the cluster that RAY_ADDRESS names or this machine runs, else start one on this machine alone."""
+    """Join the cluster that RAY_ADDRESS names or that `ray start` began on this machine, else start one for this run.
+
+    Raises ClusterError where RAY_ADDRESS leads nowhere.
+    """
     os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
         return
-    options = {"log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    if address := os.environ.get("RAY_ADDRESS"):
+        _check_reachable(address)
+        try:
+            ray.init(**options)
+        except (ConnectionError, ValueError) as error:
+            raise ClusterError(f"RAY_ADDRESS={address!r} is no running cluster: {error}") from None
+        return
     try:
-        ray.init(address="auto", **options)
-    except ConnectionError as error:
-        if address := os.environ.get("RAY_ADDRESS"):
-            raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
-        ray.init(include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **options)
+        ray.init(**own, **options)
+    except ValueError:  # there is a cluster to join, and it has its own object store
+        ray.init(**options)
+    except ConnectionError:  # one was here and is gone
+        ray.init(address="local", **own, **options)
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself tries for minutes before it gives up."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if address in ("auto", "local"):
+        return
+    try:
+        if not colon:
+            raise ValueError("it is not of the form host:port")
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
 
 
 def trial_resources(cpus: int | None, gpus: float | None, at_once: int) -> TrialResources:

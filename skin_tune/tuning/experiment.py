@@ -1,18 +1,21 @@
 """One experiment from request to ranked trials: check everything, start Ray, run Tune, keep the store."""
 
+import json
 import re
+import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import AllTrialsFailedError, ExperimentError
+from skin_tune.errors import AllTrialsFailedError, ClusterError, ExperimentError, StoreError
 from skin_tune.model.network import load_weights
-from skin_tune.paths import RunPaths, check_experiment_name
-from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
+from skin_tune.results.store import ExperimentWriter, now, usable
+from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.trainer import check_fit
 from skin_tune.tuning.space import Space, load_space
 
@@ -36,20 +39,49 @@ class TuneRequest:
     concurrent: int | None = None
     time_budget: float | None = None
     """Seconds after which no trial goes on."""
+    resume: bool = False
+    """Go on with the experiment `name`, which was interrupted."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request that has been checked: what there is to run."""
+
+    request: TuneRequest
+    space: Space
+    pack: Pack
+    paths: RunPaths
+    name: str
+    trials: int
+    """Trials the experiment has when it is complete."""
+    started: int = 0
+    """Trials that were started before an interruption."""
+    unfinished: Sequence[Mapping[str, Any]] = ()
+    """Configs, with `trial_id`, of those that go on from their last checkpoint."""
+    history: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """The selection metric of earlier trials by id and epoch."""
+
+    @property
+    def region(self) -> str:
+        return self.pack.info.region
+
+    @property
+    def to_run(self) -> int:
+        return max(0, self.trials - self.started) + len(self.unfinished)
 
 
 @dataclass(frozen=True)
 class Outcome:
     """An experiment that has ended. `rows` are those of the store's `trials`, best first."""
 
-    region: str
     experiment: str
     metric: str
     rows: Sequence[Mapping[str, Any]]
     searched: Sequence[str]
-    """Hyper-parameters that differ between the trials."""
+    """Hyper-parameters that the space searches."""
     seconds: float
-    interrupted: bool
+    cut_off: Sequence[str]
+    """Ids of trials that the time budget or Ctrl-C cut off: neither completed nor judged."""
 
 
 def parse_duration(text: str) -> float:
@@ -68,47 +100,82 @@ def run_experiment(request: TuneRequest) -> Outcome:
     Everything the user gave is checked before Ray starts. Raises AllTrialsFailedError, with the commonest reason, where
     no trial gave a result.
     """
-    storage = request.storage.resolve()
-    pack = open_pack(request.pack.resolve())
-    space = load_space(request.space, request.overrides)
-    trials = _trial_count(request, space)
-    if request.concurrent is not None and request.concurrent < 1:
-        raise ExperimentError(f"--concurrent {request.concurrent} is below 1")
-    _check_constants(space, pack, request.seed)
-    region = pack.info.region
-    name = check_experiment_name(request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}")
-    _check_new(storage, region, name)
-    weights = _weights(space)
-    writer = ExperimentWriter(storage, region, name)
-
-    from skin_tune.tuning.run import run_trials  # Ray takes seconds to import: not before the checks above
-
     started = time.monotonic()
-    interrupted = run_trials(request, space, pack, name, trials, weights, writer)
-    _end_running(writer)
+    plan, writer = _plan(request)
+    if plan.to_run:
+        _run(plan, writer)
+    cut_off = [row["trial_id"] for row in _unfinished(writer, plan)]
+    for row in writer.trials():
+        if row["status"] == "running":
+            writer.update_trial(row["trial_id"], status="stopped_early", ended_at=now())
     writer.flush(force=True)
-    rows = ranked(writer.trials(), space.metric)
-    if not any(row.get(space.metric) is not None for row in rows):
-        raise AllTrialsFailedError(_why_all_failed(rows, interrupted))
+    rows = ranked(writer.trials(), plan.space.metric)
+    if not any(usable(row, plan.space.metric) for row in rows):
+        raise AllTrialsFailedError(_why_all_failed(rows))
     return Outcome(
-        region=region,
-        experiment=name,
-        metric=space.metric,
+        experiment=plan.name,
+        metric=plan.space.metric,
         rows=rows,
-        searched=[parameter.name for parameter in space.searched],
+        searched=[parameter.name for parameter in plan.space.searched],
         seconds=time.monotonic() - started,
-        interrupted=interrupted,
+        cut_off=cut_off,
     )
 
 
 def ranked(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, Any]]:
-    """Rows of the store's `trials`, best `metric` first, those without one last. A diverged trial never wins."""
+    """Rows of the store's `trials`, best `metric` first; those that cannot win come last."""
+    return sorted(rows, key=lambda row: (not usable(row, metric), -(row.get(metric) or 0.0)))
 
-    def key(row: Mapping[str, Any]) -> tuple[bool, float]:
-        value = row.get(metric)
-        return row["status"] in ("diverged", "failed"), -value if value is not None else float("inf")
 
-    return sorted(rows, key=key)
+def _plan(request: TuneRequest) -> tuple[Plan, ExperimentWriter]:
+    pack = open_pack(request.pack.resolve())
+    space = load_space(request.space, request.overrides)
+    if request.concurrent is not None and request.concurrent < 1:
+        raise ExperimentError(f"--concurrent {request.concurrent} is below 1")
+    if request.resume and request.name is None:
+        raise ExperimentError("--resume needs the --name of the experiment to go on with")
+    _check_fits(space, pack, request.seed)
+    region = pack.info.region
+    plan = Plan(
+        request=request,
+        space=space,
+        pack=pack,
+        paths=RunPaths(request.storage.resolve()),
+        name=check_experiment_name(request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}"),
+        trials=_trial_count(request, space),
+    )
+    _check_name(plan)
+    writer = ExperimentWriter(plan.paths.storage, region, plan.name)
+    unfinished = _unfinished(writer, plan)
+    for config in unfinished:
+        _recover_epochs(writer, plan, config["trial_id"])
+    history: dict[str, dict[int, float]] = {}
+    for row in writer.epochs():
+        history.setdefault(row["trial_id"], {})[row["epoch"]] = row[space.metric]
+    started = len(writer.trials())
+    return replace(plan, started=started, unfinished=unfinished, history=history), writer
+
+
+def _run(plan: Plan, writer: ExperimentWriter) -> None:
+    weights = _weights(plan.space)
+    asked = plan.paths.asked(plan.region, plan.name)
+    try:
+        asked.parent.mkdir(parents=True, exist_ok=plan.request.resume)
+        with atomic_write(asked) as file:
+            file.write_text(json.dumps(_asked(plan)))
+    except FileExistsError:
+        raise _taken(plan) from None
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(asked.parent)!r}: {error.strerror or error}") from None
+
+    from skin_tune.tuning.run import run_trials  # Ray takes seconds to import: not before the checks above
+
+    try:
+        run_trials(plan, weights, writer)
+    except ClusterError:
+        if not writer.trials():  # nothing has begun: leave the name free
+            shutil.rmtree(asked.parent)
+        raise
 
 
 def _trial_count(request: TuneRequest, space: Space) -> int:
@@ -121,19 +188,57 @@ def _trial_count(request: TuneRequest, space: Space) -> int:
     return min(asked or combinations, combinations)
 
 
-def _check_constants(space: Space, pack: Pack, seed: int) -> None:
+def _check_fits(space: Space, pack: Pack, seed: int) -> None:
     """What every trial would fail on is an error now; what only some would is left to them."""
-    fixed = {parameter.name: parameter.at(0.0) for parameter in space.parameters if parameter.is_constant}
-    least = {name: 16 if name == "image_size" else 2 for name in ("image_size", "batch_size")}
-    check_fit(TrialConfig.from_mapping({"seed": seed, **least, **fixed}), pack)
+    least = {
+        parameter.name: min(parameter.values) if parameter.values else parameter.at(0.0)
+        for parameter in space.parameters
+        if parameter.is_constant or parameter.name in ("image_size", "batch_size")
+    }
+    check_fit(TrialConfig.from_mapping({"seed": seed, **least}), pack)
 
 
-def _check_new(storage: Path, region: str, name: str) -> None:
-    paths = RunPaths(storage)
-    if paths.partition("trials", region, name).exists() or paths.experiment(region, name).exists():
+def _asked(plan: Plan) -> dict[str, Any]:
+    """What a resumed experiment must have in common with the interrupted one."""
+    return {"pack": plan.pack.info.pack_id, "seed": plan.request.seed, "space": repr(plan.space)}
+
+
+def _taken(plan: Plan) -> ExperimentError:
+    return ExperimentError(
+        f"experiment {plan.name!r} of {plan.region} already exists below {str(plan.paths.storage)!r}; "
+        "go on with it by --resume, or give another --name"
+    )
+
+
+def _check_name(plan: Plan) -> None:
+    asked = plan.paths.asked(plan.region, plan.name)
+    exists = asked.parent.exists() or plan.paths.partition("trials", plan.region, plan.name).exists()
+    if not plan.request.resume:
+        if exists:
+            raise _taken(plan)
+        return
+    if not asked.is_file():
         raise ExperimentError(
-            f"experiment {name!r} of {region} already exists below {str(storage)!r}; give another --name"
+            f"there is no experiment {plan.name!r} of {plan.region} below {str(plan.paths.storage)!r} to --resume"
         )
+    earlier = json.loads(asked.read_text())
+    changed = [what for what, value in _asked(plan).items() if earlier.get(what) != value]
+    if changed:
+        raise ExperimentError(
+            f"experiment {plan.name!r} was started with another {' and '.join(changed)}; "
+            "--resume it with what it was started with, or give another --name"
+        )
+
+
+def _unfinished(writer: ExperimentWriter, plan: Plan) -> list[dict[str, Any]]:
+    """Configs, with `trial_id`, of trials that were cut off: running ones, and stopped ones that can still go on."""
+    found = []
+    for row in writer.trials():
+        last = plan.paths.checkpoints(plan.region, plan.name, row["trial_id"]) / "last.pt"
+        if row["status"] == "running" or (row["status"] == "stopped_early" and last.is_file()):
+            config = {name.removeprefix("config/"): row[name] for name in row if name.startswith("config/")}
+            found.append({**config, "trial_id": row["trial_id"]})
+    return found
 
 
 def _weights(space: Space) -> dict[tuple[str, str], Any]:
@@ -148,17 +253,21 @@ def _weights(space: Space) -> dict[tuple[str, str], Any]:
     }
 
 
-def _end_running(writer: ExperimentWriter) -> None:
-    """Trials cut off by the time budget or Ctrl-C."""
-    for row in writer.trials():
-        if row["status"] == "running":
-            writer.update_trial(row["trial_id"], status="stopped_early", ended_at=now())
+def _recover_epochs(writer: ExperimentWriter, plan: Plan, trial_id: str) -> None:
+    """Enter epochs that a trial's checkpoint knows and the store does not: a crash loses the store's last seconds."""
+    folder = plan.paths.checkpoints(plan.region, plan.name, trial_id)
+    if not (folder / "last.pt").is_file():
+        return
+    state = load_checkpoint(folder / "last.pt")
+    for metrics in state["history"]:
+        writer.add_epoch(trial_id, metrics)
+    writer.update_trial(trial_id, epochs=state["epoch"])
+    writer.record_best(trial_id, state["best_metrics"], str(folder / "best.pt"))
 
 
-def _why_all_failed(rows: Sequence[Mapping[str, Any]], interrupted: bool) -> str:
+def _why_all_failed(rows: Sequence[Mapping[str, Any]]) -> str:
     reasons = [row["error"] for row in rows if row.get("error")]
     if not reasons:
-        cut = "interrupted" if interrupted else "out of time"
-        return f"no trial finished an epoch: the experiment was {cut}"
+        return "no trial finished an epoch before the experiment was interrupted or out of time"
     commonest = max(reasons, key=reasons.count)
     return f"all {len(rows)} trials failed: {commonest}"

@@ -1,5 +1,6 @@
 """One live line while an experiment runs."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any, TextIO
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.results.store import ExperimentWriter, usable
 
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 30.0
@@ -33,13 +34,16 @@ class ProgressCallback(Callback):
         if self._clock() - self._shown_at >= wait:
             self._show("\r\x1b[2K" if self._live else "", "" if self._live else "\n")
 
-    def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
+    def close(self) -> None:
+        """Leave the last state of the line behind."""
         if self._live:
             self._show("\r\x1b[2K", "\n")
 
     def _show(self, before: str, after: str) -> None:
         self._shown_at = self._clock()
         line = progress_line(self._writer.trials(), self._metric, self._trials, self._clock() - self._started)
+        if self._live:  # a line that wraps could not be rewritten
+            line = line[: shutil.get_terminal_size().columns - 1]
         self._stream.write(before + line + after)
         self._stream.flush()
 
@@ -55,7 +59,7 @@ def progress_line(rows: list[dict[str, Any]], metric: str, trials: int, seconds:
         if status in statuses
     ]
     parts = [f"{done}/{trials} trials done" + (f" ({', '.join(asides)})" if asides else "") + f", {running} running"]
-    best = max((row[metric] for row in rows if row.get(metric) is not None), default=None)
+    best = max((row[metric] for row in rows if usable(row, metric)), default=None)
     if best is not None:
         parts.append(f"best {metric} {best:.3f}")
     if done:

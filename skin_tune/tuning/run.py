@@ -3,66 +3,79 @@
 import ray
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+from ray.tune.experiment import Trial
 
-from skin_tune.data.pack import Pack
-from skin_tune.paths import RunPaths
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning import cluster
-from skin_tune.tuning.experiment import TuneRequest
+from skin_tune.tuning.experiment import Plan
 from skin_tune.tuning.progress import ProgressCallback
 from skin_tune.tuning.scheduler import build_scheduler
 from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import Space
 from skin_tune.tuning.tracking import StoreCallback
 from skin_tune.tuning.trial import TrialSetting, TuneTrial, WeightsTable
 
 
-def run_trials(
-    request: TuneRequest,
-    space: Space,
-    pack: Pack,
-    name: str,
-    trials: int,
-    weights: WeightsTable,
-    writer: ExperimentWriter,
-) -> bool:
-    """Run `trials` trials, recording into `writer`. Returns whether Ctrl-C cut them short."""
+def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> None:
+    """Run what is left of an experiment, or until Ctrl-C, recording into `writer`.
+
+    Raises ClusterError, before any trial starts, where the cluster cannot hold one.
+    """
+    request, space = plan.request, plan.space
     cluster.connect()
-    at_once = min(trials, request.concurrent or trials)
+    at_once = min(plan.to_run, request.concurrent or plan.to_run)
     resources = cluster.trial_resources(request.cpus_per_trial, request.gpus_per_trial, at_once)
-    storage = request.storage.resolve()
-    region = pack.info.region
-    setting = TrialSetting(pack.path, storage, region, name, space.metric, resources.cpus)
-    searcher = SpaceSearcher(space, request.seed)
+    setting = TrialSetting(
+        pack=plan.pack.path,
+        pack_id=plan.pack.info.pack_id,
+        storage=plan.paths.storage,
+        region=plan.region,
+        experiment=plan.name,
+        metric=space.metric,
+        cpus=resources.cpus,
+    )
+    searcher = SpaceSearcher(
+        space,
+        request.seed,
+        plan.name,
+        plan.paths.search_journal(plan.region, plan.name),
+        started=plan.started,
+        unfinished=plan.unfinished,
+    )
     trainable = tune.with_parameters(TuneTrial, setting=setting, weights=weights)
+    store = StoreCallback(writer, setting, resources.gpus)
+    progress = ProgressCallback(writer, space.metric, plan.trials)
     tuner = Tuner(
         tune.with_resources(trainable, {"CPU": resources.cpus, "GPU": resources.gpus}),
         tune_config=TuneConfig(
             metric=space.metric,
             mode="max",
-            num_samples=trials,
+            num_samples=plan.to_run,
             search_alg=searcher,
-            scheduler=build_scheduler(space),
+            scheduler=build_scheduler(space, plan.history),
             max_concurrent_trials=request.concurrent,
             time_budget_s=request.time_budget,
             reuse_actors=True,
+            trial_dirname_creator=_own_id,
         ),
         run_config=RunConfig(
-            name=name,
-            storage_path=str(RunPaths(storage).experiments(region)),
+            name=plan.name,
+            storage_path=str(plan.paths.experiments(plan.region)),
             failure_config=FailureConfig(max_failures=0),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[
-                StoreCallback(writer, pack.info.pack_id, resources.gpus),
-                ProgressCallback(writer, space.metric, trials),
-            ],
+            callbacks=[store, progress],
             verbose=0,
         ),
     )
     try:
         tuner.fit()
     except KeyboardInterrupt:
-        return True
+        pass  # what has been recorded stands, and the rest can be resumed
     finally:
+        progress.close()
+        if writer.flush(force=True):
+            store.drop_ended()
         ray.shutdown()  # ends what is still running, too
-    return False
+
+
+def _own_id(trial: Trial) -> str:
+    return str(trial.config["trial_id"])

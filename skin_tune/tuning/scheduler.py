@@ -1,26 +1,66 @@
 """When a trial is stopped early: asynchronous successive halving over epochs."""
 
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from skin_tune.config import TrialConfig
 from skin_tune.tuning.space import Space
 
+History = Mapping[str, Mapping[int, float]]
+"""The selection metric of trials by id and epoch."""
 
-def build_scheduler(space: Space) -> TrialScheduler:
-    """ASHA (Li et al. 2020) with rungs at min_iter, min_iter * eta, ...; without `early_terminate` nothing is stopped.
 
-    Trials end at their own last epoch, or at `max_iter` where the space gives one.
+class AshaScheduler(FIFOScheduler):
+    """ASHA (Li et al. 2020): of the trials that reach a rung, those below its best 1/eta so far are stopped there.
+
+    The first trial at a rung passes. Ray's own scheduler decides alike, but cannot be given what earlier trials had at
+    each rung; a resumed experiment would judge its new trials against nothing.
+    """
+
+    def __init__(self, metric: str, min_iter: int, eta: float, longest: int, history: History):
+        super().__init__()
+        self._score, self._eta = metric, eta
+        self._rungs: dict[int, dict[str, float]] = {}
+        milestone = min_iter
+        while milestone < longest:
+            self._rungs[milestone] = {
+                trial_id: epochs[milestone] for trial_id, epochs in history.items() if milestone in epochs
+            }
+            milestone = max(milestone + 1, round(milestone * eta))
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        if "status" in result:
+            return TrialScheduler.CONTINUE
+        epoch, value = result["epoch"], result[self._score]
+        if self.falls_short(trial.config["trial_id"], epoch, value):
+            return TrialScheduler.STOP
+        return TrialScheduler.CONTINUE
+
+    def falls_short(self, trial_id: str, epoch: int, value: float) -> bool:
+        """Enter a trial at the rung of this epoch, if it is one; whether it is below the rung's cut."""
+        rung = self._rungs.get(epoch)
+        if rung is None or trial_id in rung:
+            return False
+        cut = np.quantile(list(rung.values()), 1 - 1 / self._eta) if rung else -np.inf
+        rung[trial_id] = value
+        return bool(value < cut)
+
+
+def build_scheduler(space: Space, history: History) -> TrialScheduler:
+    """The scheduler that `space` asks for; without `early_terminate` nothing is stopped.
+
+    Trials end at their own last epoch; none is stopped from `max_iter` on, where the space gives one. `history` are the
+    epochs that trials of an interrupted experiment have run.
     """
     early_terminate = space.early_terminate
     if early_terminate is None:
         return FIFOScheduler()
-    longest = max(early_terminate.max_iter or most_epochs(space), early_terminate.min_iter)
-    return ASHAScheduler(
-        time_attr="epoch",
-        max_t=longest,
-        grace_period=early_terminate.min_iter,
-        reduction_factor=early_terminate.eta,
-    )
+    longest = early_terminate.max_iter or most_epochs(space)
+    return AshaScheduler(space.metric, early_terminate.min_iter, early_terminate.eta, longest, history)
 
 
 def most_epochs(space: Space) -> int:

@@ -1,10 +1,15 @@
 """Which configs an experiment tries: the space's method as a Ray Tune searcher."""
 
 import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from skin_tune.config import TrialConfig
@@ -13,22 +18,37 @@ from skin_tune.tuning.space import Parameter, Space
 _RANDOM_FIRST = 10
 """Trials that TPE draws at random before it trusts what it has seen."""
 
+_OWN_ID = "trial_id"
+
 
 class SpaceSearcher(Searcher):
     """Suggests full configs from a space: all of a grid, independent draws, or Optuna's TPE for `bayes`.
 
-    TPE works on quantiles (each number's share in [0, 1) of its own distribution), so that it honours every
-    distribution of the space. A trial that ASHA stopped early counts as Optuna's pruned trial: ranked below the
-    completed ones, and among its like by the epoch it reached and the value it had there.
+    Every config carries its `trial_id`, ``<experiment>-<number>``; number n of a grid or of random draws is the same
+    whenever it is asked for. TPE works on quantiles (each number's share in [0, 1) of its own distribution), so that
+    it honours every distribution of the space, and keeps its history in `journal`. A trial that ASHA stopped early
+    counts as Optuna's pruned trial: ranked below the completed ones, among its like by the epoch it reached.
+
+    `started` trials were suggested before an interruption; the configs of `unfinished` ones are suggested again first.
     """
 
-    def __init__(self, space: Space, seed: int):
+    def __init__(
+        self,
+        space: Space,
+        seed: int,
+        experiment: str,
+        journal: Path,
+        *,
+        started: int = 0,
+        unfinished: Sequence[Mapping[str, Any]] = (),
+    ):
         super().__init__(metric=space.metric, mode="max")
-        self._space = space
-        self._rng = np.random.default_rng(seed)
-        self._grid = list(reversed(list(space.grid()))) if space.method == "grid" else None
+        self._space, self._seed, self._experiment = space, seed, experiment
+        self._grid = list(space.grid()) if space.method == "grid" else None
         self._defaults = TrialConfig(seed=seed).to_dict()
-        self._study = _study(seed) if space.method == "bayes" else None
+        self._study = _study(journal, seed + started) if space.method == "bayes" else None
+        self._started = started
+        self._unfinished = [dict(config) for config in unfinished]
         self._asked: dict[str, optuna.trial.Trial] = {}
         self._epochs: dict[str, int] = {}
 
@@ -36,23 +56,23 @@ class SpaceSearcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self._grid is not None:
-            if not self._grid:
-                return Searcher.FINISHED
-            drawn = self._grid.pop()
-        elif self._study is not None:
-            trial = self._study.ask()
-            self._asked[trial_id] = trial
-            drawn = self._space.config({parameter.name: _unit(trial, parameter) for parameter in self._space.searched})
+        if self._unfinished:
+            config = self._unfinished.pop(0)
+            self._take_up(trial_id, config[_OWN_ID])
+        elif self._grid is not None and self._started >= len(self._grid):
+            return Searcher.FINISHED
         else:
-            drawn = self._space.sample(self._rng)
-        config = {**self._defaults, **drawn}
+            own_id = f"{self._experiment}-{self._started:03d}"
+            config = {**self._defaults, **self._drawn(trial_id, own_id), _OWN_ID: own_id}
+            self._started += 1
         self._epochs[trial_id] = int(config["epochs"])
         return config
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        if trial_id in self._asked and self.metric in result:
-            self._asked[trial_id].report(result[self.metric], step=int(result["epoch"]))
+        if trial_id in self._asked and "status" not in result:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # an epoch that was interrupted is reported again
+                self._asked[trial_id].report(result[self.metric], step=int(result["epoch"]))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         trial = self._asked.pop(trial_id, None)
@@ -60,20 +80,45 @@ class SpaceSearcher(Searcher):
             return
         status = (result or {}).get("status")
         if error or result is None or status == "failed":
-            self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            self._study.tell(trial, state=TrialState.FAIL)
         elif status == "diverged" or result["epoch"] < self._epochs[trial_id]:
-            self._study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, result[f"best_{self.metric}"])
 
+    def _drawn(self, trial_id: str, own_id: str) -> dict[str, Any]:
+        if self._grid is not None:
+            return self._grid[self._started]
+        if self._study is None:
+            return self._space.sample(np.random.default_rng([self._seed, self._started]))
+        trial = self._study.ask()
+        trial.set_user_attr(_OWN_ID, own_id)
+        self._asked[trial_id] = trial
+        return self._space.config({parameter.name: _unit(trial, parameter) for parameter in self._space.searched})
 
-def _study(seed: int) -> optuna.Study:
+    def _take_up(self, trial_id: str, own_id: str) -> None:
+        """Find the trial that Optuna was asked for before the interruption."""
+        if self._study is None:
+            return
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if frozen.user_attrs.get(_OWN_ID) == own_id:
+                self._asked[trial_id] = optuna.trial.Trial(self._study, frozen._trial_id)
+
+
+def _study(journal: Path, seed: int) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    journal.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         # The constant liar keeps trials that run at the same time apart.
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_RANDOM_FIRST, constant_liar=True)
-    return optuna.create_study(direction="maximize", sampler=sampler)
+    return optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(journal))),
+        study_name="search",
+        direction="maximize",
+        sampler=sampler,
+        load_if_exists=True,
+    )
 
 
 def _unit(trial: optuna.trial.Trial, parameter: Parameter) -> float:

@@ -1,5 +1,6 @@
 """One config trained on this machine without a cluster: `skin-tune train`."""
 
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ import torch
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import open_pack
-from skin_tune.errors import CheckpointError, ExperimentError
+from skin_tune.errors import CheckpointError, ConfigError, ExperimentError, StoreError
 from skin_tune.paths import RunPaths, check_experiment_name
 from skin_tune.results.store import ExperimentWriter, now
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
+from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
 
 TRIAL_ID = "train"
@@ -28,7 +30,8 @@ class TrainRequest:
     storage: Path = Path("runs")
     name: str | None = None
     resume: Path | None = None
-    metric: str = "val_balanced_acc"
+    metric: str | None = None
+    """What the best epoch is chosen by; None: the checkpoint's, or val_balanced_acc."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ def run_training(
 ) -> TrainOutcome:
     """Train to the last epoch, recording each in the store; `last.pt` and `best.pt` are kept as it goes.
 
-    A resumed run takes the checkpoint's config, changed by the overrides, and goes on in the checkpoint's folder and
-    rows unless a new name is given. Raises TrainingDivergedError where training fails.
+    A resumed run takes the checkpoint's config, changed by the overrides, and goes on under the checkpoint's name in
+    `storage`, unless a new name is given. Raises TrainingDivergedError where training fails.
     """
     pack = open_pack(request.pack)
     region = pack.info.region
@@ -61,22 +64,37 @@ def run_training(
             f"checkpoint {str(request.resume)!r} has run all {state['epoch']} of its epochs; "
             f"give epochs={state['epoch'] + 10} or so to go on"
         )
-    name = request.name or (state or {}).get("name") or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}"
-    check_experiment_name(name)
+    own_name = (state or {}).get("name")
+    name = check_experiment_name(request.name or own_name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}")
     paths = RunPaths(request.storage)
     folder = paths.checkpoints(region, name, TRIAL_ID)
-    if state is None and paths.partition("trials", region, name).exists():
+    if name != own_name and paths.experiment(region, name).exists():
         raise ExperimentError(
             f"experiment {name!r} of {region} already exists below {str(request.storage)!r}; "
             f"give another --name, or go on with --resume {folder / 'last.pt'}"
         )
-    trainer = Trainer(config, pack, device="cuda" if torch.cuda.is_available() else "cpu", metric=request.metric)
+    trainer = Trainer(
+        config,
+        pack,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        metric=request.metric or (state or {}).get("metric", SELECTION_METRICS[0]),
+        weights=None if state is None else {},  # a checkpoint brings its own
+    )
     if state is not None:
         trainer.load_state_dict(state)
     writer = ExperimentWriter(request.storage, region, name)
     _start(writer, trainer)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if request.resume is not None and request.resume.parent.resolve() != folder.resolve():
+            shutil.copy(request.resume.with_name("best.pt"), folder)
         _run(trainer, writer, folder, name, on_epoch)
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
+    except torch.OutOfMemoryError:
+        message = f"batch_size={config.batch_size} at image_size={config.image_size} needs more memory than the GPU has"
+        writer.update_trial(TRIAL_ID, status="failed", error=message, ended_at=now())
+        raise ConfigError(message) from None
     except TrainingDivergedError as error:
         writer.update_trial(TRIAL_ID, status="diverged", error=str(error), ended_at=now())
         raise
@@ -88,10 +106,12 @@ def run_training(
 
 
 def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
-    fresh = {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()} if trainer.epoch == 0 else {}
+    fresh = {} if writer.trial(TRIAL_ID) else {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()}
     writer.update_trial(
         TRIAL_ID,
         status="running",
+        error=None,
+        ended_at=None,
         seed=trainer.config.seed,
         pack_id=trainer.pack.info.pack_id,
         **fresh,
@@ -115,9 +135,9 @@ def _run(
         if trainer.improved:
             save_checkpoint(folder / "best.pt", trainer.model_state())
             writer.record_best(TRIAL_ID, metrics, str(folder / "best.pt"))
-        save_checkpoint(folder / "last.pt", {**trainer.state_dict(), "name": name})
         seconds = earlier + time.monotonic() - started
         writer.update_trial(TRIAL_ID, epochs=trainer.epoch, seconds=seconds, gpu_seconds=gpus * seconds)
-        writer.flush()
+        writer.flush(force=True)  # before the checkpoint: a run killed in between repeats the epoch
+        save_checkpoint(folder / "last.pt", {**trainer.state_dict(), "name": name})
         on_epoch(metrics, trainer.config.epochs)
     writer.update_trial(TRIAL_ID, status="completed", ended_at=now())

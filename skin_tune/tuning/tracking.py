@@ -1,66 +1,89 @@
 """What the driver records while trials run: every epoch into the results store."""
 
+from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from skin_tune.results.store import ExperimentWriter, now
-from skin_tune.tuning.trial import one_line
+from skin_tune.tuning.trial import TrialSetting, one_line
+
+_EPOCH_ONLY = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
 
 
 def epoch_metrics(result: dict[str, Any]) -> dict[str, float]:
     """The Trainer's metrics among what Tune reports."""
-    names = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
-    return {name: value for name, value in result.items() if name in names or name.startswith(("train_", "val_"))}
+    return {name: value for name, value in result.items() if name in _EPOCH_ONLY or name.startswith(("train_", "val_"))}
 
 
 class StoreCallback(Callback):
     """Writes the tables `trials` and `epochs` of one experiment."""
 
-    def __init__(self, writer: ExperimentWriter, pack_id: str, gpus_per_trial: float):
-        self._writer, self._pack_id, self._gpus = writer, pack_id, gpus_per_trial
+    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, gpus_per_trial: float):
+        self._writer, self._setting, self._gpus = writer, setting, gpus_per_trial
+        self._earlier: dict[str, float] = {}
+        self._ended: list[str] = []
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._writer.update_trial(
-            trial.trial_id,
-            status="running",
-            epochs=0,
-            seconds=0.0,
-            gpu_seconds=0.0,
-            seed=trial.config.get("seed"),
-            pack_id=self._pack_id,
-            started_at=now(),
-            **{f"config/{name}": value for name, value in trial.config.items()},
-        )
+        own_id = self._known(trial)
+        self._earlier[own_id] = self._writer.trial(own_id).get("seconds") or 0.0
+        self._writer.update_trial(own_id, status="running", ended_at=None)
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        seconds = result["time_total_s"]
-        self._writer.update_trial(trial.trial_id, seconds=seconds, gpu_seconds=seconds * self._gpus)
+        own_id = trial.config["trial_id"]
+        seconds = self._earlier[own_id] + result["time_total_s"]
+        self._writer.update_trial(own_id, seconds=seconds, gpu_seconds=seconds * self._gpus, epochs=result["epoch"])
         if "status" in result:
-            self._writer.update_trial(
-                trial.trial_id, status=result["status"], error=result["error"], epochs=result["epoch"]
-            )
+            self._writer.update_trial(own_id, status=result["status"], error=result["error"])
             return
         metrics = epoch_metrics(result)
-        self._writer.add_epoch(trial.trial_id, metrics)
-        self._writer.update_trial(trial.trial_id, epochs=result["epoch"])
+        self._writer.add_epoch(own_id, metrics)
         if result["best_epoch"] == result["epoch"]:
-            self._writer.record_best(trial.trial_id, metrics, result["checkpoint"])
+            self._writer.record_best(own_id, metrics, result["checkpoint"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        row = self._writer.trial(trial.trial_id)
+        own_id = trial.config["trial_id"]
+        row = self._writer.trial(own_id)
         if row["status"] == "running":
             finished = row["epochs"] >= int(trial.config["epochs"])
-            self._writer.update_trial(trial.trial_id, status="completed" if finished else "stopped_early")
-        self._writer.update_trial(trial.trial_id, ended_at=now())
+            self._writer.update_trial(own_id, status="completed" if finished else "stopped_early")
+        self._end(own_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        error = trial.get_error()
-        reason = one_line(error) if error else "the trial's process died"
-        self._writer.update_trial(trial.trial_id, status="failed", error=reason, ended_at=now())
+        own_id = self._known(trial)  # one whose process could not start has never been announced
+        lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
+        reason = next((line for line in reversed(lines) if line.strip()), "the trial's process died")
+        self._writer.update_trial(own_id, status="failed", error=one_line(Exception(reason)))
+        self._end(own_id)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        self._writer.flush()
+        if self._writer.flush():
+            self.drop_ended()
+
+    def drop_ended(self) -> None:
+        """Remove the checkpoints of trials whose end is on disk: before that, a crash would lose it."""
+        for own_id in self._ended:
+            (self._setting.checkpoints(own_id) / "last.pt").unlink(missing_ok=True)
+        self._ended.clear()
+
+    def _known(self, trial: Trial) -> str:
+        """The trial's own id; its row is made if there is none."""
+        own_id: str = trial.config["trial_id"]
+        if not self._writer.trial(own_id):
+            config = {f"config/{name}": value for name, value in trial.config.items() if name != "trial_id"}
+            self._writer.update_trial(
+                own_id,
+                epochs=0,
+                seed=trial.config["seed"],
+                pack_id=self._setting.pack_id,
+                started_at=now(),
+                **config,
+            )
+        return own_id
+
+    def _end(self, own_id: str) -> None:
+        self._writer.update_trial(own_id, ended_at=now())
+        self._ended.append(own_id)

@@ -10,10 +10,11 @@ import torch
 from ray import tune
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.errors import PackError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
-from skin_tune.training.checkpoint import save_checkpoint
+from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 
 WeightsTable = Mapping[tuple[str, str], StateDict | None]
@@ -30,6 +31,11 @@ class TrialSetting:
     experiment: str
     metric: str
     cpus: int
+    pack_id: str
+
+    def checkpoints(self, trial_id: str) -> Path:
+        """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
+        return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
 
 
 class TuneTrial(tune.Trainable):
@@ -41,13 +47,15 @@ class TuneTrial(tune.Trainable):
 
     def setup(self, config: dict[str, Any], setting: TrialSetting, weights: WeightsTable) -> None:
         self._setting, self._weights = setting, weights
-        self._pack = open_pack(setting.pack)
+        self._pack: Pack | None = None
         self._device = "cuda" if ray.get_gpu_ids() else "cpu"
         torch.set_num_threads(setting.cpus)
         self._trainer: Trainer | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._trainer = None
+        if self._device == "cuda":
+            torch.cuda.empty_cache()  # a neighbour on the same GPU may need it
         return True
 
     def step(self) -> dict[str, Any]:
@@ -63,21 +71,34 @@ class TuneTrial(tune.Trainable):
             return self._ended("failed", error)
 
     def _build(self) -> Trainer:
-        config = TrialConfig.from_mapping(self.config)
-        return Trainer(
+        if self._pack is None:
+            self._pack = open_pack(self._setting.pack)
+            if self._pack.info.pack_id != self._setting.pack_id:
+                raise PackError(f"pack {str(self._setting.pack)!r} has changed since the experiment began")
+        values = {name: value for name, value in self.config.items() if name != "trial_id"}
+        config = TrialConfig.from_mapping(values)
+        trainer = Trainer(
             config,
             self._pack,
             device=self._device,
             metric=self._setting.metric,
             weights=self._weights[config.weights, config.backbone],
         )
+        if self._last.is_file():  # the trial was interrupted
+            trainer.load_state_dict(load_checkpoint(self._last))
+        return trainer
+
+    @property
+    def _last(self) -> Path:
+        return self._setting.checkpoints(self.config["trial_id"]) / "last.pt"
 
     def _next_epoch(self, trainer: Trainer) -> dict[str, Any]:
         result: dict[str, Any] = trainer.run_epoch()
-        paths = RunPaths(self._setting.storage)
-        checkpoint = paths.checkpoints(self._setting.region, self._setting.experiment, self.trial_id) / "best.pt"
+        checkpoint = self._last.with_name("best.pt")
         if trainer.improved:
             save_checkpoint(checkpoint, trainer.model_state())
+        if not trainer.finished:
+            save_checkpoint(self._last, trainer.state_dict())
         return {
             **result,
             "best_epoch": trainer.best_epoch,

@@ -23,6 +23,12 @@ def space_of(tmp_path: Path, method: str, text: str = SPACE) -> Space:
     return load_space(tmp_path / "space.yaml")
 
 
+def searcher_of(tmp_path: Path, method: str, text: str = SPACE, seed: int = 0, **resumed: object) -> SpaceSearcher:
+    tmp_path.mkdir(exist_ok=True)
+    space = space_of(tmp_path, method, text)
+    return SpaceSearcher(space, seed, "exp", tmp_path / "journal", **resumed)  # type: ignore[arg-type]
+
+
 def run(searcher: SpaceSearcher, trial_id: str, score: float, epochs: int = 4) -> dict[str, object]:
     config = searcher.suggest(trial_id)
     assert isinstance(config, dict)
@@ -35,10 +41,13 @@ def run(searcher: SpaceSearcher, trial_id: str, score: float, epochs: int = 4) -
 
 @pytest.mark.parametrize("method", ["bayes", "random"])
 def test_a_suggestion_is_a_whole_legal_config_and_the_seed_decides_it(tmp_path: Path, method: str):
-    first, again, other = (SpaceSearcher(space_of(tmp_path, method), seed).suggest("t") for seed in (3, 3, 4))
+    first, again, other = (
+        searcher_of(tmp_path / f"{number}", method, seed=seed).suggest("t") for number, seed in enumerate((3, 3, 4))
+    )
     assert isinstance(first, dict)
-    assert TrialConfig.from_mapping(first).epochs == 4
-    assert set(first) == set(TrialConfig().to_dict())
+    assert first["trial_id"] == "exp-000"
+    assert TrialConfig.from_mapping({k: v for k, v in first.items() if k != "trial_id"}).epochs == 4
+    assert set(first) == {*TrialConfig().to_dict(), "trial_id"}
     assert first == again
     assert first["learning_rate"] != other["learning_rate"]  # type: ignore[index]
     assert first["seed"] == 3
@@ -46,7 +55,7 @@ def test_a_suggestion_is_a_whole_legal_config_and_the_seed_decides_it(tmp_path: 
 
 def test_a_grid_is_walked_once(tmp_path: Path):
     text = "method: grid\nparameters:\n  gamma: {{values: [0, 1]}}\n  oversample: {{values: [none, balanced]}}\n"
-    searcher = SpaceSearcher(space_of(tmp_path, "grid", text), 0)
+    searcher = searcher_of(tmp_path, "grid", text)
     drawn = [searcher.suggest(str(number)) for number in range(5)]
     assert drawn[4] == Searcher.FINISHED
     assert {(config["gamma"], config["oversample"]) for config in drawn[:4]} == {
@@ -55,7 +64,7 @@ def test_a_grid_is_walked_once(tmp_path: Path):
 
 
 def test_bayes_comes_to_prefer_what_scored_well(tmp_path: Path):
-    searcher = SpaceSearcher(space_of(tmp_path, "bayes"), 0)
+    searcher = searcher_of(tmp_path, "bayes")
     late = []
     for number in range(60):
         trial_id = str(number)
@@ -70,7 +79,7 @@ def test_bayes_comes_to_prefer_what_scored_well(tmp_path: Path):
 
 
 def test_stopped_diverged_and_failed_trials_are_told_apart(tmp_path: Path):
-    searcher = SpaceSearcher(space_of(tmp_path, "bayes"), 0)
+    searcher = searcher_of(tmp_path, "bayes")
     run(searcher, "completed", 0.5)
     run(searcher, "stopped", 0.3, epochs=2)
     searcher.suggest("diverged")
@@ -91,3 +100,25 @@ def test_the_longest_trial_sets_ashas_horizon(tmp_path: Path):
     assert most_epochs(space_of(tmp_path, "random", ranged)) == 12
     silent = "method: random\nparameters:\n  gamma: {{values: [1, 2]}}\n"
     assert most_epochs(space_of(tmp_path, "random", silent)) == TrialConfig().epochs
+
+
+@pytest.mark.parametrize("method", ["random", "grid"])
+def test_a_resumed_search_goes_on_with_the_draws_an_unbroken_one_would_make(tmp_path: Path, method: str):
+    text = "method: {method}\nparameters:\n  gamma: {{values: [0, 1, 2, 3]}}\n  oversample: {{values: [none, sqrt]}}\n"
+    unbroken = searcher_of(tmp_path / "a", method, text)
+    drawn = [unbroken.suggest(str(number)) for number in range(6)]
+    resumed = searcher_of(tmp_path / "b", method, text, started=3, unfinished=[drawn[1]])
+    assert [resumed.suggest(str(number)) for number in range(4)] == [drawn[1], *drawn[3:]]
+
+
+def test_a_resumed_bayes_search_remembers_what_was_tried_and_takes_up_what_was_running(tmp_path: Path):
+    searcher = searcher_of(tmp_path, "bayes")
+    for number in range(3):
+        run(searcher, str(number), 0.1 * number)
+    running = searcher.suggest("running")
+    resumed = searcher_of(tmp_path, "bayes", started=4, unfinished=[running])  # type: ignore[list-item]
+    assert [trial.state.name for trial in resumed._study.trials] == ["COMPLETE"] * 3 + ["RUNNING"]
+    assert resumed.suggest("again") == running
+    resumed.on_trial_complete("again", {"epoch": 4, "val_balanced_acc": 0.9, "best_val_balanced_acc": 0.9})
+    assert resumed._study.best_value == 0.9
+    assert resumed.suggest("next")["trial_id"] == "exp-004"  # type: ignore[index]

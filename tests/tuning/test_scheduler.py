@@ -1,0 +1,59 @@
+from types import SimpleNamespace
+
+import numpy as np
+from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+
+from skin_tune.tuning.scheduler import AshaScheduler
+
+
+def trial(name: str) -> SimpleNamespace:
+    return SimpleNamespace(trial_id=name, config={"trial_id": name})
+
+
+def decisions(scheduler: object, scores: np.ndarray, order: np.ndarray) -> list[tuple[int, int]]:
+    """(trial, epoch) at which each trial was stopped, when trials report in `order`."""
+    running = dict.fromkeys(range(len(scores)), 0)
+    trials = {number: trial(str(number)) for number in running}
+    for one in trials.values():
+        scheduler.on_trial_add(None, one)  # type: ignore[attr-defined]
+    stopped = []
+    for number in order.tolist():
+        if number not in running:
+            continue
+        running[number] += 1
+        result = {"epoch": running[number], "val_balanced_acc": float(scores[number, running[number] - 1])}
+        decision = scheduler.on_trial_result(None, trials[number], result)  # type: ignore[attr-defined]
+        if decision == TrialScheduler.STOP:
+            stopped.append((number, running.pop(number)))
+    return stopped
+
+
+def test_it_decides_as_rays_asha_does():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        scores = rng.random((12, 9))
+        order = rng.permutation(np.repeat(np.arange(12), 9))
+        theirs = ASHAScheduler(
+            time_attr="epoch", metric="val_balanced_acc", mode="max", max_t=9, grace_period=1, reduction_factor=3
+        )
+        ours = AshaScheduler("val_balanced_acc", 1, 3, 9, {})
+        early = [(number, epoch) for number, epoch in decisions(theirs, scores, order) if epoch < 9]
+        assert decisions(ours, scores, order) == early
+
+
+def test_rungs_are_rebuilt_from_history():
+    history = {"a": {1: 0.5, 2: 0.6, 3: 0.9}, "b": {1: 0.4}, "c": {1: 0.1, 2: 0.2, 3: 0.3}}
+    scheduler = AshaScheduler("val_balanced_acc", 1, 3, 9, history)
+    assert scheduler._rungs == {1: {"a": 0.5, "b": 0.4, "c": 0.1}, 3: {"a": 0.9, "c": 0.3}}
+    # A trial that goes on is not entered again where it was before it was interrupted.
+    assert not scheduler.falls_short("c", 3, 0.0)
+    assert scheduler._rungs[3]["c"] == 0.3
+    assert scheduler.falls_short("new", 1, 0.2)
+    assert not scheduler.falls_short("better", 1, 0.6)
+
+
+def test_a_failed_trial_enters_no_rung():
+    scheduler = AshaScheduler("val_balanced_acc", 1, 3, 9, {})
+    result = {"epoch": 1, "val_balanced_acc": 0.0, "status": "diverged"}
+    assert scheduler.on_trial_result(None, trial("x"), result) == TrialScheduler.CONTINUE
+    assert scheduler._rungs[1] == {}
