@@ -21,13 +21,10 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 
+# A second run shows what is there, after an interruption it goes on.
 tune: $(PACK)
-	@if [ -d runs/results/trials/region=$(REGION)/experiment=$(EXPERIMENT) ]; then \
-	  echo "experiment $(EXPERIMENT) is already in runs/ (make clean removes it):"; \
-	  $(BIN)/skin-tune trials --region $(REGION) --experiment $(EXPERIMENT); \
-	else \
-	  $(BIN)/skin-tune tune $(PACK) --space search_spaces/sample.yaml --name $(EXPERIMENT); \
-	fi
+	$(BIN)/skin-tune tune $(PACK) --space search_spaces/sample.yaml --name $(EXPERIMENT) \
+	  $(if $(wildcard runs/experiments/$(REGION)/$(EXPERIMENT)/asked.json),--resume)
 
 runs/sample: | $(READY)
 	$(BIN)/skin-tune sample $@ --subjects 80

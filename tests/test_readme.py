@@ -48,3 +48,7 @@ def test_the_readme_explains_every_hyper_parameter():
     for name, default in defaults.items():
         shown = str(default).lower() if isinstance(default, bool) else str(default)
         assert f"| `{name}` | {shown} |" in readme
+
+
+def test_the_readme_has_no_gap_left_to_fill():
+    assert not re.findall(r"\b[A-Z]{2,}_[A-Z]{2,}\b", (ROOT / "README.md").read_text().replace("RAY_ADDRESS", ""))

@@ -69,8 +69,8 @@ def epoch_plan(
 def batches(draws: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> list[npt.NDArray[np.int64]]:
     """This rank's draws of every global batch: indices into the plan.
 
-    Global batches are `batch_size` long or, so that none is tiny, one shorter here and there. Each is dealt out to the
-    ranks in turn: no draw is lost or shown twice, whatever `world_size` is.
+    Global batches are `batch_size` long or, so that none is tiny, a little shorter, all nearly alike. Each is dealt
+    out to the ranks in turn: no draw is lost or shown twice, whatever `world_size` is.
     """
     count = math.ceil(draws / batch_size)
     if draws // count < 2:  # batch normalisation cannot train on a single image

@@ -119,6 +119,8 @@ def test_ranks_share_the_plan_without_loss_or_repeat(draws: int, batch_size: int
 @given(st.integers(2, 500), st.integers(2, 64))
 def test_batches_are_full_but_for_a_draw_here_and_there(draws: int, batch_size: int) -> None:
     sizes = [len(batch) for batch in batches(draws, batch_size)]
-    assert max(sizes) <= batch_size
+    assert max(sizes) <= max(batch_size, 3)  # an odd draw joins a pair: batch normalisation cannot train on one image
+    assert min(sizes) >= 2
     assert max(sizes) - min(sizes) <= 1
-    assert len(sizes) == -(-draws // batch_size)
+    if batch_size > 2:
+        assert len(sizes) == -(-draws // batch_size)
