@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -159,6 +158,7 @@ def _plan(request: TuneRequest) -> tuple[Plan, ExperimentWriter]:
 def _run(plan: Plan, writer: ExperimentWriter) -> None:
     weights = _weights(plan.space)
     asked = plan.paths.asked(plan.region, plan.name)
+    made = [folder for folder in asked.parents if not folder.exists()]
     try:
         asked.parent.mkdir(parents=True, exist_ok=plan.request.resume)
         with atomic_write(asked) as file:
@@ -173,8 +173,10 @@ def _run(plan: Plan, writer: ExperimentWriter) -> None:
     try:
         run_trials(plan, weights, writer)
     except ClusterError:
-        if not writer.trials():  # nothing has begun: leave the name free
-            shutil.rmtree(asked.parent)
+        if made:  # nothing has begun: leave no trace, and the name free
+            asked.unlink()
+            for folder in made:
+                folder.rmdir()
         raise
 
 
