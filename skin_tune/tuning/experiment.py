@@ -237,7 +237,7 @@ def _unfinished(writer: ExperimentWriter, plan: Plan) -> list[dict[str, Any]]:
     found = []
     for row in writer.trials():
         last = plan.paths.checkpoints(plan.region, plan.name, row["trial_id"]) / "last.pt"
-        if row["status"] == "running" or (row["status"] == "stopped_early" and last.is_file()):
+        if row["status"] == "running" or (row["status"] == "stopped_early" and (last.is_file() or not row["epochs"])):
             config = {name.removeprefix("config/"): row[name] for name in row if name.startswith("config/")}
             found.append({**config, "trial_id": row["trial_id"]})
     return found

@@ -3,7 +3,6 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, TextIO
 
 from ray.tune import Callback
@@ -27,11 +26,10 @@ class ProgressCallback(Callback):
         self._live = self._stream.isatty()
         self._started = time.monotonic()
         self._shown_at = -float("inf") if self._live else self._started
-        self._clock: Callable[[], float] = time.monotonic
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         wait = _LIVE_SECONDS if self._live else _LOG_SECONDS
-        if self._clock() - self._shown_at >= wait:
+        if time.monotonic() - self._shown_at >= wait:
             self._show("\r\x1b[2K" if self._live else "", "" if self._live else "\n")
 
     def close(self) -> None:
@@ -40,8 +38,8 @@ class ProgressCallback(Callback):
             self._show("\r\x1b[2K", "\n")
 
     def _show(self, before: str, after: str) -> None:
-        self._shown_at = self._clock()
-        line = progress_line(self._writer.trials(), self._metric, self._trials, self._clock() - self._started)
+        self._shown_at = time.monotonic()
+        line = progress_line(self._writer.trials(), self._metric, self._trials, time.monotonic() - self._started)
         if self._live:  # a line that wraps could not be rewritten
             line = line[: shutil.get_terminal_size().columns - 1]
         self._stream.write(before + line + after)

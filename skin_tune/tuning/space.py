@@ -18,10 +18,10 @@ import yaml
 
 from skin_tune.config import FIELDS, TrialConfig, check_name
 from skin_tune.errors import ConfigError, SpaceError
+from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.tuning import distributions
 
 METHODS = ("bayes", "random", "grid")
-METRICS = ("val_balanced_acc", "val_macro_f1")
 USED_KEYS = ("method", "metric", "parameters", "early_terminate", "run_cap")
 UNUSED_KEYS = (
     *("program", "command", "name", "description", "project", "entity"),
@@ -189,7 +189,7 @@ def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
             parameter.grid()
     return Space(
         method=method,
-        metric=_metric(top["metric"]) if "metric" in top else METRICS[0],
+        metric=_metric(top["metric"]) if "metric" in top else SELECTION_METRICS[0],
         parameters=parameters,
         early_terminate=_early_terminate(top["early_terminate"]) if "early_terminate" in top else None,
         run_cap=_count("run_cap", top["run_cap"]) if "run_cap" in top else None,
@@ -288,7 +288,7 @@ def _legal(where: str, name: str, value: Any) -> Value:
 def _metric(spec: Any) -> str:
     spec = _mapping("metric", spec)
     _check_keys("metric.", spec, ("name", "goal"))
-    name = _choice("metric.name", _required("metric.", spec, "name"), METRICS)
+    name = _choice("metric.name", _required("metric.", spec, "name"), SELECTION_METRICS)
     if "goal" not in spec:
         raise SpaceError(f"metric.goal is missing, which wandb takes for minimize; {name} needs 'goal: maximize'")
     if spec["goal"] != "maximize":

@@ -204,4 +204,5 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
     trials = load_trials(tmp_path / "runs")
     assert trials["status"].tolist()[0] == "stopped_early"
     assert (trials["status"] == "running").sum() == 0
+    assert "cut off; --resume goes on with them" in done.stdout
     json.loads(skin_tune("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
