@@ -154,7 +154,7 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
             sums += torch.stack([losses.detach().sum().double(), (logits.argmax(1) == labels).sum().double()])
             if number % _FINITE_CHECK_EVERY == 0:
-                self._check_finite("train_loss", sums[0].item())
+                self._check_finite("train_loss", self._summed(sums[0].clone()).item())  # all ranks end, or none
         loss_sum, hits = self._summed(sums).tolist()
         self._check_finite("train_loss", loss_sum)
         trained = time.perf_counter() - started

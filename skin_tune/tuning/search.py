@@ -27,7 +27,8 @@ class SpaceSearcher(Searcher):
     Every config carries its `trial_id`, ``<experiment>-<number>``; number n of a grid or of random draws is the same
     whenever it is asked for. TPE works on quantiles (each number's share in [0, 1) of its own distribution), so that
     it honours every distribution of the space, and keeps its history in `journal`. A trial that ASHA stopped early
-    counts as Optuna's pruned trial: ranked below the completed ones, among its like by the epoch it reached.
+    counts as Optuna's pruned trial: ranked below the completed ones, among its like by the epoch it reached. One that
+    diverged ranks below them all.
 
     `started` trials were suggested before an interruption; the configs of `unfinished` ones are suggested again first.
     """
@@ -68,12 +69,6 @@ class SpaceSearcher(Searcher):
         self._epochs[trial_id] = int(config["epochs"])
         return config
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        if trial_id in self._asked and "status" not in result:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # an epoch that was interrupted is reported again
-                self._asked[trial_id].report(result[self.metric], step=int(result["epoch"]))
-
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         trial = self._asked.pop(trial_id, None)
         if trial is None or self._study is None:
@@ -81,7 +76,10 @@ class SpaceSearcher(Searcher):
         status = (result or {}).get("status")
         if error or result is None or status == "failed":
             self._study.tell(trial, state=TrialState.FAIL)
-        elif status == "diverged" or result["epoch"] < self._epochs[trial_id]:
+        elif status == "diverged":  # a pruned trial that reports no value ranks below all others
+            self._study.tell(trial, state=TrialState.PRUNED)
+        elif result["epoch"] < self._epochs[trial_id]:
+            trial.report(result[self.metric], step=int(result["epoch"]))
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, result[f"best_{self.metric}"])

@@ -32,8 +32,6 @@ def searcher_of(tmp_path: Path, method: str, text: str = SPACE, seed: int = 0, *
 def run(searcher: SpaceSearcher, trial_id: str, score: float, epochs: int = 4) -> dict[str, object]:
     config = searcher.suggest(trial_id)
     assert isinstance(config, dict)
-    for epoch in range(1, epochs + 1):
-        searcher.on_trial_result(trial_id, {"epoch": epoch, "val_balanced_acc": score})
     result = {"epoch": epochs, "val_balanced_acc": score, "best_val_balanced_acc": score}
     searcher.on_trial_complete(trial_id, result)
     return config
@@ -71,7 +69,6 @@ def test_bayes_comes_to_prefer_what_scored_well(tmp_path: Path):
         config = searcher.suggest(trial_id)
         assert isinstance(config, dict)
         score = float(config["learning_rate"] > 1e-3) + float(config["oversample"] == "sqrt")
-        searcher.on_trial_result(trial_id, {"epoch": 4, "val_balanced_acc": score})
         searcher.on_trial_complete(trial_id, {"epoch": 4, "best_val_balanced_acc": score, "val_balanced_acc": score})
         if number >= 40:
             late.append(score)
@@ -122,3 +119,17 @@ def test_a_resumed_bayes_search_remembers_what_was_tried_and_takes_up_what_was_r
     resumed.on_trial_complete("again", {"epoch": 4, "val_balanced_acc": 0.9, "best_val_balanced_acc": 0.9})
     assert resumed._study.best_value == 0.9
     assert resumed.suggest("next")["trial_id"] == "exp-004"  # type: ignore[index]
+
+
+def test_bayes_comes_to_avoid_where_trials_diverge_even_late(tmp_path: Path):
+    searcher = searcher_of(tmp_path, "bayes")
+    late = []
+    for number in range(50):
+        config = searcher.suggest(str(number))
+        assert isinstance(config, dict)
+        diverges = config["learning_rate"] > 1e-3
+        stopped = {"epoch": 1, "val_balanced_acc": 0.3, "best_val_balanced_acc": 0.3}
+        searcher.on_trial_complete(str(number), {"status": "diverged", "epoch": 3} if diverges else stopped)
+        if number >= 30:
+            late.append(diverges)
+    assert sum(late) / len(late) < 0.4  # drawn at random: 0.5
