@@ -83,6 +83,8 @@ class TrialConfig:
     """Epochs of a full trial, >= 1."""
     batch_size: int = 64
     """Images per optimiser step over all workers, >= 2."""
+    sync_batchnorm: bool = True
+    """Several workers normalise over the global batch, as one worker does; false: each over its own share, faster."""
     amp: bool = True
     """bfloat16 autocast on CUDA; a CPU always computes in float32."""
     seed: int = 0

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import WeightsError
+from skin_tune.model.parallel import SharedDropout
 
 StateDict = Mapping[str, Tensor]
 
@@ -27,8 +28,14 @@ def build_network(config: TrialConfig, classes: int, weights: StateDict | None =
     first = network.layer4[0]
     strided = first.conv2 if hasattr(first, "conv3") else first.conv1
     strided.stride = first.downsample[0].stride = (config.last_stride, config.last_stride)
-    network.fc = nn.Sequential(nn.Dropout(config.dropout_prob), nn.Linear(network.fc.in_features, classes))
+    network.fc = nn.Sequential(SharedDropout(config.dropout_prob), nn.Linear(network.fc.in_features, classes))
     return network
+
+
+def dropout_of(network: nn.Module) -> SharedDropout:
+    """The dropout in the head of a network from `build_network`."""
+    dropout: SharedDropout = network.get_submodule("fc.0")  # type: ignore[assignment]
+    return dropout
 
 
 def torchvision_models() -> Any:

@@ -20,7 +20,8 @@ from skin_tune.data.pack import Pack
 from skin_tune.data.sampling import batches, epoch_plan, target_counts
 from skin_tune.errors import CheckpointError, ConfigError, SkinTuneError
 from skin_tune.model.losses import build_loss
-from skin_tune.model.network import StateDict, build_network, load_weights
+from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
+from skin_tune.model.parallel import average_buffers, synchronised
 from skin_tune.training.metrics import SELECTION_METRICS, Confusion, confusion_matrix, metrics_of
 
 MAX_GRADIENT_NORM = 5.0
@@ -51,8 +52,16 @@ class Evaluation:
     sources: npt.NDArray[np.str_]
 
 
-def check_fit(config: TrialConfig, pack: Pack) -> None:
-    """Raise ConfigError where `config` asks more of `pack` than it holds."""
+_LEAST_IMAGES_PER_WORKER = 4
+"""A global batch can be half of `batch_size`, and batch normalisation of a worker's own share needs two images."""
+
+
+def check_fit(config: TrialConfig, pack: Pack, workers: int = 1) -> None:
+    """Raise ConfigError where `config` asks more of `pack` than it holds, or cannot be dealt out to `workers`."""
+    if workers > 1 and config.batch_size < _LEAST_IMAGES_PER_WORKER * workers:
+        raise ConfigError(
+            f"batch_size={config.batch_size} is below {_LEAST_IMAGES_PER_WORKER} images for each of {workers} workers"
+        )
     if config.image_size > pack.info.size:
         raise ConfigError(f"image_size={config.image_size} is larger than the pack's {pack.info.size}")
     images = len(pack.indices("train"))
@@ -82,7 +91,7 @@ class Trainer:
         metric: str = "val_balanced_acc",
         weights: StateDict | None = None,
     ):
-        check_fit(config, pack)
+        check_fit(config, pack, world_size)
         if metric not in SELECTION_METRICS:
             raise ConfigError(f"metric {metric!r} is not one of {', '.join(SELECTION_METRICS)}")
         self.config, self.pack, self.metric = config, pack, metric
@@ -103,10 +112,14 @@ class Trainer:
         if weights is None:
             weights = load_weights(config.weights, config.backbone)
         network = build_network(config, len(pack.classes), weights or None)
+        if world_size > 1 and config.sync_batchnorm:
+            network = synchronised(network, self.device)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.dropout = dropout_of(self.network)
         self.model: nn.Module = self.network
         if world_size > 1:
-            self.model = nn.parallel.DistributedDataParallel(self.network)
+            # Buffers are the same on all ranks already, or made so at the end of each epoch.
+            self.model = nn.parallel.DistributedDataParallel(self.network, forward_sync_buffers=False)
         self.optimizer = _optimizer(config, self.network)
         if self.device.type == "cuda":
             torch.backends.cudnn.deterministic = True  # the same seed, pack and machine give the same numbers
@@ -125,7 +138,7 @@ class Trainer:
         started = time.perf_counter()
         self.epoch += 1
         # Reseeded every epoch, so that a resumed run draws the same dropout as an unbroken one.
-        torch.manual_seed(_dropout_seed(self.config.seed, self.epoch, self.rank))
+        torch.manual_seed(_dropout_seed(self.config.seed, self.epoch))
         plan = epoch_plan(self.train_labels, self.targets, seed=self.config.seed, epoch=self.epoch)
         steps = batches(len(plan), self.config.batch_size, rank=self.rank, world_size=self.world_size)
         draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
@@ -144,6 +157,7 @@ class Trainer:
             )
             labels = torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device)
             learning_rate = self._set_learning_rate((number + 0.5) / len(steps))
+            self.dropout.share(self.rank, self.world_size, draws_per_step[number])
             with self._autocast():
                 logits = self.model(images)
             losses = self.loss(logits, labels)
@@ -155,6 +169,8 @@ class Trainer:
             sums += torch.stack([losses.detach().sum().double(), (logits.argmax(1) == labels).sum().double()])
             if number % _FINITE_CHECK_EVERY == 0:
                 self._check_finite("train_loss", self._summed(sums[0].clone()).item())  # all ranks end, or none
+        if self.world_size > 1 and not self.config.sync_batchnorm:
+            average_buffers(self.network)
         loss_sum, hits = self._summed(sums).tolist()
         self._check_finite("train_loss", loss_sum)
         trained = time.perf_counter() - started
@@ -285,8 +301,8 @@ def schedule_factor(config: TrialConfig, epochs_done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (epochs_done - warmup) / (config.epochs - warmup)))
 
 
-def _dropout_seed(seed: int, epoch: int, rank: int) -> int:
-    return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1)
+def _dropout_seed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _optimizer(config: TrialConfig, network: nn.Module) -> torch.optim.Optimizer:
