@@ -35,9 +35,11 @@ Space = Annotated[Path | None, typer.Option(help="Search space; the region's own
 Name = Annotated[str | None, typer.Option(help="Name of the experiment; region and time if not given.")]
 Trials = Annotated[int | None, typer.Option(help="Trials to run; the space's run_cap if not given.")]
 Seed = Annotated[int, typer.Option(help="Seed of the search, and of the trials unless seed= is given.")]
-CpusPerTrial = Annotated[int | None, typer.Option(help="CPUs and torch threads of a trial.")]
+WorkersPerTrial = Annotated[int, typer.Option(help="Workers that share a trial's batches; each takes a GPU if any.")]
+CpusPerTrial = Annotated[int | None, typer.Option(help="CPUs, and torch threads, of a trial.")]
 GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a share of one.")]
 Concurrent = Annotated[int | None, typer.Option(help="At most so many trials at a time.")]
+MaxFailures = Annotated[int, typer.Option(help="How often a trial whose process died goes on from its last epoch.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the experiment --name, which was interrupted.")]
 TimeBudget = Annotated[str | None, typer.Option(help="End after this long, such as 30m or 2h.")]
 
@@ -189,10 +191,12 @@ def tune(
     trials: Trials = None,
     storage: Storage = Path("runs"),
     seed: Seed = 0,
+    workers_per_trial: WorkersPerTrial = 1,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
+    max_failures: MaxFailures = 3,
     resume: Resume = False,
 ) -> None:
     """Search a space of configs for a region's best grader with Ray Tune and ASHA."""
@@ -210,10 +214,12 @@ def tune(
         trials=trials,
         storage=storage,
         seed=seed,
+        workers_per_trial=workers_per_trial,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=gpus_per_trial,
         concurrent=concurrent,
         time_budget=parse_duration(time_budget) if time_budget is not None else None,
+        max_failures=max_failures,
         resume=resume,
     )
     print_outcome(run_experiment(request), storage)
@@ -236,10 +242,12 @@ def tune_region(
     trials: Trials = None,
     storage: Storage = Path("runs"),
     seed: Seed = 0,
+    workers_per_trial: WorkersPerTrial = 1,
     cpus_per_trial: CpusPerTrial = None,
     gpus_per_trial: GpusPerTrial = None,
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
+    max_failures: MaxFailures = 3,
     resume: Resume = False,
 ) -> None:
     """Tune one region: prepare its pack where there is none, then search its space."""
@@ -270,10 +278,12 @@ def tune_region(
         trials,
         storage,
         seed,
+        workers_per_trial,
         cpus_per_trial,
         gpus_per_trial,
         concurrent,
         time_budget,
+        max_failures,
         resume,
     )
 

@@ -46,6 +46,10 @@ class RunPaths:
     def search_journal(self, region: str, experiment: str) -> Path:
         return self.experiment(region, experiment) / "search.log"
 
+    def worker_groups(self, region: str, experiment: str) -> Path:
+        """Ray Train's own notes on trials of several workers."""
+        return self.experiment(region, experiment) / "workers"
+
     def checkpoints(self, region: str, experiment: str, trial_id: str) -> Path:
         return self.experiment(region, experiment) / "checkpoints" / trial_id
 

@@ -14,6 +14,8 @@ from skin_tune.errors import ClusterError
 _OBJECT_STORE_BYTES = 1 << 30
 """Enough for starting weights; packs are mapped from files, not kept in Ray."""
 
+_DASHBOARD_SECONDS = 20
+
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing phones home
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -29,20 +31,40 @@ class TrialResources:
     """What one trial holds while it runs."""
 
     cpus: int
+    """CPUs of each worker."""
     gpus: float
+    """GPUs of each worker, whole or a share of one."""
+    workers: int = 1
+    room: int | None = None
+    """How many trials of several workers the cluster holds at a time; of single workers Tune keeps count itself."""
+
+    def of_trial(self) -> dict[str, float]:
+        """What Tune itself sets aside for a trial: nothing for several workers, who claim their own."""
+        if self.workers > 1:
+            return {"memory": 1.0}  # Tune refuses an empty request
+        return {"CPU": self.cpus, "GPU": self.gpus}
 
 
-def connect() -> None:
+def connect(*, worker_groups: bool = False) -> None:
     """Join the cluster that RAY_ADDRESS names or that `ray start` began on this machine, else start one for this run.
 
-    Raises ClusterError where RAY_ADDRESS leads nowhere.
+    `worker_groups` need the cluster's dashboard: Ray frees the workers of a stopped trial through it. Raises
+    ClusterError where RAY_ADDRESS leads nowhere, or the dashboard that is needed is missing.
     """
+    if worker_groups:
+        _check_dashboard_installed()
+    _connect(worker_groups)
+    if worker_groups:
+        _check_dashboard_answers()
+
+
+def _connect(dashboard: bool) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    own: dict[str, Any] = {"include_dashboard": dashboard, "object_store_memory": _OBJECT_STORE_BYTES}
     if address := os.environ.get("RAY_ADDRESS"):
         _check_reachable(address)
         try:
@@ -71,31 +93,81 @@ def _check_reachable(address: str) -> None:
         raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
 
 
-def trial_resources(cpus: int | None, gpus: float | None, at_once: int) -> TrialResources:
-    """Fill in what was not asked for, and check that some node can hold a trial.
+def _check_dashboard_installed() -> None:
+    try:
+        import ray.dashboard.optional_deps  # noqa: F401
+    except ImportError as error:
+        raise ClusterError(
+            f"trials of several workers need Ray's dashboard, and {error.name or error} is missing; "
+            "install ray[default]"
+        ) from None
 
-    By default a trial gets a GPU where there is one, with its share of that node's CPUs; without GPUs the nodes' CPUs
-    are dealt out to the `at_once` trials that run side by side. Raises ClusterError where no node has that much.
+
+def _check_dashboard_answers() -> None:
+    from ray.util.state import list_nodes
+    from ray.util.state.exception import RayStateApiException
+
+    try:
+        list_nodes(address=ray.get_runtime_context().gcs_address, limit=1, timeout=_DASHBOARD_SECONDS)
+    except (RayStateApiException, OSError, ValueError, AssertionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ClusterError(
+            "trials of several workers need Ray's dashboard, and this cluster's does not answer; "
+            f"start it with ray[default] installed and --include-dashboard=true ({reason})"
+        ) from None
+
+
+def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers: int = 1) -> TrialResources:
+    """Fill in what was not asked for, and check that the cluster can hold a trial.
+
+    `cpus` and `gpus` are of a whole trial. By default each worker gets a GPU where there is one, with its share of that
+    node's CPUs; without GPUs the nodes' CPUs are dealt out to the workers of the `at_once` trials that run side by
+    side. Raises ClusterError where a trial does not fit.
     """
-    if cpus is not None and cpus < 1:
-        raise ClusterError(f"--cpus-per-trial {cpus} is below 1")
+    if cpus is not None and (cpus < workers or cpus % workers):
+        raise ClusterError(f"--cpus-per-trial {cpus} is not a positive multiple of {workers}, the workers of a trial")
     if gpus is not None and (gpus < 0 or (gpus > 1 and not float(gpus).is_integer())):
         raise ClusterError(f"--gpus-per-trial {gpus} is neither a share in [0, 1] nor a whole number")
+    if gpus and workers > 1 and gpus != workers:
+        raise ClusterError(
+            f"--gpus-per-trial {gpus:g} with --workers-per-trial {workers}: each worker needs a whole GPU of its own, "
+            f"so it must be {workers}, or 0 for none"
+        )
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if gpus is None:
-        gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
+        gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes))
+    elif workers > 1:
+        gpus = gpus / workers
     able = [node for node in nodes if node.get("GPU", 0) >= gpus]
     if not able:
         most = max((node.get("GPU", 0) for node in nodes), default=0)
         raise ClusterError(f"--gpus-per-trial {gpus:g} is more than any node has; the largest has {most:g}")
     if cpus is None:
-        cpus = max(1, min(_cpu_share(node, gpus, at_once, len(able)) for node in able))
+        cpus = max(1, min(_cpu_share(node, gpus, at_once * workers, len(able)) for node in able))
+    else:
+        cpus = cpus // workers
     most_cpus = max(node.get("CPU", 0) for node in able)
     if cpus > most_cpus:
-        raise ClusterError(f"--cpus-per-trial {cpus} is more than any node has; the largest has {most_cpus:g}")
-    return TrialResources(cpus, gpus)
+        raise ClusterError(
+            f"--cpus-per-trial {cpus * workers} is more than any node has; the largest has {most_cpus:g}"
+        )
+    if workers == 1:
+        return TrialResources(cpus, gpus)
+    places = sum(_places(node, cpus, gpus) for node in able)
+    if places < workers:
+        each = f"{cpus} CPU" + (f" and {gpus:g} GPU" if gpus else "")
+        raise ClusterError(
+            f"--workers-per-trial {workers} needs {workers} times {each}; the cluster has room for {places}"
+        )
+    return TrialResources(cpus, gpus, workers, places // workers)
 
 
-def _cpu_share(node: dict[str, float], gpus: float, at_once: int, nodes: int) -> int:
-    places = node["GPU"] // gpus if gpus else min(node.get("CPU", 1), math.ceil(at_once / nodes))
-    return int(node.get("CPU", 1) // max(places, 1))
+def _cpu_share(node: dict[str, float], gpus: float, places: int, nodes: int) -> int:
+    here = node["GPU"] // gpus if gpus else min(node.get("CPU", 1), math.ceil(places / nodes))
+    return int(node.get("CPU", 1) // max(here, 1))
+
+
+def _places(node: dict[str, float], cpus: int, gpus: float) -> int:
+    """Workers that fit on a node."""
+    by_cpu = int(node.get("CPU", 0) // cpus)
+    return min(by_cpu, int(node["GPU"] // gpus)) if gpus else by_cpu

@@ -33,11 +33,14 @@ class TuneRequest:
     """None: the space's run_cap, the size of its grid, or DEFAULT_TRIALS."""
     storage: Path = Path("runs")
     seed: int = 0
+    workers_per_trial: int = 1
     cpus_per_trial: int | None = None
     gpus_per_trial: float | None = None
     concurrent: int | None = None
     time_budget: float | None = None
     """Seconds after which no trial goes on."""
+    max_failures: int = 3
+    """How often a trial whose process died goes on from its last epoch."""
     resume: bool = False
     """Go on with the experiment `name`, which was interrupted."""
 
@@ -131,9 +134,13 @@ def _plan(request: TuneRequest) -> tuple[Plan, ExperimentWriter]:
     space = load_space(request.space, request.overrides)
     if request.concurrent is not None and request.concurrent < 1:
         raise ExperimentError(f"--concurrent {request.concurrent} is below 1")
+    if request.workers_per_trial < 1:
+        raise ExperimentError(f"--workers-per-trial {request.workers_per_trial} is below 1")
+    if request.max_failures < 0:
+        raise ExperimentError(f"--max-failures {request.max_failures} is below 0")
     if request.resume and request.name is None:
         raise ExperimentError("--resume needs the --name of the experiment to go on with")
-    _check_fits(space, pack, request.seed)
+    _check_fits(space, pack, request)
     region = pack.info.region
     plan = Plan(
         request=request,
@@ -190,14 +197,14 @@ def _trial_count(request: TuneRequest, space: Space) -> int:
     return min(asked or combinations, combinations)
 
 
-def _check_fits(space: Space, pack: Pack, seed: int) -> None:
+def _check_fits(space: Space, pack: Pack, request: TuneRequest) -> None:
     """What every trial would fail on is an error now; what only some would is left to them."""
     least = {
         parameter.name: min(parameter.values) if parameter.values else parameter.at(0.0)
         for parameter in space.parameters
         if parameter.is_constant or parameter.name in ("image_size", "batch_size")
     }
-    check_fit(TrialConfig.from_mapping({"seed": seed, **least}), pack)
+    check_fit(TrialConfig.from_mapping({"seed": request.seed, **least}), pack, request.workers_per_trial)
 
 
 def _asked(plan: Plan) -> dict[str, Any]:

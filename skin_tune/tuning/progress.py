@@ -25,6 +25,7 @@ class ProgressCallback(Callback):
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._started = time.monotonic()
+        self._earlier = sum(row["status"] != "running" for row in writer.trials())
         self._shown_at = -float("inf") if self._live else self._started
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
@@ -39,15 +40,19 @@ class ProgressCallback(Callback):
 
     def _show(self, before: str, after: str) -> None:
         self._shown_at = time.monotonic()
-        line = progress_line(self._writer.trials(), self._metric, self._trials, time.monotonic() - self._started)
+        seconds = time.monotonic() - self._started
+        line = progress_line(self._writer.trials(), self._metric, self._trials, seconds, self._earlier)
         if self._live:  # a line that wraps could not be rewritten
             line = line[: shutil.get_terminal_size().columns - 1]
         self._stream.write(before + line + after)
         self._stream.flush()
 
 
-def progress_line(rows: list[dict[str, Any]], metric: str, trials: int, seconds: float) -> str:
-    """``5/12 trials done (3 stopped early), 2 running | best val_balanced_acc 0.512 | 2.1 trials/min, 3m20s left``"""
+def progress_line(rows: list[dict[str, Any]], metric: str, trials: int, seconds: float, earlier: int = 0) -> str:
+    """``5/12 trials done (3 stopped early), 2 running | best val_balanced_acc 0.512 | 2.1 trials/min, 3m20s left``
+
+    `earlier` trials were done before the `seconds` began, as in a resumed experiment.
+    """
     statuses = [row["status"] for row in rows]
     running = statuses.count("running")
     done = len(statuses) - running
@@ -60,9 +65,9 @@ def progress_line(rows: list[dict[str, Any]], metric: str, trials: int, seconds:
     best = max((row[metric] for row in rows if usable(row, metric)), default=None)
     if best is not None:
         parts.append(f"best {metric} {best:.3f}")
-    if done:
-        left = seconds / done * max(trials - done, 0)
-        parts.append(f"{60 * done / max(seconds, 1e-9):.1f} trials/min, {duration(left)} left")
+    if done > earlier:
+        left = seconds / (done - earlier) * max(trials - done, 0)
+        parts.append(f"{60 * (done - earlier) / max(seconds, 1e-9):.1f} trials/min, {duration(left)} left")
     else:
         parts.append(duration(seconds))
     return " | ".join(parts)

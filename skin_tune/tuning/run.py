@@ -1,5 +1,7 @@
 """The trials of one experiment on Ray Tune."""
 
+from typing import Any
+
 import ray
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
@@ -7,12 +9,13 @@ from ray.tune.experiment import Trial
 
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning import cluster
+from skin_tune.tuning.distributed import DistributedTrial
 from skin_tune.tuning.experiment import Plan
 from skin_tune.tuning.progress import ProgressCallback
 from skin_tune.tuning.scheduler import build_scheduler
 from skin_tune.tuning.search import SpaceSearcher
 from skin_tune.tuning.tracking import StoreCallback
-from skin_tune.tuning.trial import TrialSetting, TuneTrial, WeightsTable
+from skin_tune.tuning.trial import OWN_ID, TrialSetting, TuneTrial, WeightsTable
 
 
 def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> None:
@@ -21,9 +24,11 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
     Raises ClusterError, before any trial starts, where the cluster cannot hold one.
     """
     request, space = plan.request, plan.space
-    cluster.connect()
+    cluster.connect(worker_groups=request.workers_per_trial > 1)
     at_once = min(plan.to_run, request.concurrent or plan.to_run)
-    resources = cluster.trial_resources(request.cpus_per_trial, request.gpus_per_trial, at_once)
+    resources = cluster.trial_resources(
+        request.cpus_per_trial, request.gpus_per_trial, at_once, request.workers_per_trial
+    )
     setting = TrialSetting(
         pack=plan.pack.path,
         pack_id=plan.pack.info.pack_id,
@@ -32,6 +37,8 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         experiment=plan.name,
         metric=space.metric,
         cpus=resources.cpus,
+        gpus=resources.gpus,
+        workers=resources.workers,
     )
     searcher = SpaceSearcher(
         space,
@@ -41,18 +48,17 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         started=plan.started,
         unfinished=plan.unfinished,
     )
-    trainable = tune.with_parameters(TuneTrial, setting=setting, weights=weights)
-    store = StoreCallback(writer, setting, resources.gpus)
+    store = StoreCallback(writer, setting)
     progress = ProgressCallback(writer, space.metric, plan.trials)
     tuner = Tuner(
-        tune.with_resources(trainable, {"CPU": resources.cpus, "GPU": resources.gpus}),
+        tune.with_resources(_trainable(setting, weights, request.max_failures), resources.of_trial()),
         tune_config=TuneConfig(
             metric=space.metric,
             mode="max",
             num_samples=plan.to_run,
             search_alg=searcher,
             scheduler=build_scheduler(space, plan.history),
-            max_concurrent_trials=request.concurrent,
+            max_concurrent_trials=min(filter(None, (request.concurrent, resources.room)), default=None),
             time_budget_s=request.time_budget,
             reuse_actors=True,
             trial_dirname_creator=_own_id,
@@ -60,7 +66,7 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         run_config=RunConfig(
             name=plan.name,
             storage_path=str(plan.paths.experiments(plan.region)),
-            failure_config=FailureConfig(max_failures=0),
+            failure_config=FailureConfig(max_failures=request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             callbacks=[store, progress],
             verbose=0,
@@ -77,5 +83,11 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         ray.shutdown()  # ends what is still running, too
 
 
+def _trainable(setting: TrialSetting, weights: WeightsTable, max_failures: int) -> Any:
+    if setting.workers == 1:
+        return tune.with_parameters(TuneTrial, setting=setting, weights=weights)
+    return tune.with_parameters(DistributedTrial, setting=setting, weights=weights, max_failures=max_failures)
+
+
 def _own_id(trial: Trial) -> str:
-    return str(trial.config["trial_id"])
+    return str(trial.config[OWN_ID])

@@ -9,6 +9,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from skin_tune.config import TrialConfig
 from skin_tune.tuning.space import Space
+from skin_tune.tuning.trial import OWN_ID
 
 History = Mapping[str, Mapping[int, float]]
 """The selection metric of trials by id and epoch."""
@@ -36,7 +37,7 @@ class AshaScheduler(FIFOScheduler):
         if "status" in result:
             return TrialScheduler.CONTINUE
         epoch, value = result["epoch"], result[self._score]
-        if self.falls_short(trial.config["trial_id"], epoch, value):
+        if self.falls_short(trial.config[OWN_ID], epoch, value):
             return TrialScheduler.STOP
         return TrialScheduler.CONTINUE
 

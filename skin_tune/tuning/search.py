@@ -14,11 +14,10 @@ from ray.tune.search import Searcher
 
 from skin_tune.config import TrialConfig
 from skin_tune.tuning.space import Parameter, Space
+from skin_tune.tuning.trial import OWN_ID
 
 _RANDOM_FIRST = 10
 """Trials that TPE draws at random before it trusts what it has seen."""
-
-_OWN_ID = "trial_id"
 
 
 class SpaceSearcher(Searcher):
@@ -59,12 +58,12 @@ class SpaceSearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._unfinished:
             config = self._unfinished.pop(0)
-            self._take_up(trial_id, config[_OWN_ID])
+            self._take_up(trial_id, config[OWN_ID])
         elif self._grid is not None and self._started >= len(self._grid):
             return Searcher.FINISHED
         else:
             own_id = f"{self._experiment}-{self._started:03d}"
-            config = {**self._defaults, **self._drawn(trial_id, own_id), _OWN_ID: own_id}
+            config = {**self._defaults, **self._drawn(trial_id, own_id), OWN_ID: own_id}
             self._started += 1
         self._epochs[trial_id] = int(config["epochs"])
         return config
@@ -90,7 +89,7 @@ class SpaceSearcher(Searcher):
         if self._study is None:
             return self._space.sample(np.random.default_rng([self._seed, self._started]))
         trial = self._study.ask()
-        trial.set_user_attr(_OWN_ID, own_id)
+        trial.set_user_attr(OWN_ID, own_id)
         self._asked[trial_id] = trial
         return self._space.config({parameter.name: _unit(trial, parameter) for parameter in self._space.searched})
 
@@ -99,7 +98,7 @@ class SpaceSearcher(Searcher):
         if self._study is None:
             return
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if frozen.user_attrs.get(_OWN_ID) == own_id:
+            if frozen.user_attrs.get(OWN_ID) == own_id:
                 self._asked[trial_id] = optuna.trial.Trial(self._study, frozen._trial_id)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from skin_tune.errors import StoreError
 from skin_tune.results.store import ExperimentWriter, now
-from skin_tune.tuning.trial import TrialSetting, one_line
+from skin_tune.tuning.trial import OWN_ID, TrialSetting, one_line
 
 _EPOCH_ONLY = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
 
@@ -20,8 +21,9 @@ def epoch_metrics(result: dict[str, Any]) -> dict[str, float]:
 class StoreCallback(Callback):
     """Writes the tables `trials` and `epochs` of one experiment."""
 
-    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, gpus_per_trial: float):
-        self._writer, self._setting, self._gpus = writer, setting, gpus_per_trial
+    def __init__(self, writer: ExperimentWriter, setting: TrialSetting):
+        self._writer, self._setting = writer, setting
+        self._gpus = setting.gpus * setting.workers
         self._earlier: dict[str, float] = {}
         self._ended: list[str] = []
 
@@ -33,11 +35,13 @@ class StoreCallback(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        own_id = trial.config["trial_id"]
+        own_id = trial.config[OWN_ID]
         seconds = self._earlier[own_id] + result["time_total_s"]
         self._writer.update_trial(own_id, seconds=seconds, gpu_seconds=seconds * self._gpus, epochs=result["epoch"])
         if "status" in result:
             self._writer.update_trial(own_id, status=result["status"], error=result["error"])
+            if result["fatal"]:
+                raise StoreError(result["error"])
             return
         metrics = epoch_metrics(result)
         self._writer.add_epoch(own_id, metrics)
@@ -45,7 +49,7 @@ class StoreCallback(Callback):
             self._writer.record_best(own_id, metrics, result["checkpoint"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        own_id = trial.config["trial_id"]
+        own_id = trial.config[OWN_ID]
         row = self._writer.trial(own_id)
         if row["status"] == "running":
             finished = row["epochs"] >= int(trial.config["epochs"])
@@ -71,9 +75,9 @@ class StoreCallback(Callback):
 
     def _known(self, trial: Trial) -> str:
         """The trial's own id; its row is made if there is none."""
-        own_id: str = trial.config["trial_id"]
+        own_id: str = trial.config[OWN_ID]
         if not self._writer.trial(own_id):
-            config = {f"config/{name}": value for name, value in trial.config.items() if name != "trial_id"}
+            config = {f"config/{name}": value for name, value in trial.config.items() if name != OWN_ID}
             self._writer.update_trial(
                 own_id,
                 epochs=0,

@@ -1,4 +1,4 @@
-"""A trial on one worker: the Trainer inside a Tune actor that is reused from trial to trial."""
+"""A trial: the Trainer inside a Tune actor that is reused from trial to trial."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,14 @@ from ray import tune
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import PackError
+from skin_tune.errors import PackError, StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
 from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
+
+OWN_ID = "trial_id"
+"""The one entry of a Tune config that is no hyper-parameter: the trial's id in the store, kept over restarts."""
 
 WeightsTable = Mapping[tuple[str, str], StateDict | None]
 """Starting weights by (`weights`, `backbone`), resolved once by the driver."""
@@ -31,18 +34,29 @@ class TrialSetting:
     experiment: str
     metric: str
     cpus: int
+    """CPUs, and torch threads, of each worker."""
+    gpus: float
+    """GPUs of each worker."""
+    workers: int
     pack_id: str
 
     def checkpoints(self, trial_id: str) -> Path:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
         return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
 
+    def open_pack(self) -> Pack:
+        """The experiment's pack. Raises PackError where another has taken its place."""
+        pack = open_pack(self.pack)
+        if pack.info.pack_id != self.pack_id:
+            raise PackError(f"pack {str(self.pack)!r} has changed since the experiment began")
+        return pack
+
 
 class TuneTrial(tune.Trainable):
-    """One epoch a step. The actor opens the pack once and keeps it; a new config only builds a new Trainer.
+    """One epoch a step, on one worker. The actor opens the pack once; a new config only builds a new Trainer.
 
-    A trial that cannot go on says so in its last result (`status` and `error`) instead of raising, so that its actor
-    lives on for the next one.
+    A trial that cannot go on says so in its last result (see `ending`) instead of raising, so that its actor lives on
+    for the next one.
     """
 
     def setup(self, config: dict[str, Any], setting: TrialSetting, weights: WeightsTable) -> None:
@@ -60,57 +74,83 @@ class TuneTrial(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         try:
+            if self._pack is None:
+                self._pack = self._setting.open_pack()
             if self._trainer is None:
-                self._trainer = self._build()
-            return self._next_epoch(self._trainer)
-        except TrainingDivergedError as error:
-            return self._ended("diverged", error)
+                self._trainer = start(self.config, self._setting, self._pack, self._weights, device=self._device)
+            return next_epoch(self._trainer, self.config, self._setting)
         except torch.AcceleratorError:
             raise  # the process has lost its device: only a new one can go on
         except Exception as error:
-            return self._ended("failed", error)
+            epochs = self._trainer.epoch - 1 if self._trainer else 0
+            self._trainer = None
+            return ending(error, self._setting.metric, epochs)
 
-    def _build(self) -> Trainer:
-        if self._pack is None:
-            self._pack = open_pack(self._setting.pack)
-            if self._pack.info.pack_id != self._setting.pack_id:
-                raise PackError(f"pack {str(self._setting.pack)!r} has changed since the experiment began")
-        values = {name: value for name, value in self.config.items() if name != "trial_id"}
-        config = TrialConfig.from_mapping(values)
-        trainer = Trainer(
-            config,
-            self._pack,
-            device=self._device,
-            metric=self._setting.metric,
-            weights=self._weights[config.weights, config.backbone],
-        )
-        if self._last.is_file():  # the trial was interrupted
-            trainer.load_state_dict(load_checkpoint(self._last))
-        return trainer
 
-    @property
-    def _last(self) -> Path:
-        return self._setting.checkpoints(self.config["trial_id"]) / "last.pt"
+def start(
+    config: Mapping[str, Any],
+    setting: TrialSetting,
+    pack: Pack,
+    weights: WeightsTable,
+    *,
+    device: str | torch.device,
+    rank: int = 0,
+    world_size: int = 1,
+) -> Trainer:
+    """The Trainer of a Tune config, where its checkpoint left it if it was interrupted."""
+    hyper_parameters = TrialConfig.from_mapping({name: value for name, value in config.items() if name != OWN_ID})
+    trainer = Trainer(
+        hyper_parameters,
+        pack,
+        device=device,
+        rank=rank,
+        world_size=world_size,
+        metric=setting.metric,
+        weights=weights[hyper_parameters.weights, hyper_parameters.backbone],
+    )
+    last = setting.checkpoints(config[OWN_ID]) / "last.pt"
+    if last.is_file():
+        trainer.load_state_dict(load_checkpoint(last))
+    return trainer
 
-    def _next_epoch(self, trainer: Trainer) -> dict[str, Any]:
-        result: dict[str, Any] = trainer.run_epoch()
-        checkpoint = self._last.with_name("best.pt")
-        if trainer.improved:
-            save_checkpoint(checkpoint, trainer.model_state())
-        if not trainer.finished:
-            save_checkpoint(self._last, trainer.state_dict())
-        return {
-            **result,
-            "best_epoch": trainer.best_epoch,
-            f"best_{self._setting.metric}": trainer.best_metrics[self._setting.metric],
-            "checkpoint": str(checkpoint),
-            "done": trainer.finished,
-        }
 
-    def _ended(self, status: str, error: Exception) -> dict[str, Any]:
-        epoch = self._trainer.epoch - 1 if self._trainer else 0
-        self._trainer = None
-        return {"status": status, "error": one_line(error), "epoch": epoch, self._setting.metric: 0.0, "done": True}
+def next_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSetting) -> dict[str, Any]:
+    """Run an epoch, keep its checkpoints (the first rank does), and return what Tune is told of it.
+
+    Raises StoreError where the storage cannot be written.
+    """
+    result: dict[str, Any] = trainer.run_epoch()
+    folder = setting.checkpoints(config[OWN_ID])
+    if trainer.rank == 0:
+        try:
+            if trainer.improved:
+                save_checkpoint(folder / "best.pt", trainer.model_state())
+            if not trainer.finished:
+                save_checkpoint(folder / "last.pt", trainer.state_dict())
+        except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where the disk is full
+            raise StoreError(f"cannot write to {str(folder)!r}: {one_line(error)}") from None
+    return {
+        **result,
+        "best_epoch": trainer.best_epoch,
+        f"best_{setting.metric}": trainer.best_metrics[setting.metric],
+        "checkpoint": str(folder / "best.pt"),
+        "done": trainer.finished,
+    }
+
+
+def ending(error: Exception, metric: str, epochs: int) -> dict[str, Any]:
+    """The last result of a trial that cannot go on: its status and reason, after so many whole epochs.
+
+    `fatal` says that no other trial could go on either.
+    """
+    return {
+        "status": "diverged" if isinstance(error, TrainingDivergedError) else "failed",
+        "error": one_line(error),
+        "fatal": isinstance(error, StoreError),
+        "epoch": epochs,
+        metric: 0.0,
+        "done": True,
+    }
 
 
 def one_line(error: BaseException) -> str:

@@ -1,0 +1,201 @@
+"""A trial on several workers: the same Trainer in each process of a Ray Train worker group.
+
+Starting a group takes half a minute, so it outlives its trial as a reused actor does: its workers ask for one order
+after the other. An order is a Tune config to train for one more epoch.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import ray.train
+import ray.train.torch
+import torch
+from ray import tune
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+
+from skin_tune.data.pack import Pack
+from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
+from skin_tune.paths import RunPaths
+from skin_tune.training.trainer import Trainer, TrainingDivergedError
+from skin_tune.tuning.trial import OWN_ID, TrialSetting, WeightsTable, ending, next_epoch, one_line, start
+
+_CLOSING_SECONDS = 20
+"""How long a group that is told to end may take to give its workers back, before it is ended by force."""
+
+
+class WorkersLostError(SkinTuneError):
+    """A trial's workers died more often than was allowed."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the workers do next."""
+
+    number: int
+    """From 1; a worker that has carried out one asks for what comes after it."""
+    config: dict[str, Any]
+
+
+class DistributedTrial(tune.Trainable):
+    """TuneTrial on several workers: an epoch a step, carried out by a group that stays for the next trial."""
+
+    def setup(self, config: dict[str, Any], setting: TrialSetting, weights: WeightsTable, max_failures: int) -> None:
+        # Ray finds the dashboard, through which it frees a dead group's workers, by this variable.
+        runtime_env = {"env_vars": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}}
+        threads = setting.workers + 3  # all may wait at once: the workers, this trial, and one that closes the group
+        group = ray.remote(num_cpus=0, max_concurrency=threads, runtime_env=runtime_env)(WorkerGroup)
+        self._group = group.remote(setting, weights, max_failures)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        return True
+
+    def step(self) -> dict[str, Any]:
+        result: dict[str, Any] = ray.get(self._group.carry_out.remote(self.config))
+        return result
+
+    def cleanup(self) -> None:
+        try:
+            ray.get(self._group.close.remote(), timeout=_CLOSING_SECONDS)
+        except (ray.exceptions.RayError, TimeoutError):
+            ray.kill(self._group)
+
+
+class WorkerGroup:
+    """The actor between a trial and its workers: it starts them with Ray Train and hands them orders.
+
+    Where a worker dies, Ray Train replaces the whole group. The new one asks for orders as the first did, is given the
+    one that is under way, and takes it up from the trial's last checkpoint.
+    """
+
+    def __init__(self, setting: TrialSetting, weights: WeightsTable, max_failures: int):
+        self._setting, self._max_failures = setting, max_failures
+        self._changed = threading.Condition()
+        self._order: Order | None = None
+        self._begun = 0
+        self._failures: Counter[str] = Counter()
+        self._reason = "a worker's process died"
+        self._result: dict[str, Any] | None = None
+        self._closed = False
+        arguments = {"group": ray.get_runtime_context().current_actor, "setting": setting, "weights": weights}
+        self._fit = threading.Thread(target=self._run, args=(arguments,), daemon=True)
+        self._fit.start()
+
+    def carry_out(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Have the workers train `config` for one more epoch; what the trial reports of it."""
+        with self._changed:
+            self._order = Order(self._order.number + 1 if self._order else 1, config)
+            self._result = None
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._result is not None or self._closed)
+            if self._result is None:
+                raise WorkersLostError(f"the workers of {config[OWN_ID]} ended: {self._reason}")
+            return self._result
+
+    def order_after(self, number: int, rank: int) -> Order | None:
+        """The next order for a worker that has carried out `number` of them; None where the group is to end."""
+        with self._changed:
+            while not self._closed:
+                order = self._order if self._result is None else None
+                if order and order.number > number and (rank > 0 or self._may_begin(order)):
+                    return order
+                self._changed.wait()
+            return None
+
+    def deliver(self, number: int, result: dict[str, Any]) -> None:
+        """The result of an order; only the first one counts."""
+        with self._changed:
+            if self._order is not None and self._order.number == number and self._result is None:
+                self._result = result
+                self._changed.notify_all()
+
+    def lost(self, reason: str) -> None:
+        """A worker is about to end, and all of the group with it."""
+        self._reason = reason
+
+    def close(self) -> None:
+        """End the workers, and return when their resources are free."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._fit.join()
+
+    def _may_begin(self, order: Order) -> bool:
+        """Whether an order has been begun less often than is allowed; if not, its trial fails."""
+        trial_id = order.config[OWN_ID]
+        if self._begun == order.number:
+            self._failures[trial_id] += 1
+        self._begun = order.number
+        if self._failures[trial_id] <= self._max_failures:
+            return True
+        error = WorkersLostError(f"its workers were lost {self._failures[trial_id]} times: {self._reason}")
+        self._result = ending(error, self._setting.metric, 0)
+        self._changed.notify_all()
+        return False
+
+    def _run(self, arguments: dict[str, Any]) -> None:
+        try:
+            run_workers(_serve, arguments, self._setting, name="group", max_failures=-1)
+        except Exception as error:
+            self._reason = one_line(error)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def run_workers(
+    work: Callable[[dict[str, Any]], None],
+    arguments: dict[str, Any],
+    setting: TrialSetting,
+    *,
+    name: str,
+    max_failures: int,
+) -> None:
+    """Run `work(arguments)` in `setting.workers` processes that share a torch.distributed group."""
+    resources = {"CPU": float(setting.cpus), **({"GPU": setting.gpus} if setting.gpus else {})}
+    ray.train.torch.TorchTrainer(
+        work,
+        train_loop_config=arguments,
+        scaling_config=ScalingConfig(
+            num_workers=setting.workers, use_gpu=setting.gpus > 0, resources_per_worker=resources
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=str(RunPaths(setting.storage).worker_groups(setting.region, setting.experiment)),
+            failure_config=FailureConfig(max_failures=max_failures),
+        ),
+    ).fit()
+
+
+def _serve(arguments: dict[str, Any]) -> None:
+    """What each worker does: one order after the other, in step with the others of its group."""
+    group, setting, weights = arguments["group"], arguments["setting"], arguments["weights"]
+    context = ray.train.get_context()
+    rank, world_size = context.get_world_rank(), context.get_world_size()
+    torch.set_num_threads(setting.cpus)
+    pack: Pack | None = None
+    trainer: Trainer | None = None
+    trial_id, number = "", 0
+    while order := ray.get(group.order_after.remote(number, rank)):
+        number = order.number
+        try:
+            pack = pack or setting.open_pack()
+            if trainer is None or order.config[OWN_ID] != trial_id:
+                trainer, trial_id = None, order.config[OWN_ID]
+                device = ray.train.torch.get_device()
+                trainer = start(order.config, setting, pack, weights, device=device, rank=rank, world_size=world_size)
+            result = next_epoch(trainer, order.config, setting)
+        except (ConfigError, CheckpointError, TrainingDivergedError) as error:  # all ranks raise it alike
+            result = ending(error, setting.metric, trainer.epoch - 1 if trainer else 0)
+            trainer = None
+        except Exception as error:  # the other ranks would wait for this one for ever
+            if isinstance(error, StoreError | PackError | torch.OutOfMemoryError):
+                epochs = trainer.epoch - 1 if trainer else 0
+                ray.get(group.deliver.remote(number, ending(error, setting.metric, epochs)))
+            ray.get(group.lost.remote(one_line(error)))
+            raise
+        if rank == 0:
+            ray.get(group.deliver.remote(number, result))
