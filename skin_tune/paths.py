@@ -43,6 +43,10 @@ class RunPaths:
         """What an experiment was started with, to be held against what it is resumed with."""
         return self.experiment(region, experiment) / "asked.json"
 
+    def lock(self, region: str, experiment: str) -> Path:
+        """Held by the one run that writes an experiment."""
+        return self.experiment(region, experiment) / "lock"
+
     def search_journal(self, region: str, experiment: str) -> Path:
         return self.experiment(region, experiment) / "search.log"
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from skin_tune.errors import StoreError
 from skin_tune.paths import RunPaths, atomic_write
+from skin_tune.results.lock import ExperimentLock
 
 _FILE = "data.parquet"
 _FLUSH_SECONDS = 2.0
@@ -74,10 +75,11 @@ _SCHEMAS = {"trials": _TRIALS, "epochs": _EPOCHS}
 class ExperimentWriter:
     """The one writer of one experiment. Rows an earlier writer left are kept and can be updated.
 
-    Raises StoreError, with the folder, where the storage cannot be written.
+    Raises StoreError, with the folder, where the storage cannot be written or another writer is alive.
     """
 
     def __init__(self, storage: Path, region: str, experiment: str):
+        self._lock = ExperimentLock(RunPaths(storage).lock(region, experiment), experiment)
         self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in _SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
         self._epochs: dict[tuple[str, int], dict[str, Any]] = {}
@@ -103,6 +105,14 @@ class ExperimentWriter:
         """Make an epoch's metrics those of its trial, whose best epoch it is."""
         best = {name: value for name, value in metrics.items() if name.startswith(("train_", "val_"))}
         self.update_trial(trial_id, best_epoch=int(metrics["epoch"]), checkpoint=checkpoint, **best)
+
+    def close(self) -> None:
+        """Let another writer have the experiment."""
+        self._lock.release()
+
+    def discard(self) -> None:
+        """Close, and leave no trace of an experiment of which nothing has been written."""
+        self._lock.discard()
 
     def trial(self, trial_id: str) -> dict[str, Any]:
         """The columns set so far for a trial; empty for one never heard of."""

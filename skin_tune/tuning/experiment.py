@@ -10,7 +10,7 @@ from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import AllTrialsFailedError, ClusterError, ExperimentError, StoreError
+from skin_tune.errors import AllTrialsFailedError, ClusterError, ExperimentError, StoreError, WeightsError
 from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
 from skin_tune.results.store import ExperimentWriter, now, usable
@@ -103,9 +103,18 @@ def run_experiment(request: TuneRequest) -> Outcome:
     no trial gave a result.
     """
     started = time.monotonic()
-    plan, writer = _plan(request)
-    if plan.to_run:
-        _run(plan, writer)
+    plan = _checked(request)
+    writer = ExperimentWriter(plan.paths.storage, plan.region, plan.name)
+    try:
+        plan = _taken_up(plan, writer)
+        if plan.to_run:
+            _run(plan, writer)
+        return _outcome(plan, writer, started)
+    finally:
+        writer.close()
+
+
+def _outcome(plan: Plan, writer: ExperimentWriter, started: float) -> Outcome:
     cut_off = [row["trial_id"] for row in _unfinished(writer, plan)]
     for row in writer.trials():
         if row["status"] == "running":
@@ -129,7 +138,7 @@ def ranked(rows: Sequence[Mapping[str, Any]], metric: str) -> list[Mapping[str, 
     return sorted(rows, key=lambda row: (not usable(row, metric), -(row.get(metric) or 0.0)))
 
 
-def _plan(request: TuneRequest) -> tuple[Plan, ExperimentWriter]:
+def _checked(request: TuneRequest) -> Plan:
     pack = open_pack(request.pack.resolve())
     space = load_space(request.space, request.overrides)
     if request.concurrent is not None and request.concurrent < 1:
@@ -151,40 +160,44 @@ def _plan(request: TuneRequest) -> tuple[Plan, ExperimentWriter]:
         trials=_trial_count(request, space),
     )
     _check_name(plan)
-    writer = ExperimentWriter(plan.paths.storage, region, plan.name)
+    return plan
+
+
+def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
+    """`plan` with what an interrupted experiment has left."""
     unfinished = _unfinished(writer, plan)
     for config in unfinished:
         _recover_epochs(writer, plan, config["trial_id"])
     history: dict[str, dict[int, float]] = {}
     for row in writer.epochs():
-        history.setdefault(row["trial_id"], {})[row["epoch"]] = row[space.metric]
-    started = len(writer.trials())
-    return replace(plan, started=started, unfinished=unfinished, history=history), writer
+        history.setdefault(row["trial_id"], {})[row["epoch"]] = row[plan.space.metric]
+    return replace(plan, started=len(writer.trials()), unfinished=unfinished, history=history)
 
 
 def _run(plan: Plan, writer: ExperimentWriter) -> None:
-    weights = _weights(plan.space)
     asked = plan.paths.asked(plan.region, plan.name)
-    made = [folder for folder in asked.parents if not folder.exists()]
+    if asked.exists() and not plan.request.resume:  # another run of that name has come and gone since it was checked
+        raise _taken(plan)
     try:
-        asked.parent.mkdir(parents=True, exist_ok=plan.request.resume)
-        with atomic_write(asked) as file:
-            file.write_text(json.dumps(_asked(plan)))
-    except FileExistsError:
-        raise _taken(plan) from None
-    except OSError as error:
-        raise StoreError(f"cannot write to {str(asked.parent)!r}: {error.strerror or error}") from None
+        weights = _weights(plan.space)
+        _note(asked, _asked(plan))
 
-    from skin_tune.tuning.run import run_trials  # Ray takes seconds to import: not before the checks above
+        from skin_tune.tuning.run import run_trials  # Ray takes seconds to import: not before the checks above
 
-    try:
         run_trials(plan, weights, writer)
-    except ClusterError:
-        if made:  # nothing has begun: leave no trace, and the name free
-            asked.unlink()
-            for folder in made:
-                folder.rmdir()
+    except (WeightsError, ClusterError):
+        if not plan.request.resume:  # nothing has begun: leave no trace, and the name free
+            asked.unlink(missing_ok=True)
+            writer.discard()
         raise
+
+
+def _note(path: Path, content: Mapping[str, Any]) -> None:
+    try:
+        with atomic_write(path) as file:
+            file.write_text(json.dumps(content))
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
 
 
 def _trial_count(request: TuneRequest, space: Space) -> int:
@@ -221,7 +234,7 @@ def _taken(plan: Plan) -> ExperimentError:
 
 def _check_name(plan: Plan) -> None:
     asked = plan.paths.asked(plan.region, plan.name)
-    exists = asked.parent.exists() or plan.paths.partition("trials", plan.region, plan.name).exists()
+    exists = asked.exists() or plan.paths.partition("trials", plan.region, plan.name).exists()
     if not plan.request.resume:
         if exists:
             raise _taken(plan)

@@ -102,6 +102,7 @@ def run_training(
         if writer.trial(TRIAL_ID)["status"] == "running":
             writer.update_trial(TRIAL_ID, status="stopped_early", ended_at=now())
         writer.flush(force=True)
+        writer.close()
     return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder)
 
 
