@@ -41,6 +41,7 @@ GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a 
 Concurrent = Annotated[int | None, typer.Option(help="At most so many trials at a time.")]
 MaxFailures = Annotated[int, typer.Option(help="How often a trial whose process died goes on from its last epoch.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the experiment --name, which was interrupted.")]
+Wandb = Annotated[str | None, typer.Option(help="online, offline or disabled; online if a key is configured.")]
 TimeBudget = Annotated[str | None, typer.Option(help="End after this long, such as 30m or 2h.")]
 
 UsageError: Any = typer.BadParameter.__base__
@@ -163,6 +164,8 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the run; its region and the time if not given.")] = None,
     resume: Annotated[Path | None, typer.Option(metavar="CHECKPOINT", help="Go on from a last.pt.")] = None,
     metric: Annotated[str | None, typer.Option(help="Choose the best epoch by it; val_balanced_acc if none.")] = None,
+    wandb: Wandb = None,
+    wandb_id: Annotated[str | None, typer.Option(help="Go on with this wandb run; with its own if none.")] = None,
 ) -> None:
     """Train one config on this machine, without a cluster."""
     from skin_tune.config import parse_overrides
@@ -176,6 +179,8 @@ def train(
         name=name,
         resume=resume,
         metric=metric,
+        wandb=wandb,
+        wandb_id=wandb_id,
     )
     with training_bar() as progress:
         outcome = run_training(request, progress)
@@ -197,6 +202,7 @@ def tune(
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
     max_failures: MaxFailures = 3,
+    wandb: Wandb = None,
     resume: Resume = False,
 ) -> None:
     """Search a space of configs for a region's best grader with Ray Tune and ASHA."""
@@ -220,6 +226,7 @@ def tune(
         concurrent=concurrent,
         time_budget=parse_duration(time_budget) if time_budget is not None else None,
         max_failures=max_failures,
+        wandb=wandb,
         resume=resume,
     )
     print_outcome(run_experiment(request), storage)
@@ -248,6 +255,7 @@ def tune_region(
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
     max_failures: MaxFailures = 3,
+    wandb: Wandb = None,
     resume: Resume = False,
 ) -> None:
     """Tune one region: prepare its pack where there is none, then search its space."""
@@ -284,6 +292,7 @@ def tune_region(
         concurrent,
         time_budget,
         max_failures,
+        wandb,
         resume,
     )
 

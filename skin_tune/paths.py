@@ -50,6 +50,10 @@ class RunPaths:
     def search_journal(self, region: str, experiment: str) -> Path:
         return self.experiment(region, experiment) / "search.log"
 
+    def wandb_state(self, region: str, experiment: str, trial_id: str) -> Path:
+        """Which wandb run is a trial's, and up to which epoch it has been logged."""
+        return self.experiment(region, experiment) / "wandb" / f"{trial_id}.json"
+
     def worker_groups(self, region: str, experiment: str) -> Path:
         """Ray Train's own notes on trials of several workers."""
         return self.experiment(region, experiment) / "workers"

@@ -1,6 +1,7 @@
 """What people see: progress while work runs, tables at its end."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,6 +163,8 @@ def print_training(outcome: "TrainOutcome") -> None:
         f"val_balanced_acc {best['val_balanced_acc']:.3f}, val_macro_f1 {best['val_macro_f1']:.3f}"
     )
     print(f"model {outcome.folder / 'best.pt'}; go on from {outcome.folder / 'last.pt'}")
+    if outcome.wandb:
+        print(outcome.wandb, file=sys.stderr)
 
 
 def print_outcome(outcome: "Outcome", storage: Path) -> None:

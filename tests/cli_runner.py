@@ -3,17 +3,20 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
-def skin_tune(*arguments: object, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    """The finished command, its output captured."""
+def skin_tune(
+    *arguments: object, cwd: Path | None = None, timeout: float = 300, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The finished command, its output captured; without wandb unless `env` or an option says otherwise."""
     return subprocess.run(
         [sys.executable, "-m", "skin_tune", *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "160"},
+        env={**(env or {**os.environ, "WANDB_MODE": "disabled"}), "COLUMNS": "160"},
         capture_output=True,
         text=True,
         timeout=timeout,

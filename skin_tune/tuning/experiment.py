@@ -17,6 +17,7 @@ from skin_tune.results.store import ExperimentWriter, now, usable
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.trainer import check_fit
 from skin_tune.tuning.space import Space, load_space
+from skin_tune.tuning.wandb_log import check_mode
 
 DEFAULT_TRIALS = 32
 
@@ -41,6 +42,8 @@ class TuneRequest:
     """Seconds after which no trial goes on."""
     max_failures: int = 3
     """How often a trial whose process died goes on from its last epoch."""
+    wandb: str | None = None
+    """online, offline or disabled; None: as wandb is configured."""
     resume: bool = False
     """Go on with the experiment `name`, which was interrupted."""
 
@@ -147,6 +150,7 @@ def _checked(request: TuneRequest) -> Plan:
         raise ExperimentError(f"--workers-per-trial {request.workers_per_trial} is below 1")
     if request.max_failures < 0:
         raise ExperimentError(f"--max-failures {request.max_failures} is below 0")
+    check_mode(request.wandb)
     if request.resume and request.name is None:
         raise ExperimentError("--resume needs the --name of the experiment to go on with")
     _check_fits(space, pack, request)

@@ -1,5 +1,6 @@
 """The trials of one experiment on Ray Tune."""
 
+import sys
 from typing import Any
 
 import ray
@@ -16,6 +17,7 @@ from skin_tune.tuning.scheduler import build_scheduler
 from skin_tune.tuning.search import SpaceSearcher
 from skin_tune.tuning.tracking import StoreCallback
 from skin_tune.tuning.trial import OWN_ID, TrialSetting, TuneTrial, WeightsTable
+from skin_tune.tuning.wandb_log import WandbLog
 
 
 def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> None:
@@ -48,7 +50,8 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         started=plan.started,
         unfinished=plan.unfinished,
     )
-    store = StoreCallback(writer, setting)
+    wandb_log = WandbLog(plan.paths.storage, plan.region, plan.name, request.wandb)
+    store = StoreCallback(writer, setting, wandb_log)
     progress = ProgressCallback(writer, space.metric, plan.trials)
     tuner = Tuner(
         tune.with_resources(_trainable(setting, weights, request.max_failures), resources.of_trial()),
@@ -78,6 +81,8 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         pass  # what has been recorded stands, and the rest can be resumed
     finally:
         progress.close()
+        if said := wandb_log.close():
+            print(said, file=sys.stderr)
         if writer.flush(force=True):
             store.drop_ended()
         ray.shutdown()  # ends what is still running, too

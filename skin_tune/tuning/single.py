@@ -17,6 +17,7 @@ from skin_tune.results.store import ExperimentWriter, now
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
+from skin_tune.tuning.wandb_log import WandbLog, check_mode
 
 TRIAL_ID = "train"
 
@@ -32,6 +33,10 @@ class TrainRequest:
     resume: Path | None = None
     metric: str | None = None
     """What the best epoch is chosen by; None: the checkpoint's, or val_balanced_acc."""
+    wandb: str | None = None
+    """online, offline or disabled; None: as wandb is configured."""
+    wandb_id: str | None = None
+    """The wandb run to go on with; None: the training's own."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class TrainOutcome:
     best_epoch: int
     best: Mapping[str, float]
     folder: Path
+    wandb: str
+    """What there is to know of the wandb run."""
 
 
 def run_training(
@@ -53,6 +60,7 @@ def run_training(
     A resumed run takes the checkpoint's config, changed by the overrides, and goes on under the checkpoint's name in
     `storage`, unless a new name is given. Raises TrainingDivergedError where training fails.
     """
+    check_mode(request.wandb)
     pack = open_pack(request.pack)
     region = pack.info.region
     state = load_checkpoint(request.resume) if request.resume is not None else None
@@ -84,11 +92,13 @@ def run_training(
         trainer.load_state_dict(state)
     writer = ExperimentWriter(request.storage, region, name)
     _start(writer, trainer)
+    wandb_log = WandbLog(request.storage.resolve(), region, name, request.wandb)
+    wandb_log.start(TRIAL_ID, config.to_dict(), () if request.wandb_id else trainer.history, request.wandb_id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if request.resume is not None and request.resume.parent.resolve() != folder.resolve():
             shutil.copy(request.resume.with_name("best.pt"), folder)
-        _run(trainer, writer, folder, name, on_epoch)
+        _run(trainer, writer, wandb_log, folder, name, on_epoch)
     except OSError as error:
         raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
     except torch.OutOfMemoryError:
@@ -103,7 +113,9 @@ def run_training(
             writer.update_trial(TRIAL_ID, status="stopped_early", ended_at=now())
         writer.flush(force=True)
         writer.close()
-    return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder)
+        wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
+        said = wandb_log.close()
+    return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder, said)
 
 
 def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
@@ -123,6 +135,7 @@ def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
 def _run(
     trainer: Trainer,
     writer: ExperimentWriter,
+    wandb_log: WandbLog,
     folder: Path,
     name: str,
     on_epoch: Callable[[Mapping[str, float], int], None],
@@ -140,5 +153,6 @@ def _run(
         writer.update_trial(TRIAL_ID, epochs=trainer.epoch, seconds=seconds, gpu_seconds=gpus * seconds)
         writer.flush(force=True)  # before the checkpoint: a run killed in between repeats the epoch
         save_checkpoint(folder / "last.pt", {**trainer.state_dict(), "name": name})
+        wandb_log.log(TRIAL_ID, metrics)
         on_epoch(metrics, trainer.config.epochs)
     writer.update_trial(TRIAL_ID, status="completed", ended_at=now())

@@ -1,4 +1,4 @@
-"""What the driver records while trials run: every epoch into the results store."""
+"""What the driver records while trials run: every epoch into the results store and to wandb."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 from skin_tune.errors import StoreError
 from skin_tune.results.store import ExperimentWriter, now
 from skin_tune.tuning.trial import OWN_ID, TrialSetting, one_line
+from skin_tune.tuning.wandb_log import WandbLog
 
 _EPOCH_ONLY = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
 
@@ -19,10 +20,10 @@ def epoch_metrics(result: dict[str, Any]) -> dict[str, float]:
 
 
 class StoreCallback(Callback):
-    """Writes the tables `trials` and `epochs` of one experiment."""
+    """Writes the tables `trials` and `epochs` of one experiment, and its wandb runs."""
 
-    def __init__(self, writer: ExperimentWriter, setting: TrialSetting):
-        self._writer, self._setting = writer, setting
+    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, wandb_log: WandbLog):
+        self._writer, self._setting, self._wandb = writer, setting, wandb_log
         self._gpus = setting.gpus * setting.workers
         self._earlier: dict[str, float] = {}
         self._ended: list[str] = []
@@ -31,6 +32,8 @@ class StoreCallback(Callback):
         own_id = self._known(trial)
         self._earlier[own_id] = self._writer.trial(own_id).get("seconds") or 0.0
         self._writer.update_trial(own_id, status="running", ended_at=None)
+        config = {name: value for name, value in trial.config.items() if name != OWN_ID}
+        self._wandb.start(own_id, config, [row for row in self._writer.epochs() if row["trial_id"] == own_id])
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -45,6 +48,7 @@ class StoreCallback(Callback):
             return
         metrics = epoch_metrics(result)
         self._writer.add_epoch(own_id, metrics)
+        self._wandb.log(own_id, metrics)
         if result["best_epoch"] == result["epoch"]:
             self._writer.record_best(own_id, metrics, result["checkpoint"])
 
@@ -90,4 +94,5 @@ class StoreCallback(Callback):
 
     def _end(self, own_id: str) -> None:
         self._writer.update_trial(own_id, ended_at=now())
+        self._wandb.end(own_id, self._writer.trial(own_id))
         self._ended.append(own_id)

@@ -10,6 +10,7 @@ from pathlib import Path
 from skin_tune.results import load_epochs, load_trials
 from tests.cli_runner import assert_one_line_error, skin_tune
 from tests.conftest import write_synthetic_pack
+from tests.integration.offline_runs import offline_runs
 
 SPACE = """
 method: random
@@ -34,7 +35,7 @@ def test_a_killed_experiment_goes_on_and_ends_as_an_unbroken_one(tmp_path: Path)
         return ("tune", str(pack.path), *where, "--name", name, "--trials", "5", "--concurrent", "1", *more)
 
     process = subprocess.Popen(
-        [sys.executable, "-m", "skin_tune", *command("killed")],
+        [sys.executable, "-m", "skin_tune", *command("killed", "--wandb", "offline")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -49,7 +50,7 @@ def test_a_killed_experiment_goes_on_and_ends_as_an_unbroken_one(tmp_path: Path)
     assert_one_line_error(skin_tune(*command("never", "--resume")), "'never'", "to --resume")
     assert_one_line_error(skin_tune(*command("killed", "--resume", "--seed", "3")), "another seed")
 
-    resumed = skin_tune(*command("killed", "--resume"))
+    resumed = skin_tune(*command("killed", "--resume", "--wandb", "offline"))
     assert resumed.returncode == 0, resumed.stderr
     unbroken = skin_tune(*command("unbroken"))
     assert unbroken.returncode == 0, unbroken.stderr
@@ -65,6 +66,12 @@ def test_a_killed_experiment_goes_on_and_ends_as_an_unbroken_one(tmp_path: Path)
         columns = ["trial_id", "epoch", "train_loss", "val_loss", "val_balanced_acc"]
         frames.append(epochs.sort_values(["trial_id", "epoch"])[columns].reset_index(drop=True))
     assert frames[0].equals(frames[1])
+
+    epochs_of = load_epochs(tmp_path / "runs", experiment="killed").groupby("trial_id")["epoch"].apply(list)
+    runs = offline_runs(tmp_path / "runs").values()
+    assert len(runs) == len(epochs_of)
+    for run in runs:
+        assert [step["_step"] for step in run.steps] == epochs_of[run.name]
 
     again = skin_tune(*command("killed", "--resume"))
     assert again.returncode == 0, again.stderr

@@ -1,0 +1,122 @@
+"""Trials as wandb runs, handed to a process of their own as they go."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from skin_tune.errors import ExperimentError
+from skin_tune.paths import RunPaths
+
+MODES = ("online", "offline", "disabled")
+CLOSING_SECONDS = 30
+"""How long the last uploads may take at the end of an experiment."""
+
+
+def check_mode(mode: str | None) -> None:
+    """Raise ExperimentError for what is no wandb mode; None leaves it to the API key."""
+    if mode is not None and mode not in MODES:
+        raise ExperimentError(f"--wandb {mode!r} is not one of {', '.join(MODES)}")
+
+
+class WandbLog:
+    """One wandb run per trial of an experiment. No call waits for wandb, and none fails because of it.
+
+    `mode` is online, offline or disabled; None: WANDB_MODE if that is set, else online where an API key is configured
+    and offline where not.
+    """
+
+    def __init__(self, storage: Path, region: str, experiment: str, mode: str | None):
+        self._paths, self._region, self._experiment = RunPaths(storage), region, experiment
+        if mode is None:
+            configured = os.environ.get("WANDB_MODE")
+            mode = configured if configured in MODES else "auto"
+        self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._process: subprocess.Popen[str] | None = None
+        if mode == "disabled":
+            return
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "skin_tune.tuning.wandb_writer"],
+            stdin=subprocess.PIPE,
+            stdout=self._said,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,  # Ctrl-C ends the experiment, which then closes its runs
+        )
+        self._send(storage=str(storage), region=region, experiment=experiment, mode=mode)
+        self._thread = threading.Thread(target=self._feed, args=(self._process,), daemon=True)
+        self._thread.start()
+
+    def start(
+        self,
+        trial: str,
+        config: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]] = (),
+        run_id: str | None = None,
+    ) -> None:
+        """A trial starts, or goes on after the epochs of `history`, in the run `run_id` or in its own."""
+        state = self._paths.wandb_state(self._region, self._experiment, trial)
+        rows = [_plain(metrics) for metrics in history]
+        self._send(do="start", trial=trial, config=dict(config), history=rows, state=str(state), id=run_id)
+
+    def log(self, trial: str, metrics: Mapping[str, Any]) -> None:
+        """One epoch's metrics."""
+        self._send(do="log", trial=trial, metrics=_plain(metrics))
+
+    def end(self, trial: str, row: Mapping[str, Any]) -> None:
+        """A trial is over; `row` is its row in the store."""
+        best = {f"best_{name}": value for name, value in row.items() if name.startswith("val_") and value is not None}
+        self._send(
+            do="end",
+            trial=trial,
+            status=row["status"],
+            error=row.get("error"),
+            best={"best_epoch": row.get("best_epoch"), **_plain(best)},
+        )
+
+    def close(self) -> str:
+        """End the runs that are open; what the user should know, or nothing."""
+        if self._process is None:
+            return ""
+        self._messages.put(None)
+        try:
+            self._process.wait(CLOSING_SECONDS)
+            late = ""
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            files = self._paths.storage / "wandb"
+            late = f"wandb: no answer for {CLOSING_SECONDS} s; upload later with: wandb sync {files}/*run-*"
+        self._process = None
+        with self._said:
+            self._said.seek(0)
+            return "\n".join([*self._said.read().splitlines(), late]).strip()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_process": None}  # Tune pickles its callbacks; a copy has nothing to write to
+
+    def _send(self, **message: Any) -> None:
+        if self._process is not None:
+            self._messages.put(message)
+
+    def _feed(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        try:
+            with process.stdin:
+                while (message := self._messages.get()) is not None:
+                    process.stdin.write(json.dumps(message) + "\n")
+                    process.stdin.flush()
+        except OSError:  # the process has ended
+            return
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what the store has no value for."""
+    return {name: value for name, value in values.items() if value is not None and name != "trial_id"}

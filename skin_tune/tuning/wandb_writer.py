@@ -1,0 +1,156 @@
+"""The process that writes wandb runs: one JSON message a line on standard input, to the end of the file.
+
+It runs apart from the driver, so that a wandb that fails, hangs or cannot be reached neither slows nor stops a trial.
+What the user should know of it goes to standard output, in one line each.
+"""
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from skin_tune.paths import atomic_write
+
+INIT_SECONDS = 15
+"""How long a server may take to accept a run before this and the following ones are written offline."""
+
+
+class WandbWriter:
+    """Writes one experiment's runs below `<storage>/wandb`, one for each trial.
+
+    `mode` is online, offline, or auto: online where an API key is configured. What of a trial has been logged is noted
+    in its `state` file, so that a resumed one goes on under its id and no step is logged twice.
+    """
+
+    def __init__(self, storage: Path, region: str, experiment: str, mode: str):
+        self._storage, self._region, self._experiment = storage, region, experiment
+        self._mode = mode
+        if mode != "offline":
+            self._log_in()
+        self._runs: dict[str, Any] = {}
+        self._states: dict[str, tuple[Path, dict[str, Any]]] = {}
+        self._offline = 0
+
+    def start(
+        self, trial: str, config: dict[str, Any], history: list[dict[str, Any]], state: str, id: str | None
+    ) -> None:
+        """Open a trial's run, or its continuation, and log the epochs of `history` that are not in it yet."""
+        if trial not in self._runs:
+            known = json.loads(Path(state).read_text()) if Path(state).is_file() else {}
+            noted = {
+                "id": id or known.get("id") or os.environ.get("WANDB_RUN_ID") or secrets.token_hex(8),
+                "step": known.get("step", 0),
+            }
+            self._states[trial] = (Path(state), noted)
+            self._note(trial)
+            self._runs[trial] = self._init(trial, config, noted["id"])
+        for metrics in history:
+            self.log(trial, metrics)
+
+    def log(self, trial: str, metrics: dict[str, Any]) -> None:
+        """Log one epoch, which is wandb's step, unless it has been."""
+        noted = self._states[trial][1]
+        if metrics["epoch"] <= noted["step"]:
+            return
+        self._runs[trial].log(metrics, step=metrics["epoch"])
+        noted["step"] = metrics["epoch"]
+        self._note(trial)
+
+    def end(self, trial: str, status: str, error: str | None, best: dict[str, Any]) -> None:
+        """Close a trial's run with its best values and final status."""
+        run = self._runs.pop(trial)
+        run.summary.update({**best, "status": status, **({"error": error} if error else {})})
+        run.tags = (*run.tags, status)
+        run.finish(exit_code=int(status in ("diverged", "failed")))
+
+    def close(self) -> None:
+        """Close the runs of trials that were cut off, to be continued."""
+        for run in self._runs.values():
+            run.summary.update({"status": "interrupted"})
+            run.finish()
+        if self._offline:
+            self.say(
+                f"{self._offline} runs were written offline; "
+                f"upload them with: wandb sync {self._storage / 'wandb'}/offline-run-*"
+            )
+
+    def say(self, line: str) -> None:
+        """Tell the user."""
+        print(f"wandb: {line}", flush=True)
+
+    def _note(self, trial: str) -> None:
+        path, noted = self._states[trial]
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(noted))
+
+    def _init(self, trial: str, config: dict[str, Any], run_id: str) -> Any:
+        if self._mode == "online":
+            try:
+                return self._opened(trial, config, run_id)
+            except Exception as error:
+                self._go_offline(error)
+        self._offline += 1
+        return self._opened(trial, config, run_id)
+
+    def _log_in(self) -> None:
+        """Settle on online or offline before the first run: one the server refused could not use its id offline."""
+        try:
+            has_key = wandb.login(prompt=False, verify=True)
+        except Exception as error:
+            self._go_offline(error)
+            return
+        if not has_key and self._mode == "online":
+            self.say("no API key is configured (WANDB_API_KEY, or wandb login); going on offline")
+        self._mode = "online" if has_key else "offline"
+
+    def _go_offline(self, error: Exception) -> None:
+        self._mode = "offline"
+        self.say(f"the server cannot be used ({str(error).splitlines()[0][:160]}); going on offline")
+
+    def _opened(self, trial: str, config: dict[str, Any], run_id: str) -> Any:
+        return wandb.init(
+            mode="online" if self._mode == "online" else "offline",
+            dir=self._storage,
+            project=os.environ.get("WANDB_PROJECT", "skin-tune"),
+            id=run_id,
+            name=trial if trial.startswith(self._experiment) else self._experiment,
+            group=self._experiment,
+            job_type=self._region,
+            tags=[self._region, config["backbone"], config["train_loss"]],
+            config=config,
+            resume="allow",
+            reinit="create_new",
+            settings=wandb.Settings(
+                silent=True,
+                console="off",
+                init_timeout=INIT_SECONDS,
+                disable_code=True,
+                disable_git=True,
+                x_disable_stats=True,
+                x_disable_machine_info=True,
+            ),
+        )
+
+
+def main() -> None:
+    """Carry out the messages on standard input: {"do": method, ...its arguments}; the first one holds the set-up."""
+    setup = json.loads(sys.stdin.readline())
+    writer = WandbWriter(Path(setup["storage"]), setup["region"], setup["experiment"], setup["mode"])
+    complained = False
+    for line in sys.stdin:
+        message = json.loads(line)
+        try:
+            getattr(writer, message.pop("do"))(**message)
+        except Exception as error:  # one run's trouble is not the others'
+            if not complained:
+                writer.say(f"not everything was logged: {type(error).__name__}: {str(error).splitlines()[0][:160]}")
+                complained = True
+    writer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Real wandb runs, written offline and read back."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from skin_tune.results import load_epochs, load_trials
+from tests.cli_runner import assert_one_line_error, skin_tune
+from tests.conftest import write_synthetic_pack
+from tests.integration.offline_runs import offline_runs
+
+SPACE = """
+method: grid
+parameters:
+  learning_rate: {values: [1.0e-3, 1.0e+30]}
+  optimizer: {value: sgd}
+  epochs: {value: 2}
+"""
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "warmup_epochs=0")
+
+
+def test_every_trial_is_a_run_that_says_what_the_store_says(tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
+    (tmp_path / "space.yaml").write_text(SPACE)
+    where = ("--space", tmp_path / "space.yaml", "--storage", storage)
+    done = skin_tune("tune", pack.path, *SMALL, *where, "--name", "exp", "--wandb", "offline")
+    assert done.returncode == 0, done.stderr
+    assert f"wandb: 2 runs were written offline; upload them with: wandb sync {storage}/wandb" in done.stderr
+
+    runs = {run.name: run for run in offline_runs(storage).values()}
+    trials, epochs = load_trials(storage).set_index("trial_id"), load_epochs(storage)
+    assert set(runs) == set(trials.index) == {"exp-000", "exp-001"}
+    for name, run in runs.items():
+        row = trials.loc[name]
+        assert (run.group, run.job_type) == ("exp", "lip_dryness")
+        assert run.summary["status"] == row["status"]
+        assert {row["status"], "lip_dryness", "resnet18"} <= set(run.tags)
+        for column in (column for column in trials if column.startswith("config/")):
+            assert run.config[column.removeprefix("config/")] == row[column]
+        recorded = epochs[epochs["trial_id"] == name].set_index("epoch")
+        assert [step["_step"] for step in run.steps] == recorded.index.tolist()
+        for step in run.steps:
+            for metric, value in recorded.loc[step["epoch"]].drop("trial_id").dropna().items():
+                if metric not in ("region", "experiment"):
+                    assert step[metric] == pytest.approx(value), metric
+    assert runs["exp-000"].summary["best_val_balanced_acc"] == trials.loc["exp-000", "val_balanced_acc"]
+    assert (runs["exp-000"].exit_code, runs["exp-001"].exit_code) == (0, 1)
+    assert runs["exp-001"].summary["error"] == trials.loc["exp-001", "error"]
+
+
+def test_a_resumed_training_goes_on_in_the_run_it_is_told(tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
+    common = ("train", pack.path, *SMALL, "--storage", storage)
+    first = skin_tune(*common, "epochs=1", "--name", "hand", "--wandb-id", "abc123", "--wandb", "offline")
+    assert first.returncode == 0, first.stderr
+    last = next(storage.glob("experiments/*/hand/checkpoints/*/last.pt"))
+    for more in ((), ("--wandb-id", "abc123")):
+        epochs = 2 + len(more) // 2
+        again = skin_tune(*common, f"epochs={epochs}", "--resume", last, "--wandb", "offline", *more)
+        assert again.returncode == 0, again.stderr
+    runs = offline_runs(storage)
+    assert [step["_step"] for step in runs.pop("abc123").steps] == [1, 2, 3]
+    assert not runs
+
+
+def test_a_server_that_cannot_be_reached_costs_no_training_and_the_key_is_nowhere(tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
+    key = "5e8c" * 10
+    env = {name: value for name, value in os.environ.items() if name != "WANDB_MODE"}
+    env |= {"WANDB_API_KEY": key, "WANDB_BASE_URL": "http://127.0.0.1:9", "HOME": str(tmp_path)}
+    done = skin_tune("train", pack.path, *SMALL, "epochs=2", "--storage", storage, "--name", "far", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "going on offline" in done.stderr
+    (run,) = offline_runs(storage).values()
+    assert [step["_step"] for step in run.steps] == [1, 2]
+    assert key not in done.stdout + done.stderr
+    for file in tmp_path.rglob("*"):
+        if file.is_file():
+            assert key.encode() not in file.read_bytes(), file
+
+
+def test_wandb_can_be_turned_off_and_a_mistyped_mode_is_refused(tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
+    common = ("train", pack.path, *SMALL, "epochs=1", "--storage", storage)
+    assert_one_line_error(skin_tune(*common, "--wandb", "onlin"), "--wandb 'onlin'", "online, offline, disabled")
+    assert not storage.exists()
+    done = skin_tune(*common, "--wandb", "disabled")
+    assert done.returncode == 0, done.stderr
+    assert "wandb:" not in done.stderr
+    assert not (storage / "wandb").exists()
