@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -6,6 +7,9 @@ import pytest
 
 from skin_tune.data.pack import Pack, PackInfo, PackRows, open_pack, write_pack
 from skin_tune.data.split import SPLITS
+
+# A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PackMaker = Callable[..., Pack]
 

@@ -21,7 +21,7 @@ from skin_tune.data.pack import Pack
 from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
 from skin_tune.paths import RunPaths
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
-from skin_tune.tuning.trial import OWN_ID, TrialSetting, WeightsTable, ending, next_epoch, one_line, start
+from skin_tune.tuning.trial import OWN_ID, TrialSetting, WeightsTable, ending, last_epoch, next_epoch, one_line, start
 
 _CLOSING_SECONDS = 20
 """How long a group that is told to end may take to give its workers back, before it is ended by force."""
@@ -183,11 +183,13 @@ def _serve(arguments: dict[str, Any]) -> None:
         number = order.number
         try:
             pack = pack or setting.open_pack()
-            if trainer is None or order.config[OWN_ID] != trial_id:
+            taken_up = trainer is None or order.config[OWN_ID] != trial_id
+            if trainer is None or taken_up:
                 trainer, trial_id = None, order.config[OWN_ID]
                 device = ray.train.torch.get_device()
                 trainer = start(order.config, setting, pack, weights, device=device, rank=rank, world_size=world_size)
-            result = next_epoch(trainer, order.config, setting)
+            told = last_epoch if taken_up and trainer.epoch else next_epoch
+            result = told(trainer, order.config, setting)
         except (ConfigError, CheckpointError, TrainingDivergedError) as error:  # all ranks raise it alike
             result = ending(error, setting.metric, trainer.epoch - 1 if trainer else 0)
             trainer = None

@@ -175,6 +175,9 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     history: dict[str, dict[int, float]] = {}
     for row in writer.epochs():
         history.setdefault(row["trial_id"], {})[row["epoch"]] = row[plan.space.metric]
+    for config in unfinished:  # its last epoch will be reported again, and only then judged
+        if epochs := history.get(config["trial_id"]):
+            del epochs[max(epochs)]
     return replace(plan, started=len(writer.trials()), unfinished=unfinished, history=history)
 
 

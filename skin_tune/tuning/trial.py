@@ -78,6 +78,8 @@ class TuneTrial(tune.Trainable):
                 self._pack = self._setting.open_pack()
             if self._trainer is None:
                 self._trainer = start(self.config, self._setting, self._pack, self._weights, device=self._device)
+                if self._trainer.epoch:
+                    return last_epoch(self._trainer, self.config, self._setting)
             return next_epoch(self._trainer, self.config, self._setting)
         except torch.AcceleratorError:
             raise  # the process has lost its device: only a new one can go on
@@ -119,7 +121,7 @@ def next_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSettin
 
     Raises StoreError where the storage cannot be written.
     """
-    result: dict[str, Any] = trainer.run_epoch()
+    trainer.run_epoch()
     folder = setting.checkpoints(config[OWN_ID])
     if trainer.rank == 0:
         try:
@@ -129,11 +131,20 @@ def next_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSettin
                 save_checkpoint(folder / "last.pt", trainer.state_dict())
         except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where the disk is full
             raise StoreError(f"cannot write to {str(folder)!r}: {one_line(error)}") from None
+    return last_epoch(trainer, config, setting)
+
+
+def last_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSetting) -> dict[str, Any]:
+    """What Tune is told of the last epoch.
+
+    A trial that is taken up after an interruption begins with it: the driver may not have heard of it, and a scheduler
+    not have judged it.
+    """
     return {
-        **result,
+        **trainer.history[-1],
         "best_epoch": trainer.best_epoch,
         f"best_{setting.metric}": trainer.best_metrics[setting.metric],
-        "checkpoint": str(folder / "best.pt"),
+        "checkpoint": str(setting.checkpoints(config[OWN_ID]) / "best.pt"),
         "done": trainer.finished,
     }
 
