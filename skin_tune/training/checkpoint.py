@@ -13,9 +13,15 @@ FORMAT_VERSION = 1
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` (plain values and tensors) to `path` in one step: a reader sees the old file or the new one."""
-    with atomic_write(path) as temporary:
-        torch.save({"format_version": FORMAT_VERSION, **content}, temporary)
+    """Write `content` (plain values and tensors) to `path` in one step: a reader sees the old file or the new one.
+
+    Raises OSError where the disk is full or cannot be written.
+    """
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save({"format_version": FORMAT_VERSION, **content}, file)
+        except RuntimeError as error:  # torch's words for a full disk name a position in the file
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

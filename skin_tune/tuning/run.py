@@ -8,6 +8,7 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from ray.tune.experiment import Trial
 
+from skin_tune.errors import StoreError
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning import cluster
 from skin_tune.tuning.distributed import DistributedTrial
@@ -79,13 +80,17 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         tuner.fit()
     except KeyboardInterrupt:
         pass  # what has been recorded stands, and the rest can be resumed
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(plan.paths.storage)!r}: {error.strerror or error}") from None
     finally:
         progress.close()
-        if said := wandb_log.close():
-            print(said, file=sys.stderr)
-        if writer.flush(force=True):
-            store.drop_ended()
-        ray.shutdown()  # ends what is still running, too
+        try:
+            if writer.flush(force=True):
+                store.drop_ended()
+        finally:
+            ray.shutdown()  # ends what is still running, too
+            if said := wandb_log.close():
+                print(said, file=sys.stderr)
 
 
 def _trainable(setting: TrialSetting, weights: WeightsTable, max_failures: int) -> Any:

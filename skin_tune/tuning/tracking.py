@@ -27,6 +27,7 @@ class StoreCallback(Callback):
         self._gpus = setting.gpus * setting.workers
         self._earlier: dict[str, float] = {}
         self._ended: list[str] = []
+        self._fatal: StoreError | None = None
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         own_id = self._known(trial)
@@ -44,7 +45,7 @@ class StoreCallback(Callback):
         if "status" in result:
             self._writer.update_trial(own_id, status=result["status"], error=result["error"])
             if result["fatal"]:
-                raise StoreError(result["error"])
+                self._fatal = StoreError(result["error"])
             return
         metrics = epoch_metrics(result)
         self._writer.add_epoch(own_id, metrics)
@@ -68,6 +69,8 @@ class StoreCallback(Callback):
         self._end(own_id)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        if self._fatal is not None:
+            raise self._fatal  # here, and not where it was met: Tune would bury it in a traceback of its own
         if self._writer.flush():
             self.drop_ended()
 

@@ -129,8 +129,8 @@ def next_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSettin
                 save_checkpoint(folder / "best.pt", trainer.model_state())
             if not trainer.finished:
                 save_checkpoint(folder / "last.pt", trainer.state_dict())
-        except (OSError, RuntimeError) as error:  # torch raises a RuntimeError where the disk is full
-            raise StoreError(f"cannot write to {str(folder)!r}: {one_line(error)}") from None
+        except OSError as error:
+            raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
     return last_epoch(trainer, config, setting)
 
 

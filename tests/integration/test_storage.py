@@ -1,0 +1,44 @@
+"""A storage that runs full while an experiment runs."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skin_tune.results import load_trials
+from tests.cli_runner import skin_tune
+from tests.conftest import PackMaker
+
+SPACE = """
+method: random
+parameters:
+  learning_rate: {min: 1.0e-5, max: 1.0e-3}
+  epochs: {value: 3}
+"""
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that holds one model of a ResNet-18, and not what is needed to go on from it."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100M", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only a user who may mount can test a full disk")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_ends_the_run_in_one_line_and_the_store_can_be_read(small_disk: Path, make_pack: PackMaker):
+    (small_disk / "space.yaml").write_text(SPACE)
+    where = ("--space", small_disk / "space.yaml", "--storage", small_disk / "runs")
+    done = skin_tune("tune", make_pack().path, *SMALL, *where, "--name", "full")
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]  # after the lines of progress
+    assert last.startswith("error: cannot write to")
+    assert last.endswith("No space left on device")
+    trials = load_trials(small_disk / "runs")
+    assert "failed" in set(trials["status"])
+    assert trials["error"].dropna().str.contains("No space left on device").all()
