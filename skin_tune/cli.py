@@ -41,6 +41,7 @@ GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a 
 Concurrent = Annotated[int | None, typer.Option(help="At most so many trials at a time.")]
 MaxFailures = Annotated[int, typer.Option(help="How often a trial whose process died goes on from its last epoch.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the experiment --name, which was interrupted.")]
+KeepCheckpoints = Annotated[int, typer.Option(help="How many of the best trials keep their model.")]
 Wandb = Annotated[str | None, typer.Option(help="online, offline or disabled; online if a key is configured.")]
 TimeBudget = Annotated[str | None, typer.Option(help="End after this long, such as 30m or 2h.")]
 
@@ -202,6 +203,7 @@ def tune(
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
     max_failures: MaxFailures = 3,
+    keep_checkpoints: KeepCheckpoints = 10,
     wandb: Wandb = None,
     resume: Resume = False,
 ) -> None:
@@ -226,6 +228,7 @@ def tune(
         concurrent=concurrent,
         time_budget=parse_duration(time_budget) if time_budget is not None else None,
         max_failures=max_failures,
+        keep_checkpoints=keep_checkpoints,
         wandb=wandb,
         resume=resume,
     )
@@ -255,6 +258,7 @@ def tune_region(
     concurrent: Concurrent = None,
     time_budget: TimeBudget = None,
     max_failures: MaxFailures = 3,
+    keep_checkpoints: KeepCheckpoints = 10,
     wandb: Wandb = None,
     resume: Resume = False,
 ) -> None:
@@ -292,6 +296,7 @@ def tune_region(
         concurrent,
         time_budget,
         max_failures,
+        keep_checkpoints,
         wandb,
         resume,
     )

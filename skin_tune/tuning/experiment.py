@@ -42,6 +42,8 @@ class TuneRequest:
     """Seconds after which no trial goes on."""
     max_failures: int = 3
     """How often a trial whose process died goes on from its last epoch."""
+    keep_checkpoints: int = 10
+    """How many of the best trials keep their model once they are over."""
     wandb: str | None = None
     """online, offline or disabled; None: as wandb is configured."""
     resume: bool = False
@@ -150,6 +152,8 @@ def _checked(request: TuneRequest) -> Plan:
         raise ExperimentError(f"--workers-per-trial {request.workers_per_trial} is below 1")
     if request.max_failures < 0:
         raise ExperimentError(f"--max-failures {request.max_failures} is below 0")
+    if request.keep_checkpoints < 1:
+        raise ExperimentError(f"--keep-checkpoints {request.keep_checkpoints} is below 1")
     check_mode(request.wandb)
     if request.resume and request.name is None:
         raise ExperimentError("--resume needs the --name of the experiment to go on with")

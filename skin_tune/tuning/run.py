@@ -52,7 +52,7 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
         unfinished=plan.unfinished,
     )
     wandb_log = WandbLog(plan.paths.storage, plan.region, plan.name, request.wandb)
-    store = StoreCallback(writer, setting, wandb_log)
+    store = StoreCallback(writer, setting, wandb_log, request.keep_checkpoints)
     progress = ProgressCallback(writer, space.metric, plan.trials)
     tuner = Tuner(
         tune.with_resources(_trainable(setting, weights, request.max_failures), resources.of_trial()),

@@ -7,7 +7,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from skin_tune.errors import StoreError
-from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.results.store import ExperimentWriter, now, usable
 from skin_tune.tuning.trial import OWN_ID, TrialSetting, one_line
 from skin_tune.tuning.wandb_log import WandbLog
 
@@ -22,11 +22,12 @@ def epoch_metrics(result: dict[str, Any]) -> dict[str, float]:
 class StoreCallback(Callback):
     """Writes the tables `trials` and `epochs` of one experiment, and its wandb runs."""
 
-    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, wandb_log: WandbLog):
-        self._writer, self._setting, self._wandb = writer, setting, wandb_log
+    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, wandb_log: WandbLog, keep: int):
+        self._writer, self._setting, self._wandb, self._keep = writer, setting, wandb_log, keep
         self._gpus = setting.gpus * setting.workers
         self._earlier: dict[str, float] = {}
         self._ended: list[str] = []
+        self._retired: list[str] = []
         self._fatal: StoreError | None = None
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -75,10 +76,13 @@ class StoreCallback(Callback):
             self.drop_ended()
 
     def drop_ended(self) -> None:
-        """Remove the checkpoints of trials whose end is on disk: before that, a crash would lose it."""
+        """Remove the files that ended trials no longer need, once their end is on disk."""
         for own_id in self._ended:
             (self._setting.checkpoints(own_id) / "last.pt").unlink(missing_ok=True)
+        for own_id in self._retired:
+            (self._setting.checkpoints(own_id) / "best.pt").unlink(missing_ok=True)
         self._ended.clear()
+        self._retired.clear()
 
     def _known(self, trial: Trial) -> str:
         """The trial's own id; its row is made if there is none."""
@@ -99,3 +103,13 @@ class StoreCallback(Callback):
         self._writer.update_trial(own_id, ended_at=now())
         self._wandb.end(own_id, self._writer.trial(own_id))
         self._ended.append(own_id)
+        self._retire()
+
+    def _retire(self) -> None:
+        """Give up the models of the trials that are over, but for the best ones."""
+        metric = self._setting.metric
+        over = [row for row in self._writer.trials() if row.get("ended_at") and row.get("checkpoint")]
+        over.sort(key=lambda row: (usable(row, metric), row.get(metric) or 0.0), reverse=True)
+        for row in over[self._keep :]:
+            self._writer.update_trial(row["trial_id"], checkpoint=None)
+            self._retired.append(row["trial_id"])

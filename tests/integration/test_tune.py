@@ -206,3 +206,15 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
     assert (trials["status"] == "running").sum() == 0
     assert "cut off; --resume goes on with them" in done.stdout
     json.loads(skin_tune("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
+
+
+def test_only_the_best_trials_keep_their_model(tmp_path: Path, make_pack: PackMaker):
+    rates = "learning_rate: {values: [1.0e-12, 1.0e-3, 1.0e-11, 5.0e-4, 1.0e-10]}"
+    space = write_space(tmp_path / "space.yaml", "method: grid\n", rates, "epochs: {value: 2}")
+    where = ("--space", space, "--storage", tmp_path / "runs", "--name", "few")
+    done = skin_tune("tune", make_pack().path, *where, "--keep-checkpoints", "2")
+    assert done.returncode == 0, done.stderr
+    trials = load_trials(tmp_path / "runs").sort_values("val_balanced_acc", ascending=False)
+    kept = trials[trials["checkpoint"].notna()]
+    assert kept.index.tolist() == trials.index[:2].tolist()
+    assert {str(path) for path in tmp_path.rglob("*.pt")} == set(kept["checkpoint"])
