@@ -1,5 +1,6 @@
 """One config trained on this machine without a cluster: `skin-tune train`."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -93,7 +94,8 @@ def run_training(
     writer = ExperimentWriter(request.storage, region, name)
     _start(writer, trainer)
     wandb_log = WandbLog(request.storage.resolve(), region, name, request.wandb)
-    wandb_log.start(TRIAL_ID, config.to_dict(), () if request.wandb_id else trainer.history, request.wandb_id)
+    run_id = request.wandb_id or os.environ.get("WANDB_RUN_ID")  # the latter is set by wandb's agent
+    wandb_log.start(TRIAL_ID, config.to_dict(), () if run_id else trainer.history, run_id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if request.resume is not None and request.resume.parent.resolve() != folder.resolve():

@@ -41,10 +41,7 @@ class WandbWriter:
         """Open a trial's run, or its continuation, and log the epochs of `history` that are not in it yet."""
         if trial not in self._runs:
             known = json.loads(Path(state).read_text()) if Path(state).is_file() else {}
-            noted = {
-                "id": id or known.get("id") or os.environ.get("WANDB_RUN_ID") or secrets.token_hex(8),
-                "step": known.get("step", 0),
-            }
+            noted = {"id": id or known.get("id") or secrets.token_hex(8), "step": known.get("step", 0)}
             self._states[trial] = (Path(state), noted)
             self._note(trial)
             self._runs[trial] = self._init(trial, config, noted["id"])
@@ -62,7 +59,9 @@ class WandbWriter:
 
     def end(self, trial: str, status: str, error: str | None, best: dict[str, Any]) -> None:
         """Close a trial's run with its best values and final status."""
-        run = self._runs.pop(trial)
+        run = self._runs.pop(trial, None)
+        if run is None:  # its process never started
+            return
         run.summary.update({**best, "status": status, **({"error": error} if error else {})})
         run.tags = (*run.tags, status)
         run.finish(exit_code=int(status in ("diverged", "failed")))

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from skin_tune.results import load_epochs, load_trials
 from tests.cli_runner import assert_one_line_error, skin_tune
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
+from tests.integration.processes import checkpoint_of, wait_until
 
 SPACE = """
 method: random
@@ -40,9 +40,7 @@ def test_a_killed_experiment_goes_on_and_ends_as_an_unbroken_one(tmp_path: Path)
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until = time.monotonic() + 150
-    while time.monotonic() < until and not list(tmp_path.glob("runs/experiments/*/killed/checkpoints/*-001/last.pt")):
-        time.sleep(0.1)
+    wait_until(lambda: checkpoint_of(tmp_path / "runs", "killed", 1))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
