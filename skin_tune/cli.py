@@ -235,6 +235,36 @@ def tune(
     print_outcome(run_experiment(request), storage)
 
 
+@app.command()
+def refit(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
+    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
+    trial: Annotated[str | None, typer.Option(help="Train this trial's config; the best one's if none.")] = None,
+    workers: Annotated[int, typer.Option(help="Workers that share each batch; each takes a GPU if any.")] = 1,
+    include_val: Annotated[bool, typer.Option("--include-val", help="Train on the validation images, too.")] = False,
+    pack: Annotated[Path | None, typer.Option(help="The experiment's pack, if it has been moved.")] = None,
+    storage: Storage = Path("runs"),
+    wandb: Wandb = None,
+) -> None:
+    """Train an experiment's best config once more, evaluate it once on the test split, and write its model card."""
+    from skin_tune.terminal import print_refit, training_bar
+    from skin_tune.tuning.refit import RefitRequest, run_refit
+
+    request = RefitRequest(
+        experiment=experiment,
+        region=region,
+        trial=trial,
+        workers=workers,
+        include_val=include_val,
+        pack=pack,
+        storage=storage,
+        wandb=wandb,
+    )
+    with training_bar() as progress:
+        outcome = run_refit(request, progress)
+    print_refit(outcome)
+
+
 def tune_region(
     region: Annotated[str, typer.Argument(metavar="REGION", help="The region to tune.")],
     overrides: Overrides = None,

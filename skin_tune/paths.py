@@ -58,6 +58,10 @@ class RunPaths:
         """Ray Train's own notes on trials of several workers."""
         return self.experiment(region, experiment) / "workers"
 
+    def refit(self, region: str, experiment: str, model: str) -> Path:
+        """A refitted model and everything that is known of it."""
+        return self.experiment(region, experiment) / "refit" / model
+
     def checkpoints(self, region: str, experiment: str, trial_id: str) -> Path:
         return self.experiment(region, experiment) / "checkpoints" / trial_id
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from skin_tune.tuning.experiment import Outcome
+    from skin_tune.tuning.refit import Refit
     from skin_tune.tuning.single import TrainOutcome
 
 _LOG_WIDTH = 160
@@ -83,9 +84,9 @@ def training_bar() -> Iterator[Callable[[Mapping[str, float], int], None]]:
         task = progress.add_task("training", total=None)
 
         def update(metrics: Mapping[str, float], epochs: int) -> None:
-            line = (
-                f"epoch {metrics['epoch']:.0f}/{epochs}  train_loss {metrics['train_loss']:.3f}  "
-                f"val_balanced_acc {metrics['val_balanced_acc']:.3f}  val_macro_f1 {metrics['val_macro_f1']:.3f}"
+            shown = [name for name in ("train_loss", "val_balanced_acc", "val_macro_f1") if name in metrics]
+            line = "  ".join(
+                [f"epoch {metrics['epoch']:.0f}/{epochs}", *(f"{name} {metrics[name]:.3f}" for name in shown)]
             )
             progress.update(task, completed=int(metrics["epoch"]), total=epochs, description=line)
             if not console.is_terminal:
@@ -163,6 +164,31 @@ def print_training(outcome: "TrainOutcome") -> None:
         f"val_balanced_acc {best['val_balanced_acc']:.3f}, val_macro_f1 {best['val_macro_f1']:.3f}"
     )
     print(f"model {outcome.folder / 'best.pt'}; go on from {outcome.folder / 'last.pt'}")
+    if outcome.wandb:
+        print(outcome.wandb, file=sys.stderr)
+
+
+def print_refit(outcome: "Refit") -> None:
+    """A refitted model's test figures, class by class, and where its files are."""
+    from skin_tune.results.card import times
+
+    console, facts = _console(), outcome.facts
+    if not outcome.new:
+        console.print(f"{outcome.model} is complete already; the test split was not opened again")
+    headings = {"train_images": "training images", "test_images": "test images", "precision": "precision"}
+    table = Table("class", box=None)
+    for heading in (*headings.values(), "recall", "F1"):
+        table.add_column(heading, justify="right")
+    for row in facts.classes:
+        table.add_row(row["class"], *(_cell(row[name]) for name in (*headings, "recall", "f1")))
+    console.print(table)
+    scores = ", ".join(f"{name} {_cell(facts.metrics[name])}" for name in ("test_balanced_acc", "test_macro_f1"))
+    console.print(
+        f"{outcome.model}: {scores} (epoch {facts.best_epoch} of {facts.epochs}, trained on {facts.trained_on}; "
+        f"this test split has been opened {times(facts.test_openings)})",
+        soft_wrap=True,
+    )
+    console.print(f"model {outcome.folder / 'model.pt'}; see {outcome.folder / 'model_card.md'}", soft_wrap=True)
     if outcome.wandb:
         print(outcome.wandb, file=sys.stderr)
 

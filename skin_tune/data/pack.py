@@ -64,13 +64,13 @@ class Pack:
     def classes(self) -> list[str]:
         return self.info.classes
 
-    def indices(self, split: str) -> npt.NDArray[np.int64]:
-        """Rows of one split, ascending."""
-        return np.flatnonzero(self.split == split)
+    def indices(self, *splits: str) -> npt.NDArray[np.int64]:
+        """Rows of the splits, ascending."""
+        return np.flatnonzero(np.isin(self.split, splits))
 
-    def class_counts(self, split: str) -> npt.NDArray[np.int64]:
-        """Images per class [K] in one split."""
-        return np.bincount(self.labels[self.split == split], minlength=len(self.classes))
+    def class_counts(self, *splits: str) -> npt.NDArray[np.int64]:
+        """Images per class [K] in the splits."""
+        return np.bincount(self.labels[self.indices(*splits)], minlength=len(self.classes))
 
 
 def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo) -> None:

@@ -6,11 +6,13 @@ experiment, and a reader sees the state of a moment, never half of one.
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,7 +71,26 @@ _EPOCHS = pa.schema(
         ("images_per_second", pa.float64()),
     ]
 )
-_SCHEMAS = {"trials": _TRIALS, "epochs": _EPOCHS}
+_PREDICTIONS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("split", pa.string()),
+        ("source", pa.string()),
+        ("subject", pa.string()),
+        ("label", pa.int16()),
+        ("predicted", pa.int16()),
+        ("probabilities", pa.list_(pa.float32())),
+    ]
+)
+_TEST_OPENINGS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("opened_at", pa.timestamp("us", tz="UTC")),
+        ("command", pa.string()),
+        ("pack_id", pa.string()),
+    ]
+)
+_SCHEMAS = {"trials": _TRIALS, "epochs": _EPOCHS, "predictions": _PREDICTIONS, "test_openings": _TEST_OPENINGS}
 
 
 class ExperimentWriter:
@@ -137,17 +158,56 @@ class ExperimentWriter:
             return True
         if not force and started - self._flushed_at < wait:
             return False
-        try:
-            _write(self._files["trials"], _TRIALS, list(self._trials.values()))
-            _write(self._files["epochs"], _EPOCHS, list(self._epochs.values()))
-        except OSError as error:
-            raise StoreError(
-                f"cannot write to {str(self._files['trials'].parent)!r}: {error.strerror or error}"
-            ) from None
+        _write(self._files["trials"], _TRIALS, list(self._trials.values()))
+        _write(self._files["epochs"], _EPOCHS, list(self._epochs.values()))
         self._changed = False
         self._flushed_at = time.monotonic()
         self._flush_took = self._flushed_at - started
         return True
+
+
+def write_predictions(
+    storage: Path,
+    region: str,
+    experiment: str,
+    trial_id: str,
+    split: str,
+    *,
+    sources: Sequence[str],
+    subjects: Sequence[str],
+    labels: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float32],
+) -> None:
+    """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
+
+    Raises StoreError where the storage cannot be written.
+    """
+    rows = len(labels)
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * probabilities.shape[1])
+    columns: list[Any] = [
+        pa.array([trial_id] * rows),
+        pa.array([split] * rows),
+        pa.array(sources, pa.string()),
+        pa.array(subjects, pa.string()),
+        pa.array(labels, pa.int16()),
+        pa.array(probabilities.argmax(axis=1), pa.int16()),
+        pa.ListArray.from_arrays(offsets, pa.array(probabilities.ravel(), pa.float32())),
+    ]
+    folder = RunPaths(storage).partition("predictions", region, experiment)
+    _save(folder / f"{trial_id}-{split}.parquet", pa.table(columns, schema=_PREDICTIONS))
+
+
+def record_test_opening(
+    storage: Path, region: str, experiment: str, trial_id: str, *, command: str, pack_id: str
+) -> None:
+    """Note, before it happens, that `command` opens a pack's test split for a model.
+
+    Raises StoreError where the storage cannot be written.
+    """
+    opened_at = now()
+    row = {"trial_id": trial_id, "opened_at": opened_at, "command": command, "pack_id": pack_id}
+    folder = RunPaths(storage).partition("test_openings", region, experiment)
+    _save(folder / f"{opened_at:%Y%m%dT%H%M%S.%f}.parquet", pa.Table.from_pylist([row], _TEST_OPENINGS))
 
 
 def now() -> datetime:
@@ -173,12 +233,25 @@ def load_epochs(storage: str | Path, region: str | None = None, experiment: str 
     return _load("epochs", storage, region, experiment)
 
 
+def load_predictions(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+    """One row per image that a model was asked about: its class and the probabilities [K] it was given.
+
+    Empty where nothing matches. Raises StoreError where there is no store.
+    """
+    return _load("predictions", storage, region, experiment)
+
+
+def load_test_openings(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+    """One row for each time that a test split was opened. Raises StoreError where there is no store."""
+    return _load("test_openings", storage, region, experiment)
+
+
 def _load(table: str, storage: str | Path, region: str | None, experiment: str | None) -> pd.DataFrame:
     root = RunPaths(Path(storage)).results
     if not root.is_dir():
         raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
     tables = []
-    for file in sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{_FILE}")):
+    for file in sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/*.parquet")):
         of = [part.partition("=")[2] for part in file.parts[-3:-1]]
         part = _read(file)
         for position, (name, value) in enumerate(zip(("region", "experiment"), of, strict=True), start=1):
@@ -209,8 +282,15 @@ def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     arrays = [
         pa.array(values, schema.field(name).type if name in schema.names else None) for name, values in columns.items()
     ]
-    with atomic_write(file) as temporary:
-        pq.write_table(pa.table(arrays, names=list(columns)), temporary, compression="zstd")
+    _save(file, pa.table(arrays, names=list(columns)))
+
+
+def _save(file: Path, table: pa.Table) -> None:
+    try:
+        with atomic_write(file) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(file.parent)!r}: {error.strerror or error}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """Every metric from one confusion matrix: int64 [K, K], true class by row, predicted by column."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,3 +43,15 @@ def metrics_of(confusion: Confusion, class_names: list[str]) -> dict[str, float]
         }
     metrics |= {f"recall_{name}": value for name, value in zip(class_names, recall, strict=True)}
     return {name: float(value) for name, value in metrics.items()}
+
+
+def class_table(confusion: Confusion, class_names: list[str]) -> list[dict[str, Any]]:
+    """A row for each class: ``class images precision recall f1``. What is 0/0 is NaN."""
+    counts = confusion.astype(np.float64)
+    true, predicted, hits = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = zip(class_names, true, hits / predicted, hits / true, 2 * hits / (true + predicted), strict=True)
+    return [
+        {"class": name, "images": int(images), "precision": float(p), "recall": float(r), "f1": float(f)}
+        for name, images, p, r, f in columns
+    ]

@@ -1,16 +1,12 @@
 """The one loop that trains: plain PyTorch, on one device or as one rank of several."""
 
-import contextlib
 import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.distributed
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
@@ -22,7 +18,9 @@ from skin_tune.errors import CheckpointError, ConfigError, SkinTuneError
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
 from skin_tune.model.parallel import average_buffers, synchronised
-from skin_tune.training.metrics import SELECTION_METRICS, Confusion, confusion_matrix, metrics_of
+from skin_tune.training.evaluation import Evaluation, autocast, evaluate
+from skin_tune.training.metrics import SELECTION_METRICS, metrics_of
+from skin_tune.training.optimizer import build_optimizer, schedule_factor
 
 MAX_GRADIENT_NORM = 5.0
 """Gradients are clipped to this norm: far above an ordinary step's, low enough to survive a bad batch."""
@@ -37,26 +35,11 @@ class TrainingDivergedError(SkinTuneError):
     exit_code = 1
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model says of one split. Rows are this rank's share of the split; the confusion matrix is everyone's."""
-
-    confusion: Confusion
-    """int64 [K, K], true class by row."""
-    loss: float
-    """Mean cross-entropy, whatever the training loss: comparable between trials."""
-    probabilities: npt.NDArray[np.float32]
-    """[N, K]"""
-    labels: npt.NDArray[np.int64]
-    subjects: npt.NDArray[np.str_]
-    sources: npt.NDArray[np.str_]
-
-
 _LEAST_IMAGES_PER_WORKER = 4
 """A global batch can be half of `batch_size`, and batch normalisation of a worker's own share needs two images."""
 
 
-def check_fit(config: TrialConfig, pack: Pack, workers: int = 1) -> None:
+def check_fit(config: TrialConfig, pack: Pack, workers: int = 1, *, include_val: bool = False) -> None:
     """Raise ConfigError where `config` asks more of `pack` than it holds, or cannot be dealt out to `workers`."""
     if workers > 1 and config.batch_size < _LEAST_IMAGES_PER_WORKER * workers:
         raise ConfigError(
@@ -64,20 +47,25 @@ def check_fit(config: TrialConfig, pack: Pack, workers: int = 1) -> None:
         )
     if config.image_size > pack.info.size:
         raise ConfigError(f"image_size={config.image_size} is larger than the pack's {pack.info.size}")
-    images = len(pack.indices("train"))
+    images = len(pack.indices(*_train_splits(include_val)))
     if config.batch_size > images:
         raise ConfigError(f"batch_size={config.batch_size} is larger than the training set of {images} images")
-    if not len(pack.indices("val")):
+    if not include_val and not len(pack.indices("val")):
         raise ConfigError(f"pack {str(pack.path)!r} has no validation image; prepare it with another --split-seed")
+
+
+def _train_splits(include_val: bool) -> tuple[str, ...]:
+    return ("train", "val") if include_val else ("train",)
 
 
 class Trainer:
     """Trains one config on one pack.
 
     `weights` is a state dict from `load_weights`, loaded here if the config asks for one and none is given; an empty
-    one starts at random, as for a checkpoint that is about to be loaded. `metric`
-    is what the best epoch is chosen by. With `world_size` > 1 every rank holds a Trainer, and gradients, losses and
-    confusion matrices are summed over torch.distributed's default group.
+    one starts at random, as for a checkpoint that is about to be loaded. `metric` is what the best epoch is chosen by.
+    `include_val` trains on the validation images, too: nothing is left to validate on, and the last epoch counts as
+    the best. With `world_size` > 1 every rank holds a Trainer, and gradients, losses and confusion matrices are summed
+    over torch.distributed's default group.
     """
 
     def __init__(
@@ -89,22 +77,23 @@ class Trainer:
         rank: int = 0,
         world_size: int = 1,
         metric: str = "val_balanced_acc",
+        include_val: bool = False,
         weights: StateDict | None = None,
     ):
-        check_fit(config, pack, world_size)
+        check_fit(config, pack, world_size, include_val=include_val)
         if metric not in SELECTION_METRICS:
             raise ConfigError(f"metric {metric!r} is not one of {', '.join(SELECTION_METRICS)}")
-        self.config, self.pack, self.metric = config, pack, metric
+        self.config, self.pack, self.metric, self.include_val = config, pack, metric, include_val
         self.device, self.rank, self.world_size = torch.device(device), rank, world_size
         self.epoch = 0
         self.best_epoch = 0
         self.best_metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
 
-        self.train_rows = pack.indices("train")
+        self.train_rows = pack.indices(*_train_splits(include_val))
         self.train_labels = pack.labels[self.train_rows]
         # Taken before oversampling: counts of a balanced stream would turn the class-balanced loss off.
-        original_counts = pack.class_counts("train")
+        original_counts = pack.class_counts(*_train_splits(include_val))
         self.loss = build_loss(config, original_counts).to(self.device)
         self.targets = target_counts(original_counts, config.oversample, config.target_samples_per_class)
 
@@ -120,7 +109,7 @@ class Trainer:
         if world_size > 1:
             # Buffers are the same on all ranks already, or made so at the end of each epoch.
             self.model = nn.parallel.DistributedDataParallel(self.network, forward_sync_buffers=False)
-        self.optimizer = _optimizer(config, self.network)
+        self.optimizer = build_optimizer(config, self.network)
         if self.device.type == "cuda":
             torch.backends.cudnn.deterministic = True  # the same seed, pack and machine give the same numbers
 
@@ -158,7 +147,7 @@ class Trainer:
             labels = torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device)
             learning_rate = self._set_learning_rate((number + 0.5) / len(steps))
             self.dropout.share(self.rank, self.world_size, draws_per_step[number])
-            with self._autocast():
+            with autocast(self.config, self.device):
                 logits = self.model(images)
             losses = self.loss(logits, labels)
             # Averaging over ranks, as DDP does, then gives the mean over the global batch, whatever each rank's share.
@@ -175,51 +164,35 @@ class Trainer:
         self._check_finite("train_loss", loss_sum)
         trained = time.perf_counter() - started
 
-        validation = self.evaluate("val")
-        self._check_finite("val_loss", validation.loss)
-        scores = metrics_of(validation.confusion, self.pack.classes)
         metrics = {
             "epoch": self.epoch,
             "train_loss": loss_sum / len(plan),
             "train_acc": hits / len(plan),
-            "val_loss": validation.loss,
-            **{f"val_{name}": value for name, value in scores.items()},
+            **({} if self.include_val else self._validate()),
             "learning_rate": learning_rate,
             "epoch_seconds": time.perf_counter() - started,
             "images_per_second": len(plan) / trained,
         }
-        self._check_finite(self.metric, metrics[self.metric])
-        if not self.best_metrics or metrics[self.metric] > self.best_metrics[self.metric]:
+        if self._beats_best(metrics):
             self.best_epoch, self.best_metrics = self.epoch, metrics
         self.history.append(metrics)
         return metrics
 
-    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        validation = self.evaluate("val")
+        self._check_finite("val_loss", validation.loss)
+        scores = metrics_of(validation.confusion, self.pack.classes)
+        metrics = {"val_loss": validation.loss, **{f"val_{name}": value for name, value in scores.items()}}
+        self._check_finite(self.metric, metrics[self.metric])
+        return metrics
+
+    def _beats_best(self, metrics: dict[str, float]) -> bool:
+        return not self.best_metrics or self.include_val or metrics[self.metric] > self.best_metrics[self.metric]
+
     def evaluate(self, split: str) -> Evaluation:
-        """Predict one split, images resized only. Raises ConfigError where the split is empty."""
-        rows = self.pack.indices(split)
-        if not len(rows):
-            raise ConfigError(f"pack {str(self.pack.path)!r} has no {split} image")
-        own = rows[self.rank :: self.world_size]
-        steps = np.array_split(own, math.ceil(len(own) / (2 * self.config.batch_size))) if len(own) else []
-        self.network.eval()
-        parts, loss = [], torch.zeros(1, dtype=torch.float64, device=self.device)
-        for step, pixels in zip(steps, prefetched(self.pack.images, steps, self.device), strict=True):
-            with self._autocast():
-                logits = self.network(network_input(pixels, self.config.image_size)).float()
-            labels = torch.from_numpy(self.pack.labels[step]).to(self.device)
-            loss += F.cross_entropy(logits, labels, reduction="sum").double()
-            parts.append(logits.softmax(dim=1))
-        classes = len(self.pack.classes)
-        probabilities = torch.cat(parts).cpu().numpy() if parts else np.zeros((0, classes), np.float32)
-        confusion = confusion_matrix(self.pack.labels[own], probabilities.argmax(axis=1), classes)
-        return Evaluation(
-            confusion=self._summed(torch.from_numpy(confusion).to(self.device)).cpu().numpy(),
-            loss=self._summed(loss).item() / len(rows),
-            probabilities=probabilities,
-            labels=self.pack.labels[own],
-            subjects=self.pack.subjects[own],
-            sources=self.pack.sources[own],
+        """Predict one split; its rows are this rank's share. Raises ConfigError where the split is empty."""
+        return evaluate(
+            self.network, self.pack, split, self.config, self.device, rank=self.rank, world_size=self.world_size
         )
 
     def model_state(self) -> dict[str, Any]:
@@ -264,11 +237,6 @@ class Trainer:
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.best_metrics, self.history = dict(state["best_metrics"]), list(state["history"])
 
-    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
-        if self.config.amp and self.device.type == "cuda":
-            return torch.autocast("cuda", dtype=torch.bfloat16)
-        return contextlib.nullcontext()
-
     def _set_learning_rate(self, share_of_epoch: float) -> float:
         rate = self.config.learning_rate * schedule_factor(self.config, self.epoch - 1 + share_of_epoch)
         for group in self.optimizer.param_groups:
@@ -288,31 +256,5 @@ class Trainer:
         return values
 
 
-def schedule_factor(config: TrialConfig, epochs_done: float) -> float:
-    """Learning rate at a point of the run (in epochs, from 0 to `config.epochs`) as a share of its peak.
-
-    A linear warm-up over `warmup_epochs`, at most half the run, then half a cosine to zero, or constant.
-    """
-    warmup = min(config.warmup_epochs, config.epochs / 2)
-    if epochs_done < warmup:
-        return epochs_done / warmup
-    if config.schedule == "constant":
-        return 1.0
-    return 0.5 * (1 + math.cos(math.pi * (epochs_done - warmup) / (config.epochs - warmup)))
-
-
 def _dropout_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _optimizer(config: TrialConfig, network: nn.Module) -> torch.optim.Optimizer:
-    parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True, fused=True)
-    if config.optimizer == "adam":
-        return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)

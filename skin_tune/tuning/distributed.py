@@ -44,11 +44,7 @@ class DistributedTrial(tune.Trainable):
     """TuneTrial on several workers: an epoch a step, carried out by a group that stays for the next trial."""
 
     def setup(self, config: dict[str, Any], setting: TrialSetting, weights: WeightsTable, max_failures: int) -> None:
-        # Ray finds the dashboard, through which it frees a dead group's workers, by this variable.
-        runtime_env = {"env_vars": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}}
-        threads = setting.workers + 3  # all may wait at once: the workers, this trial, and one that closes the group
-        group = ray.remote(num_cpus=0, max_concurrency=threads, runtime_env=runtime_env)(WorkerGroup)
-        self._group = group.remote(setting, weights, max_failures)
+        self._group = start_group(setting, weights, max_failures)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         return True
@@ -58,10 +54,24 @@ class DistributedTrial(tune.Trainable):
         return result
 
     def cleanup(self) -> None:
-        try:
-            ray.get(self._group.close.remote(), timeout=_CLOSING_SECONDS)
-        except (ray.exceptions.RayError, TimeoutError):
-            ray.kill(self._group)
+        close_group(self._group)
+
+
+def start_group(setting: TrialSetting, weights: WeightsTable, max_failures: int) -> Any:
+    """A handle on a new WorkerGroup actor."""
+    # Ray finds the dashboard, through which it frees a dead group's workers, by this variable.
+    runtime_env = {"env_vars": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}}
+    threads = setting.workers + 3  # all may wait at once: the workers, a trial, and one that closes the group
+    group = ray.remote(num_cpus=0, max_concurrency=threads, runtime_env=runtime_env)(WorkerGroup)
+    return group.remote(setting, weights, max_failures)
+
+
+def close_group(group: Any) -> None:
+    """End a group; its workers' resources are free on return."""
+    try:
+        ray.get(group.close.remote(), timeout=_CLOSING_SECONDS)
+    except (ray.exceptions.RayError, TimeoutError):
+        ray.kill(group)
 
 
 class WorkerGroup:

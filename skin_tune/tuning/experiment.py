@@ -1,7 +1,7 @@
 """One experiment from request to ranked trials: check everything, start Ray, run Tune, keep the store."""
 
-import json
 import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,12 +10,13 @@ from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import AllTrialsFailedError, ClusterError, ExperimentError, StoreError, WeightsError
+from skin_tune.errors import AllTrialsFailedError, ClusterError, ExperimentError, WeightsError
 from skin_tune.model.network import load_weights
-from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
+from skin_tune.paths import RunPaths, check_experiment_name
 from skin_tune.results.store import ExperimentWriter, now, usable
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.trainer import check_fit
+from skin_tune.tuning.asked import Asked, read_asked
 from skin_tune.tuning.space import Space, load_space
 from skin_tune.tuning.wandb_log import check_mode
 
@@ -71,6 +72,10 @@ class Plan:
     @property
     def region(self) -> str:
         return self.pack.info.region
+
+    @property
+    def asked(self) -> Asked:
+        return Asked.of(self.pack, self.space, self.request.seed, self.trials)
 
     @property
     def to_run(self) -> int:
@@ -174,6 +179,9 @@ def _checked(request: TuneRequest) -> Plan:
 def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     """`plan` with what an interrupted experiment has left."""
     unfinished = _unfinished(writer, plan)
+    started = len(writer.trials())
+    if plan.request.resume:
+        _say_new_count(plan, started)
     for config in unfinished:
         _recover_epochs(writer, plan, config["trial_id"])
     history: dict[str, dict[int, float]] = {}
@@ -182,7 +190,18 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     for config in unfinished:  # its last epoch will be reported again, and only then judged
         if epochs := history.get(config["trial_id"]):
             del epochs[max(epochs)]
-    return replace(plan, started=len(writer.trials()), unfinished=unfinished, history=history)
+    return replace(plan, started=started, unfinished=unfinished, history=history)
+
+
+def _say_new_count(plan: Plan, started: int) -> None:
+    earlier = read_asked(plan.paths.asked(plan.region, plan.name)).trials
+    if earlier != plan.trials:
+        more = max(0, plan.trials - started)
+        print(
+            f"experiment {plan.name!r} was started with {earlier} trials, and is to have {plan.trials}: "
+            f"{started} have started, {more or 'none'} more will",
+            file=sys.stderr,
+        )
 
 
 def _run(plan: Plan, writer: ExperimentWriter) -> None:
@@ -191,7 +210,7 @@ def _run(plan: Plan, writer: ExperimentWriter) -> None:
         raise _taken(plan)
     try:
         weights = _weights(plan.space)
-        _note(asked, _asked(plan))
+        plan.asked.write(asked)
 
         from skin_tune.tuning.run import run_trials  # Ray takes seconds to import: not before the checks above
 
@@ -201,14 +220,6 @@ def _run(plan: Plan, writer: ExperimentWriter) -> None:
             asked.unlink(missing_ok=True)
             writer.discard()
         raise
-
-
-def _note(path: Path, content: Mapping[str, Any]) -> None:
-    try:
-        with atomic_write(path) as file:
-            file.write_text(json.dumps(content))
-    except OSError as error:
-        raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
 
 
 def _trial_count(request: TuneRequest, space: Space) -> int:
@@ -231,11 +242,6 @@ def _check_fits(space: Space, pack: Pack, request: TuneRequest) -> None:
     check_fit(TrialConfig.from_mapping({"seed": request.seed, **least}), pack, request.workers_per_trial)
 
 
-def _asked(plan: Plan) -> dict[str, Any]:
-    """What a resumed experiment must have in common with the interrupted one."""
-    return {"pack": plan.pack.info.pack_id, "seed": plan.request.seed, "space": repr(plan.space)}
-
-
 def _taken(plan: Plan) -> ExperimentError:
     return ExperimentError(
         f"experiment {plan.name!r} of {plan.region} already exists below {str(plan.paths.storage)!r}; "
@@ -254,11 +260,10 @@ def _check_name(plan: Plan) -> None:
         raise ExperimentError(
             f"there is no experiment {plan.name!r} of {plan.region} below {str(plan.paths.storage)!r} to --resume"
         )
-    earlier = json.loads(asked.read_text())
-    changed = [what for what, value in _asked(plan).items() if earlier.get(what) != value]
-    if changed:
+    changes = read_asked(asked).changes(plan.asked)
+    if changes:
         raise ExperimentError(
-            f"experiment {plan.name!r} was started with another {' and '.join(changed)}; "
+            f"experiment {plan.name!r} cannot go on, its trials would not compare: {'; '.join(changes)}; "
             "--resume it with what it was started with, or give another --name"
         )
 

@@ -8,15 +8,8 @@ from ray.tune.experiment import Trial
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store import ExperimentWriter, now, usable
-from skin_tune.tuning.trial import OWN_ID, TrialSetting, one_line
+from skin_tune.tuning.trial import OWN_ID, TrialSetting, epoch_metrics, one_line
 from skin_tune.tuning.wandb_log import WandbLog
-
-_EPOCH_ONLY = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
-
-
-def epoch_metrics(result: dict[str, Any]) -> dict[str, float]:
-    """The Trainer's metrics among what Tune reports."""
-    return {name: value for name, value in result.items() if name in _EPOCH_ONLY or name.startswith(("train_", "val_"))}
 
 
 class StoreCallback(Callback):
@@ -43,10 +36,11 @@ class StoreCallback(Callback):
         own_id = trial.config[OWN_ID]
         seconds = self._earlier[own_id] + result["time_total_s"]
         self._writer.update_trial(own_id, seconds=seconds, gpu_seconds=seconds * self._gpus, epochs=result["epoch"])
+        if result.get("fatal"):  # the trial is not to blame: it can go on once there is room
+            self._fatal = StoreError(result["error"])
+            return
         if "status" in result:
             self._writer.update_trial(own_id, status=result["status"], error=result["error"])
-            if result["fatal"]:
-                self._fatal = StoreError(result["error"])
             return
         metrics = epoch_metrics(result)
         self._writer.add_epoch(own_id, metrics)
@@ -55,6 +49,8 @@ class StoreCallback(Callback):
             self._writer.record_best(own_id, metrics, result["checkpoint"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        if self._fatal is not None:
+            return
         own_id = trial.config[OWN_ID]
         row = self._writer.trial(own_id)
         if row["status"] == "running":

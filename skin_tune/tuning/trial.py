@@ -39,6 +39,8 @@ class TrialSetting:
     """GPUs of each worker."""
     workers: int
     pack_id: str
+    include_val: bool = False
+    """Whether the validation images are trained on, too."""
 
     def checkpoints(self, trial_id: str) -> Path:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
@@ -108,6 +110,7 @@ def start(
         rank=rank,
         world_size=world_size,
         metric=setting.metric,
+        include_val=setting.include_val,
         weights=weights[hyper_parameters.weights, hyper_parameters.backbone],
     )
     last = setting.checkpoints(config[OWN_ID]) / "last.pt"
@@ -143,10 +146,18 @@ def last_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSettin
     return {
         **trainer.history[-1],
         "best_epoch": trainer.best_epoch,
-        f"best_{setting.metric}": trainer.best_metrics[setting.metric],
+        f"best_{setting.metric}": trainer.best_metrics.get(setting.metric),
         "checkpoint": str(setting.checkpoints(config[OWN_ID]) / "best.pt"),
         "done": trainer.finished,
     }
+
+
+_EPOCH_ONLY = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
+
+
+def epoch_metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """The Trainer's metrics among what a trial reports."""
+    return {name: value for name, value in result.items() if name in _EPOCH_ONLY or name.startswith(("train_", "val_"))}
 
 
 def ending(error: Exception, metric: str, epochs: int) -> dict[str, Any]:

@@ -71,6 +71,18 @@ class WandbLog:
         """One epoch's metrics."""
         self._send(do="log", trial=trial, metrics=_plain(metrics))
 
+    def test(
+        self,
+        trial: str,
+        metrics: Mapping[str, float | None],
+        confusion: Sequence[Sequence[int]],
+        classes: Sequence[str],
+    ) -> None:
+        """What a model scores on the test split; its confusion matrix [K][K] has the true class by row."""
+        self._send(
+            do="test", trial=trial, metrics=_plain(metrics), confusion=[list(row) for row in confusion], classes=classes
+        )
+
     def end(self, trial: str, row: Mapping[str, Any]) -> None:
         """A trial is over; `row` is its row in the store."""
         best = {f"best_{name}": value for name, value in row.items() if name.startswith("val_") and value is not None}

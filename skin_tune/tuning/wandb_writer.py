@@ -57,6 +57,24 @@ class WandbWriter:
         noted["step"] = metrics["epoch"]
         self._note(trial)
 
+    def test(self, trial: str, metrics: dict[str, float], confusion: list[list[int]], classes: list[str]) -> None:
+        """Put test metrics into a run's summary and chart its confusion matrix."""
+        run = self._runs[trial]
+        run.summary.update(metrics)
+        pairs = [
+            pair
+            for true, row in enumerate(confusion)
+            for predicted, n in enumerate(row)
+            for pair in [(true, predicted)] * n
+        ]
+        chart = wandb.plot.confusion_matrix(
+            y_true=[true for true, _ in pairs],
+            preds=[predicted for _, predicted in pairs],
+            class_names=classes,
+            title="test split",
+        )
+        run.log({"test_confusion_matrix": chart})
+
     def end(self, trial: str, status: str, error: str | None, best: dict[str, Any]) -> None:
         """Close a trial's run with its best values and final status."""
         run = self._runs.pop(trial, None)

@@ -31,14 +31,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_a_full_disk_ends_the_run_in_one_line_and_the_store_can_be_read(small_disk: Path, make_pack: PackMaker):
+def test_a_full_disk_ends_the_run_in_one_line_and_with_room_made_it_goes_on(small_disk: Path, make_pack: PackMaker):
     (small_disk / "space.yaml").write_text(SPACE)
     where = ("--space", small_disk / "space.yaml", "--storage", small_disk / "runs")
-    done = skin_tune("tune", make_pack().path, *SMALL, *where, "--name", "full")
+    done = skin_tune("tune", make_pack().path, *SMALL, *where, "--name", "full", "--trials", 3)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]  # after the lines of progress
     assert last.startswith("error: cannot write to")
     assert last.endswith("No space left on device")
+    assert set(load_trials(small_disk / "runs")["status"]) <= {"running", "completed"}
+
+    subprocess.run(["mount", "-o", "remount,size=2G", small_disk], check=True)
+    resumed = skin_tune("tune", make_pack().path, *SMALL, *where, "--name", "full", "--trials", 3, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
     trials = load_trials(small_disk / "runs")
-    assert "failed" in set(trials["status"])
-    assert trials["error"].dropna().str.contains("No space left on device").all()
+    assert trials["status"].tolist() == ["completed"] * 3
+    assert trials["error"].isna().all()

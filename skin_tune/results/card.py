@@ -1,0 +1,109 @@
+"""The model card: what a refitted model is, what it was trained on, and how well it grades, class by class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Everything a card says."""
+
+    model: str
+    region: str
+    experiment: str
+    trial: str
+    trained_on: str
+    """In words: the splits, such as ``train and val``."""
+    epochs: int
+    best_epoch: int
+    workers: int
+    seconds: float
+    gpu_seconds: float
+    pack_id: str
+    split: str
+    """In words: ratios and seed."""
+    trials: int
+    """How many trials the champion was chosen among."""
+    metric: str
+    """What it was chosen by."""
+    test_openings: int
+    """How often this pack's test split has been opened below this storage, this time included."""
+    metrics: Mapping[str, float | None]
+    """Of the test split; None where it cannot be said, such as the recall of a class without images."""
+    classes: Sequence[Mapping[str, Any]]
+    """Rows of ``class train_images test_images precision recall f1``, in ordinal order."""
+    confusion: Sequence[Sequence[int]]
+    """[K][K], true class by row."""
+    config: Mapping[str, Any]
+
+
+def model_card(facts: CardFacts) -> str:
+    """The card in Markdown."""
+    names = [str(row["class"]) for row in facts.classes]
+    chosen = f"best of {facts.trials} trials of experiment {facts.experiment} by {facts.metric}"
+    return "\n".join(
+        [
+            f"# {facts.model}",
+            "",
+            f"Grades {facts.region} in {len(names)} ordinal classes from {names[0]} to {names[-1]}.",
+            f"A {facts.config['backbone']} with the hyper-parameters of trial {facts.trial}, {chosen}.",
+            "",
+            "## Test split",
+            "",
+            f"Evaluated once. The test split of this pack has been opened {times(facts.test_openings)} below this "
+            "storage, this one included; a figure from a split that was opened often is an optimistic one.",
+            "",
+            *_table(("metric", "value"), [(name, _number(value)) for name, value in facts.metrics.items()]),
+            "",
+            "Class by class:",
+            "",
+            *_table(
+                ("class", "training images", "test images", "precision", "recall", "F1"),
+                [
+                    (
+                        row["class"],
+                        row["train_images"],
+                        row["test_images"],
+                        _number(row["precision"]),
+                        _number(row["recall"]),
+                        _number(row["f1"]),
+                    )
+                    for row in facts.classes
+                ],
+            ),
+            "",
+            "Confusion matrix, true class by row, predicted class by column:",
+            "",
+            *_table(("", *names), [(name, *counts) for name, counts in zip(names, facts.confusion, strict=True)]),
+            "",
+            "## Training",
+            "",
+            f"- Data: pack {facts.pack_id}, {facts.split}; trained on {facts.trained_on}.",
+            f"- {facts.epochs} epochs, of which epoch {facts.best_epoch} is this model, on {facts.workers} "
+            f"{'workers' if facts.workers > 1 else 'worker'}: {facts.seconds:.0f} s, "
+            f"{facts.gpu_seconds:.0f} GPU-seconds.",
+            "",
+            *_table(("hyper-parameter", "value"), list(facts.config.items())),
+            "",
+            "## Limits",
+            "",
+            "The figures hold for photos taken and graded as those of this pack were. Classes with few test images "
+            "have uncertain figures. It grades a crop of the region, not a face, and is no diagnosis.",
+            "",
+        ]
+    )
+
+
+def times(count: int) -> str:
+    """``once``, ``2 times``"""
+    return "once" if count == 1 else f"{count} times"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]

@@ -1,0 +1,105 @@
+"""What a network says of one split of a pack."""
+
+import contextlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.distributed
+import torch.nn.functional as F
+from torch import nn
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.augment import network_input
+from skin_tune.data.batches import prefetched
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.errors import ConfigError, PackError
+from skin_tune.model.network import build_network
+from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.training.metrics import Confusion, confusion_matrix
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model says of one split. Rows are this rank's share of the split; the confusion matrix is everyone's."""
+
+    confusion: Confusion
+    """int64 [K, K], true class by row."""
+    loss: float
+    """Mean cross-entropy, whatever the training loss: comparable between trials."""
+    probabilities: npt.NDArray[np.float32]
+    """[N, K]"""
+    labels: npt.NDArray[np.int64]
+    subjects: npt.NDArray[np.str_]
+    sources: npt.NDArray[np.str_]
+
+
+@torch.no_grad()
+def evaluate(
+    network: nn.Module,
+    pack: Pack,
+    split: str,
+    config: TrialConfig,
+    device: torch.device,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
+) -> Evaluation:
+    """Predict one split, images resized only. With `world_size` > 1 each rank predicts its share.
+
+    Raises ConfigError where the split is empty.
+    """
+    rows = pack.indices(split)
+    if not len(rows):
+        raise ConfigError(f"pack {str(pack.path)!r} has no {split} image")
+    own = rows[rank::world_size]
+    steps = np.array_split(own, math.ceil(len(own) / (2 * config.batch_size))) if len(own) else []
+    network.eval()
+    parts, loss = [], torch.zeros(1, dtype=torch.float64, device=device)
+    for step, pixels in zip(steps, prefetched(pack.images, steps, device), strict=True):
+        with autocast(config, device):
+            logits = network(network_input(pixels, config.image_size)).float()
+        labels = torch.from_numpy(pack.labels[step]).to(device)
+        loss += F.cross_entropy(logits, labels, reduction="sum").double()
+        parts.append(logits.softmax(dim=1))
+    classes = len(pack.classes)
+    probabilities = torch.cat(parts).cpu().numpy() if parts else np.zeros((0, classes), np.float32)
+    confusion = torch.from_numpy(confusion_matrix(pack.labels[own], probabilities.argmax(axis=1), classes)).to(device)
+    if world_size > 1:
+        torch.distributed.all_reduce(confusion)
+        torch.distributed.all_reduce(loss)
+    return Evaluation(
+        confusion=confusion.cpu().numpy(),
+        loss=loss.item() / len(rows),
+        probabilities=probabilities,
+        labels=pack.labels[own],
+        subjects=pack.subjects[own],
+        sources=pack.sources[own],
+    )
+
+
+def evaluate_file(model: Path, pack: Path, split: str) -> Evaluation:
+    """What the model in a `best.pt` or `model.pt` says of a split, on this machine's GPU if it has one.
+
+    Raises CheckpointError for a file that holds no model, PackError for a pack of other classes.
+    """
+    content = load_checkpoint(model)
+    opened = open_pack(pack)
+    if content["classes"] != opened.classes:
+        raise PackError(f"pack {str(pack)!r} has classes {opened.classes}, the model grades {content['classes']}")
+    config = TrialConfig.from_mapping(content["config"])
+    network = build_network(config, len(opened.classes))
+    network.load_state_dict(content["model"])
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return evaluate(network.to(device).to(memory_format=torch.channels_last), opened, split, config, device)
+
+
+def autocast(config: TrialConfig, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """bfloat16 on CUDA where the config asks for it, float32 elsewhere."""
+    if config.amp and device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()

@@ -1,0 +1,79 @@
+"""What an experiment was started with, to be held against what it is resumed with."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from skin_tune.data.pack import Pack
+from skin_tune.errors import ExperimentError, StoreError
+from skin_tune.paths import atomic_write
+from skin_tune.tuning.space import Parameter, Space
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Kept as `asked.json` in the experiment's folder."""
+
+    pack: str
+    """Path of the pack's file."""
+    pack_id: str
+    seed: int
+    trials: int
+    metric: str
+    """What the best epoch and the best trial are chosen by."""
+    space: dict[str, str]
+    """How the search goes, and each parameter in words."""
+
+    @classmethod
+    def of(cls, pack: Pack, space: Space, seed: int, trials: int) -> "Asked":
+        return cls(
+            pack=str(pack.path),
+            pack_id=pack.info.pack_id,
+            seed=seed,
+            trials=trials,
+            metric=space.metric,
+            space={
+                "method": space.method,
+                "early_terminate": repr(space.early_terminate),
+                **{parameter.name: _in_words(parameter) for parameter in space.parameters},
+            },
+        )
+
+    def write(self, path: Path) -> None:
+        """Raises StoreError where `path` cannot be written."""
+        try:
+            with atomic_write(path) as file:
+                file.write_text(json.dumps(asdict(self), indent=1))
+        except OSError as error:
+            raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
+
+    def changes(self, now: "Asked") -> list[str]:
+        """What of `now` would make other trials, each as ``seed was 0, is 1``."""
+        before, after = self._making_trials(), now._making_trials()
+        return [
+            f"{name} was {before.get(name, 'not in the space')}, is {after.get(name, 'not in the space')}"
+            for name in {**before, **after}
+            if before.get(name) != after.get(name)
+        ]
+
+    def _making_trials(self) -> dict[str, str]:
+        return {"pack": self.pack_id, "seed": str(self.seed), "metric": self.metric, **self.space}
+
+
+def read_asked(path: Path) -> Asked:
+    """Read what `Asked.write` wrote. Raises ExperimentError where it is not that."""
+    try:
+        return Asked(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts") from None
+
+
+def _in_words(parameter: Parameter) -> str:
+    if parameter.is_constant:
+        return str(parameter.values[0])
+    if parameter.values:
+        odds = f" with probabilities {list(parameter.probabilities)}" if parameter.probabilities else ""
+        return f"one of {', '.join(map(str, parameter.values))}{odds}"
+    low, high = parameter.shape
+    step = f", steps of {parameter.q}" if parameter.distribution.startswith("q_") else ""
+    return f"{parameter.distribution}({low}, {high}{step})"

@@ -1,0 +1,278 @@
+"""The champion: an experiment's best config trained once more on a worker group, and tested once."""
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.errors import ExperimentError, PackError, StoreError
+from skin_tune.model.network import load_weights
+from skin_tune.paths import RunPaths, atomic_write
+from skin_tune.results.card import CardFacts, model_card
+from skin_tune.results.lock import ExperimentLock
+from skin_tune.results.ranking import rank_trials
+from skin_tune.results.store import load_test_openings, record_test_opening, write_predictions
+from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.training.evaluation import Evaluation, evaluate_file
+from skin_tune.training.metrics import SELECTION_METRICS, class_table, metrics_of
+from skin_tune.training.trainer import check_fit
+from skin_tune.tuning.asked import read_asked
+from skin_tune.tuning.wandb_log import WandbLog, check_mode
+
+_MAX_FAILURES = 3
+"""How often lost workers are replaced."""
+
+
+@dataclass(frozen=True)
+class RefitRequest:
+    """What `refit` was asked for."""
+
+    experiment: str
+    region: str | None = None
+    """Needed where several regions have an experiment of that name."""
+    trial: str | None = None
+    """The trial whose config is trained; None: the best."""
+    include_val: bool = False
+    """Train on the validation images, too; the model is then that of the last epoch."""
+    workers: int = 1
+    pack: Path | None = None
+    """None: where it was when the experiment started."""
+    storage: Path = Path("runs")
+    wandb: str | None = None
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A refitted model: its folder holds `model.pt` and what the model card says of it."""
+
+    model: str
+    folder: Path
+    facts: CardFacts
+    new: bool
+    """False where it had been there already, and nothing was trained or opened."""
+    wandb: str = ""
+    """What there is to know of the wandb run."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    request: RefitRequest
+    paths: RunPaths
+    region: str
+    trial: str
+    metric: str
+    config: TrialConfig
+    pack: Pack
+    trials: int
+    """How many the experiment had."""
+
+    @property
+    def model(self) -> str:
+        return f"{self.trial}-refit" + ("-train-val" if self.request.include_val else "")
+
+    @property
+    def folder(self) -> Path:
+        return self.paths.refit(self.region, self.request.experiment, self.model)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.paths.checkpoints(self.region, self.request.experiment, self.model)
+
+
+def run_refit(
+    request: RefitRequest, on_epoch: Callable[[Mapping[str, float], int], None] = lambda metrics, epochs: None
+) -> Refit:
+    """Train a trial's config on `request.workers` workers, then open the test split once and write what came of it.
+
+    What was interrupted goes on from its last epoch; what is complete is returned as it is.
+    """
+    plan = _checked(request)
+    complete = plan.folder / "metrics.json"
+    if complete.is_file():
+        return Refit(plan.model, plan.folder, CardFacts(**json.loads(complete.read_text())), new=False)
+    lock = ExperimentLock(plan.paths.lock(plan.region, request.experiment), request.experiment)
+    try:
+        return _run(plan, on_epoch)
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(plan.folder)!r}: {error.strerror or error}") from None
+    finally:
+        lock.release()
+
+
+def _checked(request: RefitRequest) -> _Plan:
+    check_mode(request.wandb)
+    if request.workers < 1:
+        raise ExperimentError(f"--workers {request.workers} is below 1")
+    paths = RunPaths(request.storage.resolve())
+    trials = rank_trials(paths.storage, region=request.region, experiment=request.experiment)
+    regions = sorted(set(trials["region"]))
+    if len(regions) > 1:
+        raise ExperimentError(f"{', '.join(regions)} have an experiment {request.experiment!r} each; give --region")
+    asked_file = paths.asked(regions[0], request.experiment)
+    asked = read_asked(asked_file) if asked_file.is_file() else None
+    metric = asked.metric if asked else SELECTION_METRICS[0]
+    row = _chosen(rank_trials(paths.storage, region=regions[0], experiment=request.experiment, sort=metric), request)
+    pack_file = request.pack or (Path(asked.pack) if asked else None)
+    if pack_file is None:
+        raise ExperimentError(f"experiment {request.experiment!r} does not say where its pack is; give --pack")
+    pack = open_pack(pack_file.resolve())
+    if pack.info.pack_id != row["pack_id"]:
+        raise PackError(f"{str(pack_file)!r} is pack {pack.info.pack_id}, and {row['trial_id']} is of {row['pack_id']}")
+    if not len(pack.indices("test")):
+        raise PackError(f"pack {str(pack_file)!r} has no test image; prepare it with another --split")
+    values = {name.removeprefix("config/"): value for name, value in row.items() if name.startswith("config/")}
+    config = TrialConfig.from_mapping({name: value for name, value in values.items() if value == value})
+    check_fit(config, pack, request.workers, include_val=request.include_val)
+    return _Plan(
+        request=request,
+        paths=paths,
+        region=regions[0],
+        trial=row["trial_id"],
+        metric=metric,
+        config=config,
+        pack=pack,
+        trials=len(trials),
+    )
+
+
+def _chosen(ranked: Any, request: RefitRequest) -> dict[str, Any]:
+    """The row of the trial to refit; `ranked` is a frame of trials, best first."""
+    if request.trial is not None:
+        ranked = ranked[ranked["trial_id"] == request.trial]
+        if ranked.empty:
+            raise ExperimentError(f"experiment {request.experiment!r} has no trial {request.trial!r}")
+    row: dict[str, Any] = ranked.iloc[0].to_dict()
+    if row["status"] in ("diverged", "failed") or math.isnan(row["val_balanced_acc"]):
+        what = f"trial {request.trial!r}" if request.trial else f"every trial of {request.experiment!r}"
+        raise ExperimentError(f"{what} diverged, failed or ran no epoch: there is no config to refit")
+    return row
+
+
+def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> Refit:
+    request = plan.request
+    weights = {
+        (plan.config.weights, plan.config.backbone): load_weights(plan.config.weights, plan.config.backbone),
+    }
+    from skin_tune.tuning import refit_workers  # Ray takes seconds to import: not before the checks above
+
+    last = plan.checkpoints / "last.pt"
+    epochs = {row["epoch"]: row for row in (load_checkpoint(last)["history"] if last.is_file() else ())}
+    wandb_log = WandbLog(plan.paths.storage, plan.region, request.experiment, request.wandb)
+    wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))
+
+    def heard(metrics: Mapping[str, float]) -> None:
+        epochs[int(metrics["epoch"])] = dict(metrics)
+        wandb_log.log(plan.model, metrics)
+        on_epoch(metrics, plan.config.epochs)
+
+    status = "failed"
+    try:
+        with refit_workers.on_cluster(
+            request.workers,
+            pack=plan.pack,
+            storage=plan.paths.storage,
+            experiment=request.experiment,
+            metric=plan.metric,
+            include_val=request.include_val,
+        ) as setting:
+            best_epoch = refit_workers.train(setting, weights, plan.config, plan.model, _MAX_FAILURES, heard)
+            record_test_opening(
+                plan.paths.storage,
+                plan.region,
+                request.experiment,
+                plan.model,
+                command="refit",
+                pack_id=plan.pack.info.pack_id,
+            )
+            evaluation = refit_workers.on_one_worker(
+                setting, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test"
+            )
+        seconds = sum(row["epoch_seconds"] for row in epochs.values())
+        facts = _facts(plan, evaluation, len(epochs), best_epoch, seconds, setting.gpus * request.workers * seconds)
+        _write(plan, facts, evaluation)
+        wandb_log.test(plan.model, facts.metrics, facts.confusion, plan.pack.classes)
+        status = "completed"
+    finally:
+        wandb_log.end(plan.model, {"status": status})
+        said = wandb_log.close()
+    return Refit(plan.model, plan.folder, facts, new=True, wandb=said)
+
+
+def _facts(
+    plan: _Plan, evaluation: Evaluation, epochs: int, best_epoch: int, seconds: float, gpu_seconds: float
+) -> CardFacts:
+    info, request = plan.pack.info, plan.request
+    scores = metrics_of(evaluation.confusion, plan.pack.classes)
+    openings = load_test_openings(plan.paths.storage, plan.region)
+    trained_on = ("train", "val") if request.include_val else ("train",)
+    classes = [
+        {
+            "class": row["class"],
+            "train_images": int(train_images),
+            "test_images": row["images"],
+            **{name: _defined(row[name]) for name in ("precision", "recall", "f1")},
+        }
+        for row, train_images in zip(
+            class_table(evaluation.confusion, plan.pack.classes), plan.pack.class_counts(*trained_on), strict=True
+        )
+    ]
+    return CardFacts(
+        model=plan.model,
+        region=plan.region,
+        experiment=request.experiment,
+        trial=plan.trial,
+        trained_on=" and ".join(trained_on),
+        epochs=epochs,
+        best_epoch=best_epoch,
+        workers=request.workers,
+        seconds=seconds,
+        gpu_seconds=gpu_seconds,
+        pack_id=info.pack_id,
+        split=f"split {'/'.join(map(str, info.split_ratios))} by subject with seed {info.split_seed}",
+        trials=plan.trials,
+        metric=plan.metric,
+        test_openings=int((openings["pack_id"] == info.pack_id).sum()),
+        metrics={
+            "test_loss": evaluation.loss,
+            **{f"test_{name}": _defined(value) for name, value in scores.items()},
+        },
+        classes=classes,
+        confusion=evaluation.confusion.tolist(),
+        config=plan.config.to_dict(),
+    )
+
+
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _write(plan: _Plan, facts: CardFacts, evaluation: Evaluation) -> None:
+    """The files of a refit; `metrics.json`, which says that it is complete, last."""
+    write_predictions(
+        plan.paths.storage,
+        plan.region,
+        plan.request.experiment,
+        plan.model,
+        "test",
+        sources=evaluation.sources.tolist(),
+        subjects=evaluation.subjects.tolist(),
+        labels=evaluation.labels,
+        probabilities=evaluation.probabilities,
+    )
+    with atomic_write(plan.folder / "model.pt") as temporary:
+        shutil.copyfile(plan.checkpoints / "best.pt", temporary)
+    texts = {
+        "config.json": json.dumps(facts.config, indent=1),
+        "classes.json": json.dumps(plan.pack.classes),
+        "model_card.md": model_card(facts),
+        "metrics.json": json.dumps(asdict(facts), indent=1),
+    }
+    for name, text in texts.items():
+        with atomic_write(plan.folder / name) as temporary:
+            temporary.write_text(text)
+    shutil.rmtree(plan.checkpoints)
