@@ -13,11 +13,11 @@ EXPERIMENT := sample
 
 setup: $(READY)
 
-# uv fills the environment several times faster than pip.
+# uv fills the environment several times faster than pip. Compiled once here, not by each of the processes that Ray starts.
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --requirement requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 

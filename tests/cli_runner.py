@@ -1,10 +1,15 @@
-"""Runs `skin-tune` the way a shell does."""
+"""Runs `skin-tune` the way a shell does, or, where a process of its own would only cost time, in this one."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from unittest.mock import patch
+
+from skin_tune.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,6 +27,22 @@ def skin_tune(
         timeout=timeout,
         check=False,
     )
+
+
+def skin_tune_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """As `skin_tune`, for commands that start no Ray: nothing is imported anew."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with (
+        patch.object(sys, "argv", ["skin-tune", *map(str, arguments)]),
+        patch.dict(os.environ, {"COLUMNS": "160", "WANDB_MODE": "disabled"}),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+    return subprocess.CompletedProcess(sys.argv, status, out.getvalue(), err.getvalue())
 
 
 def assert_one_line_error(done: subprocess.CompletedProcess[str], *said: str) -> None:

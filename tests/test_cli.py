@@ -8,7 +8,7 @@ import torch
 
 from skin_tune.data.pack import FORMAT_VERSION
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import ROOT, assert_one_line_error, skin_tune
+from tests.cli_runner import ROOT, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker
 
 SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16")
@@ -27,7 +27,7 @@ def test_importing_the_package_or_asking_for_help_loads_neither_torch_nor_ray():
 
 
 def test_no_arguments_prints_the_commands():
-    done = skin_tune()
+    done = skin_tune_here()
     assert done.returncode == 0
     assert "prepare" in done.stderr
 
@@ -41,9 +41,9 @@ def test_train_leaves_a_model_a_checkpoint_and_rows_in_the_store_and_goes_on(mak
     assert sorted(path.name for path in folder.iterdir()) == ["best.pt", "last.pt"]
     assert str(folder / "best.pt") in first.stdout
 
-    again = skin_tune("train", pack, *SMALL, "--storage", storage, "--name", "by-hand")
+    again = skin_tune_here("train", pack, *SMALL, "--storage", storage, "--name", "by-hand")
     assert_one_line_error(again, "'by-hand'", "--resume")
-    done = skin_tune("train", pack, "--storage", storage, "--resume", folder / "last.pt")
+    done = skin_tune_here("train", pack, "--storage", storage, "--resume", folder / "last.pt")
     assert_one_line_error(done, "has run all 2 of its epochs")
 
     longer = skin_tune("train", pack, "epochs=3", "--storage", storage, "--resume", folder / "last.pt")
@@ -53,22 +53,26 @@ def test_train_leaves_a_model_a_checkpoint_and_rows_in_the_store_and_goes_on(mak
     assert (row["status"], row["epochs"], row["config/backbone"]) == ("completed", 3, "resnet18")
     assert row["val_balanced_acc"] == load_epochs(storage)["val_balanced_acc"].max()
 
-    other = skin_tune(
+    other = skin_tune_here(
         "train", pack, "epochs=9", "backbone=resnet34", "--storage", storage, "--resume", folder / "last.pt"
     )
     assert_one_line_error(other, "backbone=resnet18, not resnet34")
 
-    table = skin_tune("trials", "--storage", storage)
+    table = skin_tune_here("trials", "--storage", storage)
     assert "by-hand" in table.stdout
-    assert skin_tune("trials", "--storage", storage, "--format", "csv").stdout.startswith("trial_id,region,experiment")
-    (shown,) = json.loads(skin_tune("trials", "--storage", storage, "--format", "json").stdout)
+    assert skin_tune_here("trials", "--storage", storage, "--format", "csv").stdout.startswith(
+        "trial_id,region,experiment"
+    )
+    (shown,) = json.loads(skin_tune_here("trials", "--storage", storage, "--format", "json").stdout)
     assert (shown["status"], shown["error"]) == ("completed", None)
-    assert_one_line_error(skin_tune("trials", "--storage", storage, "--format", "xml"), "'xml'", "table, csv, json")
+    assert_one_line_error(
+        skin_tune_here("trials", "--storage", storage, "--format", "xml"), "'xml'", "table, csv, json"
+    )
 
 
 def test_a_diverging_training_says_so_and_exits_1(make_pack: PackMaker, tmp_path: Path):
     extra = ("epochs=2", "learning_rate=1e30", "optimizer=sgd", "warmup_epochs=0")
-    done = skin_tune("train", make_pack().path, *SMALL, *extra, "--storage", tmp_path / "runs")
+    done = skin_tune_here("train", make_pack().path, *SMALL, *extra, "--storage", tmp_path / "runs")
     assert done.returncode == 1
     assert done.stderr.startswith("error: train_loss is")
     assert load_trials(tmp_path / "runs")["status"].tolist() == ["diverged"]
@@ -86,7 +90,6 @@ def test_mistakes_end_in_one_line_and_leave_nothing_behind(make_pack: PackMaker,
         (("train", tmp_path / "none.arrow"), ("none.arrow", "does not exist")),
         (("train", tmp_path / "text.arrow"), ("text.arrow", "is not a pack")),
         (("train", old), ("old.arrow", f"format version {FORMAT_VERSION + 8}")),
-        (("tune", pack, "epoch=3"), ("'epoch'", "did you mean 'epochs'")),
         (("tune", pack, "--trials", "many"), ("--trials", "many")),
         (("tune", pack, "--space", wrong_space), ("learning_rat", "learning_rate")),
         (("tune", pack, "--space", tmp_path / "no.yaml"), ("no.yaml",)),
@@ -101,13 +104,17 @@ def test_mistakes_end_in_one_line_and_leave_nothing_behind(make_pack: PackMaker,
         (("inspect", tmp_path / "text.arrow"), ("is not a pack",)),
     ]:
         where = ("--storage", storage) if arguments[0] in ("train", "tune") else ()
-        assert_one_line_error(skin_tune(*arguments, *where), *said)
+        assert_one_line_error(skin_tune_here(*arguments, *where), *said)
+    done = skin_tune("tune", pack, "epoch=3")
+    assert_one_line_error(done, "'epoch'", "did you mean 'epochs'")
     assert not storage.exists()
 
 
 def test_a_resume_from_something_else_is_refused(make_pack: PackMaker, tmp_path: Path):
     torch.save({"a": 1}, tmp_path / "foreign.pt")
-    done = skin_tune("train", make_pack().path, "--resume", tmp_path / "foreign.pt", "--storage", tmp_path / "runs")
+    done = skin_tune_here(
+        "train", make_pack().path, "--resume", tmp_path / "foreign.pt", "--storage", tmp_path / "runs"
+    )
     assert_one_line_error(done, "foreign.pt", "not a checkpoint")
 
 

@@ -3,19 +3,44 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
+T = TypeVar("T")
 
-def wait_until(condition: Callable[[], object], seconds: float = 200) -> None:
-    """Return once `condition()` holds; fail after `seconds`."""
+
+def wait_until(condition: Callable[[], T | None], seconds: float = 200) -> T:
+    """What `condition()` returns once that is true; fail after `seconds`."""
     until = time.monotonic() + seconds
-    while not condition():
+    while not (value := condition()):
         assert time.monotonic() < until, "what the test waits for did not happen"
         time.sleep(0.05)
+    return value
 
 
-def ray_process(command: int, name: str) -> psutil.Process:
+def wait_for_epochs(storage: Path, experiment: str, count: int) -> None:
+    """Return once trials of `experiment` have ended `count` more epochs, each with a checkpoint."""
+    seen, until = _checkpoints(storage, experiment), time.monotonic() + 200
+    while count > 0:
+        time.sleep(0.05)
+        new = _checkpoints(storage, experiment) - seen
+        seen |= new
+        count -= len(new)
+        assert time.monotonic() < until, "no trial has ended an epoch"
+
+
+def _checkpoints(storage: Path, experiment: str) -> set[tuple[str, int]]:
+    found = set()
+    for file in storage.glob(f"experiments/*/{experiment}/checkpoints/*/last.pt"):
+        try:
+            found.add((file.parent.name, file.stat().st_mtime_ns))
+        except FileNotFoundError:  # its trial ended while we looked
+            continue
+    return found
+
+
+def ray_process(command: int, name: str) -> psutil.Process | None:
     """A process of the Ray cluster that `command` (a process id) started, by the start of its name."""
     for process in psutil.Process(command).children(recursive=True):
         try:
@@ -23,7 +48,7 @@ def ray_process(command: int, name: str) -> psutil.Process:
                 return process
         except psutil.Error:  # it ended while we looked
             continue
-    raise AssertionError(f"no process named {name}")
+    return None
 
 
 def checkpoint_of(storage: Path, experiment: str, number: int) -> Path | None:

@@ -22,7 +22,7 @@ parameters:
   batch_size: {value: 16}
   epochs: {value: 4}
 """
-COUNTS = {"train": (120, 60, 30), "val": (8, 6, 4), "test": (8, 6, 4)}
+COUNTS = {"train": (60, 30, 15), "val": (8, 6, 4), "test": (8, 6, 4)}
 
 
 def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of_one(tmp_path: Path):
@@ -37,7 +37,7 @@ def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_until(lambda: checkpoint_of(storage, "two", 0) or process.poll() is not None)
-        ray_process(process.pid, "RayTrainWorker").kill()
+        wait_until(lambda: ray_process(process.pid, "RayTrainWorker")).kill()
         assert process.wait(400) == 0, (tmp_path / "log").read_text()
     finally:
         process.kill()

@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score
 from skin_tune.results import load_predictions, load_test_openings, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.evaluation import evaluate_file
-from tests.cli_runner import assert_one_line_error, skin_tune
+from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
 
@@ -43,7 +43,7 @@ def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     command = ("refit", "exp", "--workers", 2, "--include-val", "--storage", storage, "--wandb", "offline")
     done = skin_tune(*command)
     assert done.returncode == 0, done.stderr
-    again = skin_tune(*command)
+    again = skin_tune_here(*command)
     assert again.returncode == 0, again.stderr
     assert "the test split was not opened again" in again.stdout
 
@@ -92,11 +92,11 @@ def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
 
 def test_what_cannot_be_refitted_is_refused_in_one_line(tuned: Path, tmp_path: Path):
     common = ("--storage", tuned / "runs")
-    assert_one_line_error(skin_tune("refit", "none", *common), "'none'", "lip_dryness/exp")
-    assert_one_line_error(skin_tune("refit", "exp", *common, "--trial", "exp-9"), "no trial 'exp-9'")
-    assert_one_line_error(skin_tune("refit", "exp", *common, "--workers", 0), "--workers 0", "below 1")
-    assert_one_line_error(skin_tune("refit", "exp", *common, "--workers", 8), "batch_size=16", "8 workers")
+    assert_one_line_error(skin_tune_here("refit", "none", *common), "'none'", "lip_dryness/exp")
+    assert_one_line_error(skin_tune_here("refit", "exp", *common, "--trial", "exp-9"), "no trial 'exp-9'")
+    assert_one_line_error(skin_tune_here("refit", "exp", *common, "--workers", 0), "--workers 0", "below 1")
+    assert_one_line_error(skin_tune_here("refit", "exp", *common, "--workers", 8), "batch_size=16", "8 workers")
     other = write_synthetic_pack(tmp_path / "other.arrow", seed=1)
-    assert_one_line_error(skin_tune("refit", "exp", *common, "--pack", other.path), "synthetic-1", "synthetic-0")
+    assert_one_line_error(skin_tune_here("refit", "exp", *common, "--pack", other.path), "synthetic-1", "synthetic-0")
     untested = write_synthetic_pack(tmp_path / "untested.arrow", {"train": (40, 20), "val": (8, 6), "test": (0, 0)})
-    assert_one_line_error(skin_tune("refit", "exp", *common, "--pack", untested.path), "no test image")
+    assert_one_line_error(skin_tune_here("refit", "exp", *common, "--pack", untested.path), "no test image")

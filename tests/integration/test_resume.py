@@ -1,20 +1,23 @@
-"""An experiment that was killed goes on."""
+"""Experiments that are killed go on as if they had not been."""
 
-import os
+import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune
-from tests.conftest import write_synthetic_pack
-from tests.integration.offline_runs import offline_runs
-from tests.integration.processes import checkpoint_of, wait_until
+import pandas as pd
 
+from skin_tune.results import load_epochs, load_trials
+from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.conftest import PackMaker, write_synthetic_pack
+from tests.integration.offline_runs import offline_runs
+from tests.integration.processes import checkpoint_of, ray_process, wait_for_epochs, wait_until
+
+ASHA = "early_terminate: {type: hyperband, min_iter: 2, eta: 2}"
 SPACE = """
 method: random
-early_terminate: {type: hyperband, min_iter: 2, eta: 2}
 parameters:
   learning_rate: {distribution: log_uniform_values, min: 1.0e-5, max: 1.0e-2}
   backbone: {value: resnet18}
@@ -24,53 +27,96 @@ parameters:
   epochs: {value: 6}
 """
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
+KILLS = 5
 
 
-def test_a_killed_experiment_goes_on_and_ends_as_an_unbroken_one(tmp_path: Path):
+def start(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-m", "skin_tune", *command], start_new_session=True, **quiet)
+
+
+def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path: Path):
     pack = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS)
-    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "space.yaml").write_text(SPACE + ASHA)
+    storage = tmp_path / "runs"
 
     def command(name: str, *more: str) -> tuple[str, ...]:
-        where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(tmp_path / "runs"))
-        return ("tune", str(pack.path), *where, "--name", name, "--trials", "5", "--concurrent", "1", *more)
+        where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(storage), "--name", name)
+        return ("tune", str(pack.path), *where, "--trials", "6", "--concurrent", "1", "--wandb", "offline", *more)
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "skin_tune", *command("killed", "--wandb", "offline")],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    wait_until(lambda: checkpoint_of(tmp_path / "runs", "killed", 1))
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    unbroken = start(command("unbroken"))  # beside the other, in the same storage
+    chance = random.Random(7)
+    for kill in range(KILLS):
+        process = start(command("killed", *(("--resume",) if kill else ())))
+        asked = storage / "experiments" / "lip_dryness" / "killed" / "asked.json"
+        wait_until(asked.is_file)
+        wait_for_epochs(storage, "killed", chance.randint(0, 3))
+        if kill == 1:
+            assert_one_line_error(skin_tune_here(*command("killed")), "'killed'", "already exists", "--resume")
+            assert_one_line_error(
+                skin_tune_here(*command("killed", "--resume")), "'killed'", f"by process {process.pid}"
+            )
+        time.sleep(chance.uniform(0, 1))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, f"kill {kill} came too late"
 
-    assert_one_line_error(skin_tune(*command("killed")), "'killed'", "already exists", "--resume")
-    assert_one_line_error(skin_tune(*command("never", "--resume")), "'never'", "to --resume")
-    assert_one_line_error(skin_tune(*command("killed", "--resume", "--seed", "3")), "another seed")
-
-    resumed = skin_tune(*command("killed", "--resume", "--wandb", "offline"))
+    assert_one_line_error(skin_tune_here(*command("never", "--resume")), "'never'", "to --resume")
+    changed = skin_tune_here(*command("killed", "--resume", "--seed", "3"), "epochs=9")
+    assert_one_line_error(changed, "seed was 0, is 3", "epochs was 6, is 9", "cannot go on")
+    resumed = skin_tune(*command("killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr
-    unbroken = skin_tune(*command("unbroken"))
-    assert unbroken.returncode == 0, unbroken.stderr
+    assert unbroken.wait(200) == 0
 
-    frames = []
+    tables = []
     for name in ("killed", "unbroken"):
-        trials = load_trials(tmp_path / "runs", experiment=name)
-        epochs = load_epochs(tmp_path / "runs", experiment=name)
+        trials, epochs = load_trials(storage, experiment=name), load_epochs(storage, experiment=name)
         assert not epochs.duplicated(["trial_id", "epoch"]).any()
-        assert set(trials["status"]) <= {"completed", "stopped_early"}
         assert trials["ended_at"].notna().all()
-        epochs["trial_id"] = epochs["trial_id"].str.removeprefix(f"{name}-")
-        columns = ["trial_id", "epoch", "train_loss", "val_loss", "val_balanced_acc"]
-        frames.append(epochs.sort_values(["trial_id", "epoch"])[columns].reset_index(drop=True))
-    assert frames[0].equals(frames[1])
+        tables.append([numbers_of(trials, "trial_id", "epochs"), numbers_of(epochs, "trial_id", "epoch")])
+    for killed, whole in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(killed, whole, check_exact=True)
 
-    epochs_of = load_epochs(tmp_path / "runs", experiment="killed").groupby("trial_id")["epoch"].apply(list)
-    runs = offline_runs(tmp_path / "runs").values()
-    assert len(runs) == len(epochs_of)
-    for run in runs:
-        assert [step["_step"] for step in run.steps] == epochs_of[run.name]
+    epochs_of = load_epochs(storage, experiment="killed").groupby("trial_id")["epoch"].apply(list)
+    runs = {run.name: run for run in offline_runs(storage).values() if run.group == "killed"}
+    assert set(runs) == set(epochs_of.index)
+    for name, run in runs.items():
+        assert [step["_step"] for step in run.steps] == epochs_of[name]
 
-    again = skin_tune(*command("killed", "--resume"))
+    again = skin_tune_here(*command("killed", "--resume"))
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[:6] == resumed.stdout.splitlines()[:6]
+    fewer = skin_tune_here(*command("killed", "--resume"), "--trials", 5)
+    assert "was started with 6 trials, and is to have 5: 6 have started, none more will" in fewer.stderr
+
+
+def numbers_of(table: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """What two experiments of one seed have in common: all but names, paths and times."""
+    table["trial_id"] = table["trial_id"].str[-3:]
+    taken = ("seconds", "images_per_second", "checkpoint", "experiment", "started_at", "ended_at")
+    columns = [name for name in table if not str(name).endswith(taken)]
+    return table.sort_values(list(keys))[columns].reset_index(drop=True)
+
+
+def test_a_trial_whose_process_is_killed_goes_on_as_often_as_it_may(make_pack: PackMaker, tmp_path: Path):
+    (tmp_path / "space.yaml").write_text(SPACE)
+    storage = tmp_path / "runs"
+    where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(storage), "--name", "exp")
+    process = start(
+        ("tune", str(make_pack(COUNTS).path), *where, "--trials", "3", "--concurrent", "1", "--max-failures", "1")
+    )
+    for number, kills in enumerate((1, 2)):
+        killed: set[int] = set()
+        while len(killed) < kills:
+            wait_until(lambda number=number: checkpoint_of(storage, "exp", number))
+            trial = wait_until(lambda: ray_process(process.pid, "ResourceTrainable"))
+            if trial.pid not in killed:
+                trial.kill()
+                killed.add(trial.pid)
+    assert process.wait(200) == 0
+
+    trials = load_trials(storage, experiment="exp")
+    assert trials["status"].tolist() == ["completed", "failed", "completed"]
+    assert trials["error"].notna().tolist() == [False, True, False]
+    epochs = load_epochs(storage, experiment="exp").groupby("trial_id")["epoch"].apply(list)
+    assert epochs["exp-000"] == epochs["exp-002"] == [1, 2, 3, 4, 5, 6]
+    assert epochs["exp-001"] == list(range(1, len(epochs["exp-001"]) + 1))

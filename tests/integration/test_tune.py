@@ -14,6 +14,7 @@ from skin_tune.results import load_epochs, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
 from tests.cli_runner import assert_one_line_error, skin_tune
 from tests.conftest import PackMaker, write_synthetic_pack
+from tests.integration.processes import wait_until
 
 SMALL = """
 parameters:
@@ -169,9 +170,7 @@ def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: 
         stderr=subprocess.PIPE,
         text=True,
     )
-    until = time.monotonic() + 120
-    while time.monotonic() < until and not list(tmp_path.glob("runs/experiments/*/*/checkpoints/*/best.pt")):
-        time.sleep(0.2)
+    wait_until(lambda: list(tmp_path.glob("runs/experiments/*/*/checkpoints/*/best.pt")))
     time.sleep(1)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
