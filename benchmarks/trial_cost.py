@@ -1,14 +1,16 @@
-"""What a trial costs beyond its own training: ours, bare Ray Tune's, and the documented Tune + Train pattern's."""
+"""What a trial costs beyond its own training, against bare Ray Tune and the documented Tune + Train pattern."""
 
 import os
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmarks.rows import Row, noise_pack
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.tuning.experiment import TuneRequest, run_experiment
 
@@ -29,12 +31,18 @@ parameters:
 
 
 def measure() -> list[Row]:
-    """Seconds per trial between the first trial's end and the last's, less its epoch's training and validation."""
-    ours = _ours()
+    """Seconds per trial between the first trials' ends and the last's."""
+    with tempfile.TemporaryDirectory() as folder:
+        recorded, training = _recorded(Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        unrecorded = _unrecorded(Path(folder))
+    ours = recorded - training / (os.cpu_count() or 1)
+    share = recorded / unrecorded
     bare = _bare_tune()
     documented = _tune_and_train()
     return [
         Row(f"cost of a trial beyond its training, {_TRIALS} trials, store on", ours, "s", "<= 0.5", ours <= 0.5),
+        Row(f"{_TRIALS} trials with store and offline wandb / without both", share, "ratio", "<= 1.3", share <= 1.3),
         Row("a trivial trial in bare Ray Tune, reused actors, no model, no checkpoint", bare, "s", "-", True),
         Row(
             f"a trivial trial in the documented Tune + TorchTrainer pattern, {_PATTERN_TRIALS} trials",
@@ -47,27 +55,43 @@ def measure() -> list[Row]:
     ]
 
 
-def _ours() -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        pack = noise_pack(root, {"train": [4, 4], "val": [2, 2], "test": [2, 2]}, 16)
-        (root / "space.yaml").write_text(_SPACE)
-        request = TuneRequest(pack.path, root / "space.yaml", trials=_TRIALS, storage=root / "runs", name="cost")
-        run_experiment(request)
-        trials = load_trials(root / "runs").sort_values("ended_at")
-        training = load_epochs(root / "runs")["epoch_seconds"].median()
-    workers = os.cpu_count() or 1
-    steady = trials["ended_at"].iloc[workers:]
-    span = (steady.iloc[-1] - steady.iloc[0]).total_seconds()
-    return float(span / (len(steady) - 1) - training / workers)
+def _recorded(folder: Path) -> tuple[float, float]:
+    """Seconds per trial with the store and wandb on, and how many of them are its one epoch."""
+    (folder / "space.yaml").write_text(_SPACE)
+    request = TuneRequest(
+        _pack(folder).path,
+        folder / "space.yaml",
+        trials=_TRIALS,
+        storage=folder / "runs",
+        name="cost",
+        cpus_per_trial=1,
+        wandb="offline",
+    )
+    run_experiment(request)
+    ended = load_trials(folder / "runs")["ended_at"].sort_values()
+    return _pace([moment.timestamp() for moment in ended]), load_epochs(folder / "runs")["epoch_seconds"].median()
+
+
+def _unrecorded(folder: Path) -> float:
+    """Seconds per trial when the same trials run in the same actors, and nothing but Tune listens."""
+    from ray import tune
+
+    from skin_tune.tuning.trial import OWN_ID, TrialSetting, TuneTrial
+
+    pack = _pack(folder)
+    setting = TrialSetting(
+        pack.path, folder, pack.info.region, "cost", "val_balanced_acc", 1, 0, 1, pack_id=pack.info.pack_id
+    )
+    trainable = tune.with_parameters(TuneTrial, setting=setting, weights={("none", "resnet18"): None})
+    parameters = yaml.safe_load(_SPACE)["parameters"]
+    values = {name: parameter["value"] for name, parameter in parameters.items() if "value" in parameter}
+    ids = tune.grid_search([f"cost-{number:03d}" for number in range(_TRIALS)])
+    return _pace_in_tune(trainable, {**TrialConfig(**values).to_dict(), OWN_ID: ids}, folder)
 
 
 def _bare_tune() -> float:
-    import ray
+    """Seconds per trial when a trial does nothing."""
     from ray import tune
-    from ray.tune import Callback, RunConfig, TuneConfig, Tuner
-
-    from skin_tune.tuning import cluster
 
     class Trivial(tune.Trainable):
         def setup(self, config: dict[str, Any]) -> None:
@@ -77,30 +101,53 @@ def _bare_tune() -> float:
             return True
 
         def step(self) -> dict[str, Any]:
-            return {"score": 1.0, "done": True}
+            return {"val_balanced_acc": 1.0, "done": True}
 
         def save_checkpoint(self, folder: str) -> None:
             pass
+
+    with tempfile.TemporaryDirectory() as folder:
+        return _pace_in_tune(Trivial, {"number": tune.grid_search(list(range(_TRIALS)))}, Path(folder))
+
+
+def _pace_in_tune(trainable: Any, config: dict[str, Any], folder: Path) -> float:
+    import ray
+    from ray import tune
+    from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig, Tuner
+
+    from skin_tune.tuning import cluster
 
     ended: list[float] = []
 
     class Clock(Callback):
         def on_trial_complete(self, *args: Any, **info: Any) -> None:
-            ended.append(time.monotonic())
+            ended.append(time.time())
 
     cluster.connect()
-    trainable: Callable[..., Any] = tune.with_resources(Trivial, {"CPU": 1})
-    with tempfile.TemporaryDirectory() as folder:
-        Tuner(
-            trainable,
-            tune_config=TuneConfig(metric="score", mode="max", num_samples=_TRIALS, reuse_actors=True),
-            run_config=RunConfig(storage_path=folder, name="bare", verbose=0, callbacks=[Clock()]),
-        ).fit()
+    Tuner(
+        tune.with_resources(trainable, {"CPU": 1}),
+        param_space=config,
+        tune_config=TuneConfig(metric="val_balanced_acc", mode="max", reuse_actors=True),
+        run_config=RunConfig(
+            storage_path=str(folder / "tune"),
+            name="bare",
+            verbose=0,
+            callbacks=[Clock()],
+            checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        ),
+    ).fit()
     ray.shutdown()
-    workers = os.cpu_count() or 1
-    return statistics.mean(
-        later - earlier for earlier, later in zip(ended[workers:-1], ended[workers + 1 :], strict=True)
-    )
+    return _pace(ended)
+
+
+def _pace(ended: list[float]) -> float:
+    """Seconds from one trial's end to the next, once every CPU has ended one."""
+    steady = ended[os.cpu_count() or 1 :]
+    return (steady[-1] - steady[0]) / (len(steady) - 1)
+
+
+def _pack(folder: Path) -> Pack:
+    return noise_pack(folder, {"train": [4, 4], "val": [2, 2], "test": [2, 2]}, 16)
 
 
 def _tune_and_train() -> float:
