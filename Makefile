@@ -9,7 +9,7 @@ REGION := forehead_wrinkle
 PACK := runs/packs/$(REGION)-72.arrow
 EXPERIMENT := sample
 
-.PHONY: setup tune test check bench clean
+.PHONY: setup tune test e2e check bench clean
 
 setup: $(READY)
 
@@ -34,6 +34,11 @@ $(PACK): | $(READY) runs/sample
 
 test: $(READY)
 	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory e2e
+
+# Brings a cluster up and down over ssh on this machine, and ends every Ray process on it.
+e2e: $(READY)
+	$(BIN)/python -m pytest -m e2e tests/e2e
 
 check: $(READY)
 	$(BIN)/ruff check .

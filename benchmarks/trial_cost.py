@@ -12,7 +12,8 @@ from benchmarks.rows import Row, noise_pack
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack
 from skin_tune.results import load_epochs, load_trials
-from skin_tune.tuning.experiment import TuneRequest, run_experiment
+from skin_tune.tuning.experiment import run_experiment
+from skin_tune.tuning.plan import TuneRequest
 
 _TRIALS = 40
 _PATTERN_TRIALS = 3
@@ -76,17 +77,16 @@ def _unrecorded(folder: Path) -> float:
     """Seconds per trial when the same trials run in the same actors, and nothing but Tune listens."""
     from ray import tune
 
-    from skin_tune.tuning.trial import OWN_ID, TrialSetting, TuneTrial
+    from skin_tune.tuning.trial import OWN_ID, REGION, TrialSetting, TuneTrial
 
     pack = _pack(folder)
-    setting = TrialSetting(
-        pack.path, folder, pack.info.region, "cost", "val_balanced_acc", 1, 0, 1, pack_id=pack.info.pack_id
-    )
-    trainable = tune.with_parameters(TuneTrial, setting=setting, weights={("none", "resnet18"): None})
+    region = pack.info.region
+    settings = {region: TrialSetting(pack.path, pack.info.pack_id, folder, region, "cost", "val_balanced_acc")}
+    trainable = tune.with_parameters(TuneTrial, settings=settings, weights={("none", "resnet18"): None}, cpus=1)
     parameters = yaml.safe_load(_SPACE)["parameters"]
     values = {name: parameter["value"] for name, parameter in parameters.items() if "value" in parameter}
     ids = tune.grid_search([f"cost-{number:03d}" for number in range(_TRIALS)])
-    return _pace_in_tune(trainable, {**TrialConfig(**values).to_dict(), OWN_ID: ids}, folder)
+    return _pace_in_tune(trainable, {**TrialConfig(**values).to_dict(), OWN_ID: ids, REGION: region}, folder)
 
 
 def _bare_tune() -> float:

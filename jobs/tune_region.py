@@ -4,7 +4,8 @@ Prepares the region's pack where there is none, joins the running Ray cluster or
 by the region's name, wherever it is run from.
 """
 
-from skin_tune.cli import single_command, tune_region
+from skin_tune.cli import single_command
+from skin_tune.jobs import tune_region
 
 if __name__ == "__main__":
     single_command(tune_region)

@@ -3,11 +3,15 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from skin_tune.errors import SkinTuneError
+from skin_tune.options import Overrides, Packs, SourceOptions, Storage, TuneOptions, Wandb, spelled_out
+
+if TYPE_CHECKING:
+    from skin_tune.tuning.plan import TuneRequest
 
 app = typer.Typer(
     name="skin-tune",
@@ -19,31 +23,7 @@ app = typer.Typer(
 )
 
 PackPath = Annotated[Path, typer.Argument(metavar="PACK", help="A pack written by `prepare`.")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Hyper-parameters, such as epochs=20.")
-]
-Storage = Annotated[Path, typer.Option(help="Folder for experiments and the results store.")]
 Sources = Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="AI-Hub tree, class folders, or CSV files.")]
-Format = Annotated[str | None, typer.Option(help="aihub, folders or csv; told from the data if not given.")]
-Images = Annotated[Path | None, typer.Option(help="AI-Hub: the photo tree, if not under the labels' root.")]
-Size = Annotated[int, typer.Option(help="Side of the prepared crops in pixels.")]
-SubjectColumn = Annotated[str | None, typer.Option(help="CSV: the column that names the subject.")]
-SubjectPattern = Annotated[str | None, typer.Option(help="Regular expression for the subject in an image's path.")]
-Split = Annotated[str, typer.Option(help="Percentages of train/val/test subjects.")]
-SplitSeed = Annotated[int, typer.Option(help="Seed of the split.")]
-Space = Annotated[Path | None, typer.Option(help="Search space; the region's own or the default if none.")]
-Name = Annotated[str | None, typer.Option(help="Name of the experiment; region and time if not given.")]
-Trials = Annotated[int | None, typer.Option(help="Trials to run; the space's run_cap if not given.")]
-Seed = Annotated[int, typer.Option(help="Seed of the search, and of the trials unless seed= is given.")]
-WorkersPerTrial = Annotated[int, typer.Option(help="Workers that share a trial's batches; each takes a GPU if any.")]
-CpusPerTrial = Annotated[int | None, typer.Option(help="CPUs, and torch threads, of a trial.")]
-GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a share of one.")]
-Concurrent = Annotated[int | None, typer.Option(help="At most so many trials at a time.")]
-MaxFailures = Annotated[int, typer.Option(help="How often a trial whose process died goes on from its last epoch.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the experiment --name, which was interrupted.")]
-KeepCheckpoints = Annotated[int, typer.Option(help="How many of the best trials keep their model.")]
-Wandb = Annotated[str | None, typer.Option(help="online, offline or disabled; online if a key is configured.")]
-TimeBudget = Annotated[str | None, typer.Option(help="End after this long, such as 30m or 2h.")]
 
 UsageError: Any = typer.BadParameter.__base__
 """What typer raises for a missing or malformed argument; it has no public name."""
@@ -110,19 +90,25 @@ def sample(
 
 
 @app.command()
+@spelled_out
 def prepare(
     sources: Sources,
     region: Annotated[str, typer.Option(help="A region, several separated by commas, or all.")],
-    format: Format = None,
-    images: Images = None,
-    size: Size = 256,
-    out: Annotated[Path, typer.Option(help="Folder for the packs.")] = Path("packs"),
-    subject_column: SubjectColumn = None,
-    subject_pattern: SubjectPattern = None,
-    split: Split = "60/20/20",
-    split_seed: SplitSeed = 0,
+    options: SourceOptions,
+    out: Packs = Path("packs"),
 ) -> None:
     """Read graded photos, crop, split by subject, and write one pack per region."""
+    from skin_tune.errors import SourceError
+
+    if failed := prepare_packs(sources, region, options, out):
+        raise SourceError("; ".join(map(str, failed.values())))
+
+
+def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out: Path) -> dict[str, SkinTuneError]:
+    """Prepare packs and print what is in them; the regions that have none now, each with its error.
+
+    Raises SourceError where not one of several can be prepared.
+    """
     from skin_tune.data.prepare import PrepareRequest, prepare
     from skin_tune.data.split import parse_ratios
     from skin_tune.errors import SourceError
@@ -131,21 +117,20 @@ def prepare(
     request = PrepareRequest(
         sources=sources,
         regions=region,
-        format=format,
-        images=images,
-        size=size,
+        format=options.format,
+        images=options.images,
+        size=options.size,
         out=out,
-        subject_column=subject_column,
-        subject_pattern=subject_pattern,
-        split_ratios=parse_ratios(split),
-        split_seed=split_seed,
+        subject_column=options.subject_column,
+        subject_pattern=options.subject_pattern,
+        split_ratios=parse_ratios(options.split),
+        split_seed=options.split_seed,
     )
     with stages() as progress:
         outcomes = prepare(request, progress)
     for outcome in outcomes:
         print_prepared(outcome)
-    if failed := [outcome.error for outcome in outcomes if outcome.error]:
-        raise SourceError("; ".join(failed))
+    return {outcome.region: SourceError(outcome.error) for outcome in outcomes if outcome.error}
 
 
 @app.command()
@@ -189,50 +174,48 @@ def train(
 
 
 @app.command()
-def tune(
-    pack: PackPath,
-    overrides: Overrides = None,
-    space: Space = None,
-    name: Name = None,
-    trials: Trials = None,
-    storage: Storage = Path("runs"),
-    seed: Seed = 0,
-    workers_per_trial: WorkersPerTrial = 1,
-    cpus_per_trial: CpusPerTrial = None,
-    gpus_per_trial: GpusPerTrial = None,
-    concurrent: Concurrent = None,
-    time_budget: TimeBudget = None,
-    max_failures: MaxFailures = 3,
-    keep_checkpoints: KeepCheckpoints = 10,
-    wandb: Wandb = None,
-    resume: Resume = False,
-) -> None:
+@spelled_out
+def tune(pack: PackPath, options: TuneOptions, overrides: Overrides = None) -> None:
     """Search a space of configs for a region's best grader with Ray Tune and ASHA."""
+    tune_pack(pack, overrides, options)
+
+
+def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> None:
+    """Run one experiment and print its outcome."""
+    from skin_tune.terminal import print_outcome
+    from skin_tune.tuning.experiment import run_experiment
+
+    outcome = run_experiment(tune_request(pack, overrides, options))
+    print_outcome(outcome, options.storage, options.price_per_gpu_hour)
+
+
+def tune_request(pack: Path, overrides: list[str] | None, options: TuneOptions) -> "TuneRequest":
+    """What the options of `tune` ask for."""
     from skin_tune.config import parse_overrides
     from skin_tune.data.pack import open_pack
     from skin_tune.paths import find_space
-    from skin_tune.terminal import print_outcome
-    from skin_tune.tuning.experiment import TuneRequest, parse_duration, run_experiment
+    from skin_tune.tuning.plan import TuneRequest, parse_duration
 
-    request = TuneRequest(
+    return TuneRequest(
         pack=pack,
-        space=space or find_space(open_pack(pack).info.region),
+        space=options.space or find_space(open_pack(pack).info.region),
         overrides=parse_overrides(overrides or []),
-        name=name,
-        trials=trials,
-        storage=storage,
-        seed=seed,
-        workers_per_trial=workers_per_trial,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=gpus_per_trial,
-        concurrent=concurrent,
-        time_budget=parse_duration(time_budget) if time_budget is not None else None,
-        max_failures=max_failures,
-        keep_checkpoints=keep_checkpoints,
-        wandb=wandb,
-        resume=resume,
+        name=options.name,
+        trials=options.trials,
+        storage=options.storage,
+        seed=options.seed,
+        workers_per_trial=options.workers_per_trial,
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=options.gpus_per_trial,
+        concurrent=options.concurrent,
+        time_budget=parse_duration(options.time_budget) if options.time_budget is not None else None,
+        gpu_hours=options.gpu_hours,
+        max_failures=options.max_failures,
+        keep_checkpoints=options.keep_checkpoints,
+        warm_start=options.warm_start or (),
+        wandb=options.wandb,
+        resume=options.resume,
     )
-    print_outcome(run_experiment(request), storage)
 
 
 @app.command()
@@ -263,73 +246,6 @@ def refit(
     with training_bar() as progress:
         outcome = run_refit(request, progress)
     print_refit(outcome)
-
-
-def tune_region(
-    region: Annotated[str, typer.Argument(metavar="REGION", help="The region to tune.")],
-    overrides: Overrides = None,
-    data: Annotated[list[Path] | None, typer.Option(help="The raw data, to prepare where there is no pack.")] = None,
-    packs: Annotated[Path, typer.Option(help="Folder of the packs.")] = Path("packs"),
-    format: Format = None,
-    images: Images = None,
-    size: Size = 256,
-    subject_column: SubjectColumn = None,
-    subject_pattern: SubjectPattern = None,
-    split: Split = "60/20/20",
-    split_seed: SplitSeed = 0,
-    space: Space = None,
-    name: Name = None,
-    trials: Trials = None,
-    storage: Storage = Path("runs"),
-    seed: Seed = 0,
-    workers_per_trial: WorkersPerTrial = 1,
-    cpus_per_trial: CpusPerTrial = None,
-    gpus_per_trial: GpusPerTrial = None,
-    concurrent: Concurrent = None,
-    time_budget: TimeBudget = None,
-    max_failures: MaxFailures = 3,
-    keep_checkpoints: KeepCheckpoints = 10,
-    wandb: Wandb = None,
-    resume: Resume = False,
-) -> None:
-    """Tune one region: prepare its pack where there is none, then search its space."""
-    from skin_tune.config import parse_overrides
-    from skin_tune.errors import SourceError
-    from skin_tune.paths import find_space, pack_path
-    from skin_tune.tuning.experiment import parse_duration
-    from skin_tune.tuning.space import load_space
-
-    fixed = parse_overrides(overrides or [])
-    load_space(space or find_space(region), fixed)
-    if time_budget is not None:
-        parse_duration(time_budget)
-    if not region.isidentifier() or region == "all":
-        raise SourceError(f"region {region!r} is not one plain name, such as forehead_wrinkle")
-    pack = pack_path(packs, region, size)
-    if pack.exists():
-        print(f"using pack {pack}")
-    else:
-        if not data:
-            raise SourceError(f"there is no pack {str(pack)!r} and no --data to prepare it from")
-        prepare(data, region, format, images, size, packs, subject_column, subject_pattern, split, split_seed)
-    tune(
-        pack,
-        overrides,
-        space,
-        name,
-        trials,
-        storage,
-        seed,
-        workers_per_trial,
-        cpus_per_trial,
-        gpus_per_trial,
-        concurrent,
-        time_budget,
-        max_failures,
-        keep_checkpoints,
-        wandb,
-        resume,
-    )
 
 
 @app.command()

@@ -47,6 +47,12 @@ class StoreError(SkinTuneError):
     """The results store cannot be read or written."""
 
 
+class SomeRegionsFailedError(SkinTuneError):
+    """Of several regions that were tuned together, some have no result."""
+
+    exit_code = 1
+
+
 class AllTrialsFailedError(SkinTuneError):
     """An experiment ran and not one of its trials gave a result."""
 

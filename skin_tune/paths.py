@@ -29,6 +29,11 @@ class RunPaths:
     def results(self) -> Path:
         return self.storage / "results"
 
+    @property
+    def ray(self) -> Path:
+        """Ray's own notes on a run; nothing reads them once it has ended."""
+        return self.storage / "ray"
+
     def partition(self, table: str, region: str, experiment: str) -> Path:
         """Hive partition of one experiment in one table of the results store."""
         return self.results / table / f"region={region}" / f"experiment={experiment}"
@@ -53,10 +58,6 @@ class RunPaths:
     def wandb_state(self, region: str, experiment: str, trial_id: str) -> Path:
         """Which wandb run is a trial's, and up to which epoch it has been logged."""
         return self.experiment(region, experiment) / "wandb" / f"{trial_id}.json"
-
-    def worker_groups(self, region: str, experiment: str) -> Path:
-        """Ray Train's own notes on trials of several workers."""
-        return self.experiment(region, experiment) / "workers"
 
     def refit(self, region: str, experiment: str, model: str) -> Path:
         """A refitted model and everything that is known of it."""

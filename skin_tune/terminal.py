@@ -18,7 +18,7 @@ from skin_tune.data.pack import Pack, open_pack
 from skin_tune.data.prepare import Prepared
 from skin_tune.data.sampling import target_counts
 from skin_tune.data.split import SPLITS, shared_subjects
-from skin_tune.errors import StoreError
+from skin_tune.errors import SkinTuneError, StoreError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +193,7 @@ def print_refit(outcome: "Refit") -> None:
         print(outcome.wandb, file=sys.stderr)
 
 
-def print_outcome(outcome: "Outcome", storage: Path) -> None:
+def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None) -> None:
     """The ranked table of an experiment, and what early stopping saved."""
     from skin_tune.tuning.progress import duration
 
@@ -214,6 +214,8 @@ def print_outcome(outcome: "Outcome", storage: Path) -> None:
     run, full = sum(row["epochs"] for row in judged), sum(int(row["config/epochs"]) for row in judged)
     if run < full:
         console.print(f"early stopping: {run} of {full} epochs run, {100 * (1 - run / full):.0f} % saved")
+    if gpu_seconds := sum(row.get("gpu_seconds") or 0.0 for row in outcome.rows):
+        console.print(f"cost: {_cost(gpu_seconds, price)}")
     for reason in dict.fromkeys(row["error"] for row in outcome.rows if row.get("error")):
         console.print(f"failed or diverged: {reason}")
     if outcome.cut_off:
@@ -222,6 +224,48 @@ def print_outcome(outcome: "Outcome", storage: Path) -> None:
     values = " ".join(f"{name}={best[f'config/{name}']}" for name in outcome.searched)
     console.print(f"best: {values}", soft_wrap=True)
     console.print(f"see again: skin-tune trials --storage {storage} --experiment {outcome.experiment}", soft_wrap=True)
+
+
+def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path, price: float | None = None) -> None:
+    """A row for each region that was tuned, or the reason why it has no result."""
+    console = _console()
+    table = Table("region", "trials", "stopped early", "best trial", box=None)
+    for heading in ("balanced acc", "macro F1", "epochs run", "of", "GPU-hours"):
+        table.add_column(heading, justify="right")
+    if price is not None:
+        table.add_column("cost", justify="right")
+    total = 0.0
+    for region, end in ends.items():
+        if isinstance(end, SkinTuneError):
+            continue
+        best, rows = end.rows[0], end.rows
+        seconds = sum(row.get("gpu_seconds") or 0.0 for row in rows)
+        total += seconds
+        cells = [best.get("val_balanced_acc"), best.get("val_macro_f1"), sum(row["epochs"] for row in rows)]
+        table.add_row(
+            region,
+            str(len(rows)),
+            str(sum(row["status"] == "stopped_early" for row in rows)),
+            best["trial_id"],
+            *map(_cell, cells),
+            str(sum(int(row["config/epochs"]) for row in rows)),
+            f"{seconds / 3600:.2f}",
+            *([f"{seconds / 3600 * price:.2f}"] if price is not None else []),
+        )
+    console.print(table)
+    if total:
+        console.print(f"cost of all: {_cost(total, price)}")
+    for region, end in ends.items():
+        if isinstance(end, SkinTuneError):
+            console.print(f"{region}: {end}", soft_wrap=True)
+        elif end.cut_off:
+            console.print(f"{region}: {len(end.cut_off)} trials were cut off; --resume goes on with them")
+    console.print(f"see again: skin-tune trials --storage {storage}", soft_wrap=True)
+
+
+def _cost(gpu_seconds: float, price: float | None) -> str:
+    hours = gpu_seconds / 3600
+    return f"{hours:.2f} GPU-hours" + (f", {hours * price:.2f} in money" if price is not None else "")
 
 
 def check_format(form: str) -> None:

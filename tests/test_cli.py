@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
 
 from skin_tune.data.pack import FORMAT_VERSION
 from skin_tune.results import load_epochs, load_trials
@@ -108,6 +110,13 @@ def test_mistakes_end_in_one_line_and_leave_nothing_behind(make_pack: PackMaker,
     done = skin_tune("tune", pack, "epoch=3")
     assert_one_line_error(done, "'epoch'", "did you mean 'epochs'")
     assert not storage.exists()
+
+
+@pytest.mark.parametrize("name", ["cluster.yaml", "cluster.local.yaml"])
+def test_the_cluster_files_are_valid_for_rays_launcher(name: str):
+    config = prepare_config(yaml.safe_load((ROOT / name).read_text()))
+    validate_config(config)
+    assert config["file_mounts"] == {"~/skin-tune": "."}
 
 
 def test_a_resume_from_something_else_is_refused(make_pack: PackMaker, tmp_path: Path):

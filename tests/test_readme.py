@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from skin_tune.cli import app, tune_region
+from skin_tune.cli import app, refit
 from skin_tune.config import TrialConfig, parse_overrides
+from skin_tune.jobs import tune_all, tune_region
 from tests.cli_runner import ROOT
+
+JOBS = {"jobs/tune_region.py": tune_region, "jobs/tune_all.py": tune_all, "jobs/refit_best.py": refit}
 
 
 def commands() -> Iterator[list[str]]:
@@ -29,11 +32,15 @@ def test_a_command_of_the_readme_parses(words: list[str]):
         assert command is not None
         context = command.make_context(arguments[0], arguments[1:])
         parse_overrides(context.params.get("overrides") or [])
-    elif program == "python" and arguments[0] == "jobs/tune_region.py":
+    elif program == "python" and arguments[0] in JOBS:
         job = typer.Typer()
-        job.command()(tune_region)
+        job.command()(JOBS[arguments[0]])
         context = typer.main.get_command(job).make_context("job", arguments[1:])
-        parse_overrides(context.params["overrides"] or [])
+        parse_overrides(context.params.get("overrides") or [])
+    elif program == "ray" and arguments[0] == "submit":
+        test_a_command_of_the_readme_parses(["python", *arguments[2:]])
+    elif program == "ray" and arguments[0] == "exec":
+        test_a_command_of_the_readme_parses(shlex.split(arguments[2]))
     else:
         assert program in ("ray", "export", "python"), f"the README uses {program}, which nothing checks"
 

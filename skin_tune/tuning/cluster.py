@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +123,8 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
 
     `cpus` and `gpus` are of a whole trial. By default each worker gets a GPU where there is one, with its share of that
     node's CPUs; without GPUs the nodes' CPUs are dealt out to the workers of the `at_once` trials that run side by
-    side. Raises ClusterError where a trial does not fit.
+    side. Nodes that an autoscaler may still add count where those that are there do not suffice. Raises ClusterError
+    where a trial does not fit.
     """
     if cpus is not None and (cpus < workers or cpus % workers):
         raise ClusterError(f"--cpus-per-trial {cpus} is not a positive multiple of {workers}, the workers of a trial")
@@ -133,12 +135,17 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
             f"--gpus-per-trial {gpus:g} with --workers-per-trial {workers}: each worker needs a whole GPU of its own, "
             f"so it must be {workers}, or 0 for none"
         )
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    here = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    to_come = _nodes_to_come()
     if gpus is None:
-        gpus = float(any(node.get("GPU", 0) >= 1 for node in nodes))
+        gpus = float(any(node.get("GPU", 0) >= 1 for node in here + to_come))
     elif workers > 1:
         gpus = gpus / workers
-    able = [node for node in nodes if node.get("GPU", 0) >= gpus]
+    nodes = here
+    if to_come and sum(_places(node, (cpus or workers) // workers, gpus) for node in here) < workers:
+        print("the cluster has no room for a trial yet: waiting for its autoscaler to add nodes", file=sys.stderr)
+        nodes = here + to_come
+    able = [node for node in nodes if node.get("GPU", 0) >= gpus and node.get("CPU", 0) >= 1]
     if not able:
         most = max((node.get("GPU", 0) for node in nodes), default=0)
         raise ClusterError(f"--gpus-per-trial {gpus:g} is more than any node has; the largest has {most:g}")
@@ -160,6 +167,13 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
             f"--workers-per-trial {workers} needs {workers} times {each}; the cluster has room for {places}"
         )
     return TrialResources(cpus, gpus, workers, places // workers)
+
+
+def _nodes_to_come() -> list[dict[str, float]]:
+    """Resources of each node that an autoscaler may add at most; none without an autoscaler."""
+    config = ray._private.state.state.get_cluster_config()
+    groups = config.node_group_configs if config else ()
+    return [dict(group.resources) for group in groups for _ in range(max(group.max_count, 0))]
 
 
 def _cpu_share(node: dict[str, float], gpus: float, places: int, nodes: int) -> int:

@@ -4,10 +4,11 @@ Starting a group takes half a minute, so it outlives its trial as a reused actor
 after the other. An order is a Tune config to train for one more epoch.
 """
 
+import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -21,7 +22,18 @@ from skin_tune.data.pack import Pack
 from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
 from skin_tune.paths import RunPaths
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
-from skin_tune.tuning.trial import OWN_ID, TrialSetting, WeightsTable, ending, last_epoch, next_epoch, one_line, start
+from skin_tune.tuning.cluster import TrialResources
+from skin_tune.tuning.trial import (
+    OWN_ID,
+    REGION,
+    Settings,
+    WeightsTable,
+    ending,
+    last_epoch,
+    next_epoch,
+    one_line,
+    start,
+)
 
 _CLOSING_SECONDS = 20
 """How long a group that is told to end may take to give its workers back, before it is ended by force."""
@@ -43,8 +55,15 @@ class Order:
 class DistributedTrial(tune.Trainable):
     """TuneTrial on several workers: an epoch a step, carried out by a group that stays for the next trial."""
 
-    def setup(self, config: dict[str, Any], setting: TrialSetting, weights: WeightsTable, max_failures: int) -> None:
-        self._group = start_group(setting, weights, max_failures)
+    def setup(
+        self,
+        config: dict[str, Any],
+        settings: Settings,
+        weights: WeightsTable,
+        resources: TrialResources,
+        max_failures: int,
+    ) -> None:
+        self._group = start_group(settings, weights, resources, max_failures)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         return True
@@ -57,13 +76,13 @@ class DistributedTrial(tune.Trainable):
         close_group(self._group)
 
 
-def start_group(setting: TrialSetting, weights: WeightsTable, max_failures: int) -> Any:
+def start_group(settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int) -> Any:
     """A handle on a new WorkerGroup actor."""
     # Ray finds the dashboard, through which it frees a dead group's workers, by this variable.
     runtime_env = {"env_vars": {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}}
-    threads = setting.workers + 3  # all may wait at once: the workers, a trial, and one that closes the group
+    threads = resources.workers + 3  # all may wait at once: the workers, a trial, and one that closes the group
     group = ray.remote(num_cpus=0, max_concurrency=threads, runtime_env=runtime_env)(WorkerGroup)
-    return group.remote(setting, weights, max_failures)
+    return group.remote(settings, weights, resources, max_failures)
 
 
 def close_group(group: Any) -> None:
@@ -81,16 +100,21 @@ class WorkerGroup:
     one that is under way, and takes it up from the trial's last checkpoint.
     """
 
-    def __init__(self, setting: TrialSetting, weights: WeightsTable, max_failures: int):
-        self._setting, self._max_failures = setting, max_failures
+    def __init__(self, settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int):
+        self._settings, self._resources, self._max_failures = settings, resources, max_failures
         self._changed = threading.Condition()
         self._order: Order | None = None
         self._begun = 0
-        self._failures: Counter[str] = Counter()
+        self._failures: Counter[tuple[str, str]] = Counter()
         self._reason = "a worker's process died"
         self._result: dict[str, Any] | None = None
         self._closed = False
-        arguments = {"group": ray.get_runtime_context().current_actor, "setting": setting, "weights": weights}
+        arguments = {
+            "group": ray.get_runtime_context().current_actor,
+            "settings": settings,
+            "weights": weights,
+            "cpus": resources.cpus,
+        }
         self._fit = threading.Thread(target=self._run, args=(arguments,), daemon=True)
         self._fit.start()
 
@@ -135,20 +159,21 @@ class WorkerGroup:
 
     def _may_begin(self, order: Order) -> bool:
         """Whether an order has been begun less often than is allowed; if not, its trial fails."""
-        trial_id = order.config[OWN_ID]
+        trial = (order.config[REGION], order.config[OWN_ID])
         if self._begun == order.number:
-            self._failures[trial_id] += 1
+            self._failures[trial] += 1
         self._begun = order.number
-        if self._failures[trial_id] <= self._max_failures:
+        if self._failures[trial] <= self._max_failures:
             return True
-        error = WorkersLostError(f"its workers were lost {self._failures[trial_id]} times: {self._reason}")
-        self._result = ending(error, self._setting.metric, 0)
+        error = WorkersLostError(f"its workers were lost {self._failures[trial]} times: {self._reason}")
+        self._result = ending(error, self._settings[order.config[REGION]].metric, 0)
         self._changed.notify_all()
         return False
 
     def _run(self, arguments: dict[str, Any]) -> None:
         try:
-            run_workers(_serve, arguments, self._setting, name="group", max_failures=-1)
+            storage = next(iter(self._settings.values())).storage
+            run_workers(arguments, self._resources, RunPaths(storage).ray)
         except Exception as error:
             self._reason = one_line(error)
         with self._changed:
@@ -156,48 +181,48 @@ class WorkerGroup:
             self._changed.notify_all()
 
 
-def run_workers(
-    work: Callable[[dict[str, Any]], None],
-    arguments: dict[str, Any],
-    setting: TrialSetting,
-    *,
-    name: str,
-    max_failures: int,
-) -> None:
-    """Run `work(arguments)` in `setting.workers` processes that share a torch.distributed group."""
-    resources = {"CPU": float(setting.cpus), **({"GPU": setting.gpus} if setting.gpus else {})}
+def run_workers(arguments: dict[str, Any], resources: TrialResources, notes: Path) -> None:
+    """Have `resources.workers` processes of one torch.distributed group serve until they are told to end.
+
+    Ray Train keeps its own notes in the folder `notes`, which all nodes share.
+    """
+    each = {"CPU": float(resources.cpus), **({"GPU": resources.gpus} if resources.gpus else {})}
     ray.train.torch.TorchTrainer(
-        work,
+        _serve,
         train_loop_config=arguments,
         scaling_config=ScalingConfig(
-            num_workers=setting.workers, use_gpu=setting.gpus > 0, resources_per_worker=resources
+            num_workers=resources.workers, use_gpu=resources.gpus > 0, resources_per_worker=each
         ),
         run_config=RunConfig(
-            name=name,
-            storage_path=str(RunPaths(setting.storage).worker_groups(setting.region, setting.experiment)),
-            failure_config=FailureConfig(max_failures=max_failures),
+            name=f"group-{secrets.token_hex(4)}",
+            storage_path=str(notes),
+            failure_config=FailureConfig(max_failures=-1),  # what a trial may lose is counted by its orders
         ),
     ).fit()
 
 
 def _serve(arguments: dict[str, Any]) -> None:
     """What each worker does: one order after the other, in step with the others of its group."""
-    group, setting, weights = arguments["group"], arguments["setting"], arguments["weights"]
+    group, settings, weights = arguments["group"], arguments["settings"], arguments["weights"]
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()
-    torch.set_num_threads(setting.cpus)
-    pack: Pack | None = None
+    torch.set_num_threads(arguments["cpus"])
+    packs: dict[str, Pack] = {}
     trainer: Trainer | None = None
-    trial_id, number = "", 0
+    trial, number = ("", ""), 0
     while order := ray.get(group.order_after.remote(number, rank)):
-        number = order.number
+        number, region = order.number, order.config[REGION]
+        setting = settings[region]
         try:
-            pack = pack or setting.open_pack()
-            taken_up = trainer is None or order.config[OWN_ID] != trial_id
+            if region not in packs:
+                packs[region] = setting.open_pack()
+            taken_up = trainer is None or trial != (region, order.config[OWN_ID])
             if trainer is None or taken_up:
-                trainer, trial_id = None, order.config[OWN_ID]
+                trainer, trial = None, (region, order.config[OWN_ID])
                 device = ray.train.torch.get_device()
-                trainer = start(order.config, setting, pack, weights, device=device, rank=rank, world_size=world_size)
+                trainer = start(
+                    order.config, setting, packs[region], weights, device=device, rank=rank, world_size=world_size
+                )
             told = last_epoch if taken_up and trainer.epoch else next_epoch
             result = told(trainer, order.config, setting)
         except (ConfigError, CheckpointError, TrainingDivergedError) as error:  # all ranks raise it alike

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from ray.tune import Callback
@@ -20,12 +21,14 @@ class ProgressCallback(Callback):
     Rewrites its line on a terminal; in a log it writes a plain line now and then.
     """
 
-    def __init__(self, writer: ExperimentWriter, metric: str, trials: int, stream: TextIO | None = None):
-        self._writer, self._metric, self._trials = writer, metric, trials
+    def __init__(
+        self, writers: Sequence[ExperimentWriter], metric: str | None, trials: int, stream: TextIO | None = None
+    ):
+        self._writers, self._metric, self._trials = writers, metric, trials
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._started = time.monotonic()
-        self._earlier = sum(row["status"] != "running" for row in writer.trials())
+        self._earlier = sum(row["status"] != "running" for row in self._rows())
         self._shown_at = -float("inf") if self._live else self._started
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
@@ -41,17 +44,21 @@ class ProgressCallback(Callback):
     def _show(self, before: str, after: str) -> None:
         self._shown_at = time.monotonic()
         seconds = time.monotonic() - self._started
-        line = progress_line(self._writer.trials(), self._metric, self._trials, seconds, self._earlier)
+        line = progress_line(self._rows(), self._metric, self._trials, seconds, self._earlier)
         if self._live:  # a line that wraps could not be rewritten
             line = line[: shutil.get_terminal_size().columns - 1]
         self._stream.write(before + line + after)
         self._stream.flush()
 
+    def _rows(self) -> list[dict[str, Any]]:
+        return [row for writer in self._writers for row in writer.trials()]
 
-def progress_line(rows: list[dict[str, Any]], metric: str, trials: int, seconds: float, earlier: int = 0) -> str:
+
+def progress_line(rows: list[dict[str, Any]], metric: str | None, trials: int, seconds: float, earlier: int = 0) -> str:
     """``5/12 trials done (3 stopped early), 2 running | best val_balanced_acc 0.512 | 2.1 trials/min, 3m20s left``
 
-    `earlier` trials were done before the `seconds` began, as in a resumed experiment.
+    Without a `metric`, as where the trials are of several regions, no best is told. `earlier` trials were done before
+    the `seconds` began, as in a resumed experiment.
     """
     statuses = [row["status"] for row in rows]
     running = statuses.count("running")
@@ -62,7 +69,7 @@ def progress_line(rows: list[dict[str, Any]], metric: str, trials: int, seconds:
         if status in statuses
     ]
     parts = [f"{done}/{trials} trials done" + (f" ({', '.join(asides)})" if asides else "") + f", {running} running"]
-    best = max((row[metric] for row in rows if usable(row, metric)), default=None)
+    best = max((row[metric] for row in rows if usable(row, metric)), default=None) if metric else None
     if best is not None:
         parts.append(f"best {metric} {best:.3f}")
     if done > earlier:

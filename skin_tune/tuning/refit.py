@@ -22,7 +22,7 @@ from skin_tune.training.evaluation import Evaluation, evaluate_file
 from skin_tune.training.metrics import SELECTION_METRICS, class_table, metrics_of
 from skin_tune.training.trainer import check_fit
 from skin_tune.tuning.asked import read_asked
-from skin_tune.tuning.wandb_log import WandbLog, check_mode
+from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
 
 _MAX_FAILURES = 3
 """How often lost workers are replaced."""
@@ -159,10 +159,12 @@ def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> R
         (plan.config.weights, plan.config.backbone): load_weights(plan.config.weights, plan.config.backbone),
     }
     from skin_tune.tuning import refit_workers  # Ray takes seconds to import: not before the checks above
+    from skin_tune.tuning.trial import TrialSetting
 
     last = plan.checkpoints / "last.pt"
     epochs = {row["epoch"]: row for row in (load_checkpoint(last)["history"] if last.is_file() else ())}
-    wandb_log = WandbLog(plan.paths.storage, plan.region, request.experiment, request.wandb)
+    wandb_process = WandbProcess(plan.paths.storage, request.wandb)
+    wandb_log = WandbLog(wandb_process, plan.region, request.experiment)
     wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))
 
     def heard(metrics: Mapping[str, float]) -> None:
@@ -172,15 +174,17 @@ def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> R
 
     status = "failed"
     try:
-        with refit_workers.on_cluster(
-            request.workers,
-            pack=plan.pack,
-            storage=plan.paths.storage,
-            experiment=request.experiment,
-            metric=plan.metric,
-            include_val=request.include_val,
-        ) as setting:
-            best_epoch = refit_workers.train(setting, weights, plan.config, plan.model, _MAX_FAILURES, heard)
+        with refit_workers.on_cluster(request.workers) as resources:
+            setting = TrialSetting(
+                pack=plan.pack.path,
+                pack_id=plan.pack.info.pack_id,
+                storage=plan.paths.storage,
+                region=plan.region,
+                experiment=request.experiment,
+                metric=plan.metric,
+                include_val=request.include_val,
+            )
+            best_epoch = refit_workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
             record_test_opening(
                 plan.paths.storage,
                 plan.region,
@@ -190,16 +194,16 @@ def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> R
                 pack_id=plan.pack.info.pack_id,
             )
             evaluation = refit_workers.on_one_worker(
-                setting, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test"
+                resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test"
             )
         seconds = sum(row["epoch_seconds"] for row in epochs.values())
-        facts = _facts(plan, evaluation, len(epochs), best_epoch, seconds, setting.gpus * request.workers * seconds)
+        facts = _facts(plan, evaluation, len(epochs), best_epoch, seconds, resources.gpus * request.workers * seconds)
         _write(plan, facts, evaluation)
         wandb_log.test(plan.model, facts.metrics, facts.confusion, plan.pack.classes)
         status = "completed"
     finally:
         wandb_log.end(plan.model, {"status": status})
-        said = wandb_log.close()
+        said = wandb_process.close()
     return Refit(plan.model, plan.folder, facts, new=True, wandb=said)
 
 

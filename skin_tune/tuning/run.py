@@ -1,78 +1,85 @@
-"""The trials of one experiment on Ray Tune."""
+"""The trials of one or several experiments in one Ray Tune run."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import ray
 from ray import tune
-from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.experiment import Trial
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning import cluster
+from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.distributed import DistributedTrial
-from skin_tune.tuning.experiment import Plan
+from skin_tune.tuning.experiment import Experiment
+from skin_tune.tuning.plan import Plan
 from skin_tune.tuning.progress import ProgressCallback
-from skin_tune.tuning.scheduler import build_scheduler
+from skin_tune.tuning.scheduler import rungs_of
 from skin_tune.tuning.search import SpaceSearcher
+from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSearcher
 from skin_tune.tuning.tracking import StoreCallback
-from skin_tune.tuning.trial import OWN_ID, TrialSetting, TuneTrial, WeightsTable
-from skin_tune.tuning.wandb_log import WandbLog
+from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable
+from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
 
 
-def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> None:
-    """Run what is left of an experiment, or until Ctrl-C, recording into `writer`.
+def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_order: bool = False) -> None:
+    """Run what is left of the experiments, one of each region, or until Ctrl-C, recording into their writers.
 
-    Raises ClusterError, before any trial starts, where the cluster cannot hold one.
+    What concerns the run as a whole is taken from the first one's request. Raises ClusterError, before any trial
+    starts, where the cluster cannot hold one.
     """
-    request, space = plan.request, plan.space
+    plans = {experiment.plan.region: experiment.plan for experiment in experiments}
+    writers = {experiment.plan.region: experiment.writer for experiment in experiments}
+    to_run = {region: plan.to_run for region, plan in plans.items()}
+    first = experiments[0].plan
+    request, storage = first.request, first.paths
     cluster.connect(worker_groups=request.workers_per_trial > 1)
-    at_once = min(plan.to_run, request.concurrent or plan.to_run)
+    at_once = min(sum(to_run.values()), request.concurrent or sum(to_run.values()))
     resources = cluster.trial_resources(
         request.cpus_per_trial, request.gpus_per_trial, at_once, request.workers_per_trial
     )
-    setting = TrialSetting(
-        pack=plan.pack.path,
-        pack_id=plan.pack.info.pack_id,
-        storage=plan.paths.storage,
-        region=plan.region,
-        experiment=plan.name,
-        metric=space.metric,
-        cpus=resources.cpus,
-        gpus=resources.gpus,
-        workers=resources.workers,
+    settings = {region: _setting(plan) for region, plan in plans.items()}
+    wandb_process = WandbProcess(storage.storage, request.wandb)
+    stores = {
+        region: StoreCallback(
+            writers[region],
+            settings[region],
+            WandbLog(wandb_process, region, plan.name),
+            plan.request.keep_checkpoints,
+            resources.gpus * resources.workers,
+        )
+        for region, plan in plans.items()
+    }
+    progress = ProgressCallback(
+        list(writers.values()),
+        first.space.metric if len(plans) == 1 else None,
+        sum(plan.trials for plan in plans.values()),
     )
-    searcher = SpaceSearcher(
-        space,
-        request.seed,
-        plan.name,
-        plan.paths.search_journal(plan.region, plan.name),
-        started=plan.started,
-        unfinished=plan.unfinished,
-    )
-    wandb_log = WandbLog(plan.paths.storage, plan.region, plan.name, request.wandb)
-    store = StoreCallback(writer, setting, wandb_log, request.keep_checkpoints)
-    progress = ProgressCallback(writer, space.metric, plan.trials)
+    searchers = {region: _searcher(plan) for region, plan in plans.items()}
+    rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}
     tuner = Tuner(
-        tune.with_resources(_trainable(setting, weights, request.max_failures), resources.of_trial()),
+        tune.with_resources(_trainable(settings, weights, resources, request.max_failures), resources.of_trial()),
         tune_config=TuneConfig(
-            metric=space.metric,
+            metric=first.space.metric,
             mode="max",
-            num_samples=plan.to_run,
-            search_alg=searcher,
-            scheduler=build_scheduler(space, plan.history),
+            num_samples=sum(to_run.values()),
+            search_alg=RegionSearcher(searchers, to_run, in_order=in_order),
+            scheduler=RegionScheduler(rungs),
             max_concurrent_trials=min(filter(None, (request.concurrent, resources.room)), default=None),
             time_budget_s=request.time_budget,
             reuse_actors=True,
-            trial_dirname_creator=_own_id,
+            trial_dirname_creator=_dirname,
         ),
         run_config=RunConfig(
-            name=plan.name,
-            storage_path=str(plan.paths.experiments(plan.region)),
+            name=first.name,
+            storage_path=str(storage.ray),
+            stop=GpuBudget(request.gpu_hours, list(writers.values())) if request.gpu_hours is not None else None,
             failure_config=FailureConfig(max_failures=request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[store, progress],
+            callbacks=[RegionCallbacks(stores), progress],
             verbose=0,
         ),
     )
@@ -81,23 +88,63 @@ def run_trials(plan: Plan, weights: WeightsTable, writer: ExperimentWriter) -> N
     except KeyboardInterrupt:
         pass  # what has been recorded stands, and the rest can be resumed
     except OSError as error:
-        raise StoreError(f"cannot write to {str(plan.paths.storage)!r}: {error.strerror or error}") from None
+        raise StoreError(f"cannot write to {str(storage.storage)!r}: {error.strerror or error}") from None
     finally:
         progress.close()
         try:
-            if writer.flush(force=True):
-                store.drop_ended()
+            for region, writer in writers.items():
+                if writer.flush(force=True):
+                    stores[region].drop_ended()
         finally:
             ray.shutdown()  # ends what is still running, too
-            if said := wandb_log.close():
+            if said := wandb_process.close():
                 print(said, file=sys.stderr)
 
 
-def _trainable(setting: TrialSetting, weights: WeightsTable, max_failures: int) -> Any:
-    if setting.workers == 1:
-        return tune.with_parameters(TuneTrial, setting=setting, weights=weights)
-    return tune.with_parameters(DistributedTrial, setting=setting, weights=weights, max_failures=max_failures)
+class GpuBudget(Stopper):
+    """Ends a run once its experiments, earlier runs of theirs included, have held GPUs for so many hours."""
+
+    def __init__(self, hours: float, writers: Sequence[ExperimentWriter]):
+        self._seconds, self._writers = 3600 * hours, writers
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        spent = sum(row.get("gpu_seconds") or 0.0 for writer in self._writers for row in writer.trials())
+        return spent >= self._seconds
 
 
-def _own_id(trial: Trial) -> str:
-    return str(trial.config[OWN_ID])
+def _setting(plan: Plan) -> TrialSetting:
+    return TrialSetting(
+        pack=plan.pack.path,
+        pack_id=plan.pack.info.pack_id,
+        storage=plan.paths.storage,
+        region=plan.region,
+        experiment=plan.name,
+        metric=plan.space.metric,
+    )
+
+
+def _searcher(plan: Plan) -> SpaceSearcher:
+    return SpaceSearcher(
+        plan.space,
+        plan.request.seed,
+        plan.name,
+        plan.paths.search_journal(plan.region, plan.name),
+        started=plan.started,
+        unfinished=plan.unfinished,
+        warm_start=plan.warm_start,
+    )
+
+
+def _trainable(settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int) -> Any:
+    if resources.workers == 1:
+        return tune.with_parameters(TuneTrial, settings=settings, weights=weights, cpus=resources.cpus)
+    return tune.with_parameters(
+        DistributedTrial, settings=settings, weights=weights, resources=resources, max_failures=max_failures
+    )
+
+
+def _dirname(trial: Trial) -> str:
+    return f"{trial.config[REGION]}-{trial.config[OWN_ID]}"

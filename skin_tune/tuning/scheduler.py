@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from skin_tune.config import TrialConfig
 from skin_tune.tuning.space import Space
@@ -15,7 +13,7 @@ History = Mapping[str, Mapping[int, float]]
 """The selection metric of trials by id and epoch."""
 
 
-class AshaScheduler(FIFOScheduler):
+class AshaRungs:
     """ASHA (Li et al. 2020): of the trials that reach a rung, those below its best 1/eta so far are stopped there.
 
     The first trial at a rung passes. Ray's own scheduler decides alike, but cannot be given what earlier trials had at
@@ -23,7 +21,6 @@ class AshaScheduler(FIFOScheduler):
     """
 
     def __init__(self, metric: str, min_iter: int, eta: float, longest: int, history: History):
-        super().__init__()
         self._score, self._eta = metric, eta
         self._rungs: dict[int, dict[str, float]] = {}
         milestone = min_iter
@@ -33,13 +30,9 @@ class AshaScheduler(FIFOScheduler):
             }
             milestone = max(milestone + 1, round(milestone * eta))
 
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        if "status" in result:
-            return TrialScheduler.CONTINUE
-        epoch, value = result["epoch"], result[self._score]
-        if self.falls_short(trial.config[OWN_ID], epoch, value):
-            return TrialScheduler.STOP
-        return TrialScheduler.CONTINUE
+    def stops(self, config: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+        """Whether the trial of a Tune config is to be stopped at the epoch it reports."""
+        return "status" not in result and self.falls_short(config[OWN_ID], result["epoch"], result[self._score])
 
     def falls_short(self, trial_id: str, epoch: int, value: float) -> bool:
         """Enter a trial at the rung of this epoch, if it is one; whether it is below the rung's cut."""
@@ -51,17 +44,17 @@ class AshaScheduler(FIFOScheduler):
         return bool(value < cut)
 
 
-def build_scheduler(space: Space, history: History) -> TrialScheduler:
-    """The scheduler that `space` asks for; without `early_terminate` nothing is stopped.
+def rungs_of(space: Space, history: History) -> AshaRungs | None:
+    """The rungs that `space` asks for; None without `early_terminate`.
 
     Trials end at their own last epoch; none is stopped from `max_iter` on, where the space gives one. `history` are the
     epochs that trials of an interrupted experiment have run.
     """
     early_terminate = space.early_terminate
     if early_terminate is None:
-        return FIFOScheduler()
+        return None
     longest = early_terminate.max_iter or most_epochs(space)
-    return AshaScheduler(space.metric, early_terminate.min_iter, early_terminate.eta, longest, history)
+    return AshaRungs(space.metric, early_terminate.min_iter, early_terminate.eta, longest, history)
 
 
 def most_epochs(space: Space) -> int:

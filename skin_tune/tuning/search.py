@@ -1,7 +1,7 @@
 """Which configs an experiment tries: the space's method as a Ray Tune searcher."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ray.tune.search import Searcher
 from skin_tune.config import TrialConfig
 from skin_tune.tuning.space import Parameter, Space
 from skin_tune.tuning.trial import OWN_ID
+from skin_tune.tuning.warm import Units
 
 _RANDOM_FIRST = 10
 """Trials that TPE draws at random before it trusts what it has seen."""
@@ -30,6 +31,7 @@ class SpaceSearcher(Searcher):
     diverged ranks below them all.
 
     `started` trials were suggested before an interruption; the configs of `unfinished` ones are suggested again first.
+    `warm_start` is asked, when the first new config is due, for configs to try before those of the method.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class SpaceSearcher(Searcher):
         *,
         started: int = 0,
         unfinished: Sequence[Mapping[str, Any]] = (),
+        warm_start: Callable[[], Sequence[Units]] = tuple,
     ):
         super().__init__(metric=space.metric, mode="max")
         self._space, self._seed, self._experiment = space, seed, experiment
@@ -49,6 +52,8 @@ class SpaceSearcher(Searcher):
         self._study = _study(journal, seed + started) if space.method == "bayes" else None
         self._started = started
         self._unfinished = [dict(config) for config in unfinished]
+        self._warm_start = warm_start
+        self._warm: Sequence[Units] | None = None
         self._asked: dict[str, optuna.trial.Trial] = {}
         self._epochs: dict[str, int] = {}
 
@@ -86,8 +91,14 @@ class SpaceSearcher(Searcher):
     def _drawn(self, trial_id: str, own_id: str) -> dict[str, Any]:
         if self._grid is not None:
             return self._grid[self._started]
+        if self._warm is None:
+            self._warm = self._warm_start()
+        warm = self._warm[self._started] if self._started < len(self._warm) else None
         if self._study is None:
-            return self._space.sample(np.random.default_rng([self._seed, self._started]))
+            rng = np.random.default_rng([self._seed, self._started])
+            return self._space.config(warm) if warm else self._space.sample(rng)
+        if warm:
+            self._study.enqueue_trial({parameter.name: _asked(parameter, warm) for parameter in self._space.searched})
         trial = self._study.ask()
         trial.set_user_attr(OWN_ID, own_id)
         self._asked[trial_id] = trial
@@ -116,6 +127,12 @@ def _study(journal: Path, seed: int) -> optuna.Study:
         sampler=sampler,
         load_if_exists=True,
     )
+
+
+def _asked(parameter: Parameter, units: Units) -> float:
+    """What Optuna is asked of a parameter: its unit, or the index of its choice."""
+    unit = units[parameter.name]
+    return unit if parameter.choices is None else int(unit * len(parameter.choices))
 
 
 def _unit(trial: optuna.trial.Trial, parameter: Parameter) -> float:

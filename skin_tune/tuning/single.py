@@ -18,7 +18,7 @@ from skin_tune.results.store import ExperimentWriter, now
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
-from skin_tune.tuning.wandb_log import WandbLog, check_mode
+from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
 
 TRIAL_ID = "train"
 
@@ -93,7 +93,8 @@ def run_training(
         trainer.load_state_dict(state)
     writer = ExperimentWriter(request.storage, region, name)
     _start(writer, trainer)
-    wandb_log = WandbLog(request.storage.resolve(), region, name, request.wandb)
+    wandb_process = WandbProcess(request.storage.resolve(), request.wandb)
+    wandb_log = WandbLog(wandb_process, region, name)
     run_id = request.wandb_id or os.environ.get("WANDB_RUN_ID")  # the latter is set by wandb's agent
     wandb_log.start(TRIAL_ID, config.to_dict(), () if run_id else trainer.history, run_id)
     try:
@@ -116,7 +117,7 @@ def run_training(
         writer.flush(force=True)
         writer.close()
         wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
-        said = wandb_log.close()
+        said = wandb_process.close()
     return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder, said)
 
 

@@ -79,6 +79,21 @@ class Parameter:
             return self.values[self._index(u)]
         return self._typed(distributions.quantile(self.distribution, *self.shape, self.q, u))
 
+    def unit_of(self, value: Any) -> float | None:
+        """A `u` in [0, 1] with ``at(u) == value``, as nearly as floats allow; None for what cannot be drawn."""
+        if self.values:
+            if value not in self.values:
+                return None
+            place = self.values.index(value)
+            odds = self.probabilities or (1 / len(self.values),) * len(self.values)
+            return float(sum(odds[:place]) + odds[place] / 2) if odds[place] else None
+        if isinstance(value, str) or value is None or not self.at(0.0) <= value <= self.at(1.0):
+            return None
+        low, high = 0.0, 1.0
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (low, middle) if self.at(middle) >= value else (middle, high)
+        return high
+
     def grid(self) -> tuple[Value, ...]:
         """Every value there is, for grid search; raises SpaceError where they cannot be listed, as wandb does."""
         if self.values and not self.probabilities:

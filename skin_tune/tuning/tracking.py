@@ -8,16 +8,18 @@ from ray.tune.experiment import Trial
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store import ExperimentWriter, now, usable
-from skin_tune.tuning.trial import OWN_ID, TrialSetting, epoch_metrics, one_line
+from skin_tune.tuning.trial import OWN_ID, TrialSetting, epoch_metrics, hyper_parameters, one_line
 from skin_tune.tuning.wandb_log import WandbLog
 
 
 class StoreCallback(Callback):
-    """Writes the tables `trials` and `epochs` of one experiment, and its wandb runs."""
+    """Writes the tables `trials` and `epochs` of one experiment, and its wandb runs.
 
-    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, wandb_log: WandbLog, keep: int):
-        self._writer, self._setting, self._wandb, self._keep = writer, setting, wandb_log, keep
-        self._gpus = setting.gpus * setting.workers
+    `gpus` are those that a trial holds; the best `keep` trials that are over keep their model.
+    """
+
+    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, wandb_log: WandbLog, keep: int, gpus: float):
+        self._writer, self._setting, self._wandb, self._keep, self._gpus = writer, setting, wandb_log, keep, gpus
         self._earlier: dict[str, float] = {}
         self._ended: list[str] = []
         self._retired: list[str] = []
@@ -27,8 +29,9 @@ class StoreCallback(Callback):
         own_id = self._known(trial)
         self._earlier[own_id] = self._writer.trial(own_id).get("seconds") or 0.0
         self._writer.update_trial(own_id, status="running", ended_at=None)
-        config = {name: value for name, value in trial.config.items() if name != OWN_ID}
-        self._wandb.start(own_id, config, [row for row in self._writer.epochs() if row["trial_id"] == own_id])
+        self._wandb.start(
+            own_id, hyper_parameters(trial.config), [row for row in self._writer.epochs() if row["trial_id"] == own_id]
+        )
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -84,7 +87,7 @@ class StoreCallback(Callback):
         """The trial's own id; its row is made if there is none."""
         own_id: str = trial.config[OWN_ID]
         if not self._writer.trial(own_id):
-            config = {f"config/{name}": value for name, value in trial.config.items() if name != OWN_ID}
+            config = {f"config/{name}": value for name, value in hyper_parameters(trial.config).items()}
             self._writer.update_trial(
                 own_id,
                 epochs=0,

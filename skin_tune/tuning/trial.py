@@ -18,7 +18,9 @@ from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 
 OWN_ID = "trial_id"
-"""The one entry of a Tune config that is no hyper-parameter: the trial's id in the store, kept over restarts."""
+"""Entry of a Tune config that is no hyper-parameter: the trial's id in the store, kept over restarts."""
+REGION = "region"
+"""Entry of a Tune config that is no hyper-parameter: the region whose experiment the trial belongs to."""
 
 WeightsTable = Mapping[tuple[str, str], StateDict | None]
 """Starting weights by (`weights`, `backbone`), resolved once by the driver."""
@@ -29,16 +31,11 @@ class TrialSetting:
     """What all trials of an experiment share."""
 
     pack: Path
+    pack_id: str
     storage: Path
     region: str
     experiment: str
     metric: str
-    cpus: int
-    """CPUs, and torch threads, of each worker."""
-    gpus: float
-    """GPUs of each worker."""
-    workers: int
-    pack_id: str
     include_val: bool = False
     """Whether the validation images are trained on, too."""
 
@@ -54,18 +51,27 @@ class TrialSetting:
         return pack
 
 
+Settings = Mapping[str, TrialSetting]
+"""By region: the experiments that share a Tune run."""
+
+
+def hyper_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A Tune config without the entries that are no hyper-parameters."""
+    return {name: value for name, value in config.items() if name not in (OWN_ID, REGION)}
+
+
 class TuneTrial(tune.Trainable):
-    """One epoch a step, on one worker. The actor opens the pack once; a new config only builds a new Trainer.
+    """One epoch a step, on one worker. The actor opens a pack once; a new config only builds a new Trainer.
 
     A trial that cannot go on says so in its last result (see `ending`) instead of raising, so that its actor lives on
     for the next one.
     """
 
-    def setup(self, config: dict[str, Any], setting: TrialSetting, weights: WeightsTable) -> None:
-        self._setting, self._weights = setting, weights
-        self._pack: Pack | None = None
-        self._device = "cuda" if ray.get_gpu_ids() else "cpu"
-        torch.set_num_threads(setting.cpus)
+    def setup(self, config: dict[str, Any], settings: Settings, weights: WeightsTable, cpus: int) -> None:
+        self._settings, self._weights = settings, weights
+        self._packs: dict[str, Pack] = {}
+        self._device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+        torch.set_num_threads(cpus)
         self._trainer: Trainer | None = None
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -75,20 +81,22 @@ class TuneTrial(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
+        region = self.config[REGION]
+        setting = self._settings[region]
         try:
-            if self._pack is None:
-                self._pack = self._setting.open_pack()
+            if region not in self._packs:
+                self._packs[region] = setting.open_pack()
             if self._trainer is None:
-                self._trainer = start(self.config, self._setting, self._pack, self._weights, device=self._device)
+                self._trainer = start(self.config, setting, self._packs[region], self._weights, device=self._device)
                 if self._trainer.epoch:
-                    return last_epoch(self._trainer, self.config, self._setting)
-            return next_epoch(self._trainer, self.config, self._setting)
+                    return last_epoch(self._trainer, self.config, setting)
+            return next_epoch(self._trainer, self.config, setting)
         except torch.AcceleratorError:
             raise  # the process has lost its device: only a new one can go on
         except Exception as error:
             epochs = self._trainer.epoch - 1 if self._trainer else 0
             self._trainer = None
-            return ending(error, self._setting.metric, epochs)
+            return ending(error, setting.metric, epochs)
 
 
 def start(
@@ -102,16 +110,16 @@ def start(
     world_size: int = 1,
 ) -> Trainer:
     """The Trainer of a Tune config, where its checkpoint left it if it was interrupted."""
-    hyper_parameters = TrialConfig.from_mapping({name: value for name, value in config.items() if name != OWN_ID})
+    trial_config = TrialConfig.from_mapping(hyper_parameters(config))
     trainer = Trainer(
-        hyper_parameters,
+        trial_config,
         pack,
         device=device,
         rank=rank,
         world_size=world_size,
         metric=setting.metric,
         include_val=setting.include_val,
-        weights=weights[hyper_parameters.weights, hyper_parameters.backbone],
+        weights=weights[trial_config.weights, trial_config.backbone],
     )
     last = setting.checkpoints(config[OWN_ID]) / "last.pt"
     if last.is_file():

@@ -26,15 +26,15 @@ def check_mode(mode: str | None) -> None:
         raise ExperimentError(f"--wandb {mode!r} is not one of {', '.join(MODES)}")
 
 
-class WandbLog:
-    """One wandb run per trial of an experiment. No call waits for wandb, and none fails because of it.
+class WandbProcess:
+    """The process that writes runs. Nothing here waits for wandb, and nothing fails because of it.
 
     `mode` is online, offline or disabled; None: WANDB_MODE if that is set, else online where an API key is configured
     and offline where not.
     """
 
-    def __init__(self, storage: Path, region: str, experiment: str, mode: str | None):
-        self._paths, self._region, self._experiment = RunPaths(storage), region, experiment
+    def __init__(self, storage: Path, mode: str | None):
+        self.paths = RunPaths(storage)
         if mode is None:
             configured = os.environ.get("WANDB_MODE")
             mode = configured if configured in MODES else "auto"
@@ -51,48 +51,14 @@ class WandbLog:
             text=True,
             start_new_session=True,  # Ctrl-C ends the experiment, which then closes its runs
         )
-        self._send(storage=str(storage), region=region, experiment=experiment, mode=mode)
+        self.send(storage=str(storage), mode=mode)
         self._thread = threading.Thread(target=self._feed, args=(self._process,), daemon=True)
         self._thread.start()
 
-    def start(
-        self,
-        trial: str,
-        config: Mapping[str, Any],
-        history: Sequence[Mapping[str, Any]] = (),
-        run_id: str | None = None,
-    ) -> None:
-        """A trial starts, or goes on after the epochs of `history`, in the run `run_id` or in its own."""
-        state = self._paths.wandb_state(self._region, self._experiment, trial)
-        rows = [_plain(metrics) for metrics in history]
-        self._send(do="start", trial=trial, config=dict(config), history=rows, state=str(state), id=run_id)
-
-    def log(self, trial: str, metrics: Mapping[str, Any]) -> None:
-        """One epoch's metrics."""
-        self._send(do="log", trial=trial, metrics=_plain(metrics))
-
-    def test(
-        self,
-        trial: str,
-        metrics: Mapping[str, float | None],
-        confusion: Sequence[Sequence[int]],
-        classes: Sequence[str],
-    ) -> None:
-        """What a model scores on the test split; its confusion matrix [K][K] has the true class by row."""
-        self._send(
-            do="test", trial=trial, metrics=_plain(metrics), confusion=[list(row) for row in confusion], classes=classes
-        )
-
-    def end(self, trial: str, row: Mapping[str, Any]) -> None:
-        """A trial is over; `row` is its row in the store."""
-        best = {f"best_{name}": value for name, value in row.items() if name.startswith("val_") and value is not None}
-        self._send(
-            do="end",
-            trial=trial,
-            status=row["status"],
-            error=row.get("error"),
-            best={"best_epoch": row.get("best_epoch"), **_plain(best)},
-        )
+    def send(self, **message: Any) -> None:
+        """Hand over a message, which must be plain values."""
+        if self._process is not None:
+            self._messages.put(message)
 
     def close(self) -> str:
         """End the runs that are open; what the user should know, or nothing."""
@@ -104,7 +70,7 @@ class WandbLog:
             late = ""
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-            files = self._paths.storage / "wandb"
+            files = self.paths.storage / "wandb"
             late = f"wandb: no answer for {CLOSING_SECONDS} s; upload later with: wandb sync {files}/*run-*"
         self._process = None
         with self._said:
@@ -113,10 +79,6 @@ class WandbLog:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_process": None}  # Tune pickles its callbacks; a copy has nothing to write to
-
-    def _send(self, **message: Any) -> None:
-        if self._process is not None:
-            self._messages.put(message)
 
     def _feed(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None
@@ -127,6 +89,55 @@ class WandbLog:
                     process.stdin.flush()
         except OSError:  # the process has ended
             return
+
+
+class WandbLog:
+    """One wandb run per trial of an experiment."""
+
+    def __init__(self, process: WandbProcess, region: str, experiment: str):
+        self._process, self._region, self._experiment = process, region, experiment
+
+    def start(
+        self,
+        trial: str,
+        config: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]] = (),
+        run_id: str | None = None,
+    ) -> None:
+        """A trial starts, or goes on after the epochs of `history`, in the run `run_id` or in its own."""
+        state = self._process.paths.wandb_state(self._region, self._experiment, trial)
+        rows = [_plain(metrics) for metrics in history]
+        labels = {"region": self._region, "experiment": self._experiment, "trial": trial}
+        self._send("start", trial, labels=labels, config=dict(config), history=rows, state=str(state), id=run_id)
+
+    def log(self, trial: str, metrics: Mapping[str, Any]) -> None:
+        """One epoch's metrics."""
+        self._send("log", trial, metrics=_plain(metrics))
+
+    def test(
+        self,
+        trial: str,
+        metrics: Mapping[str, float | None],
+        confusion: Sequence[Sequence[int]],
+        classes: Sequence[str],
+    ) -> None:
+        """What a model scores on the test split; its confusion matrix [K][K] has the true class by row."""
+        counts = [list(row) for row in confusion]
+        self._send("test", trial, metrics=_plain(metrics), confusion=counts, classes=list(classes))
+
+    def end(self, trial: str, row: Mapping[str, Any]) -> None:
+        """A trial is over; `row` is its row in the store."""
+        best = {f"best_{name}": value for name, value in row.items() if name.startswith("val_") and value is not None}
+        self._send(
+            "end",
+            trial,
+            status=row["status"],
+            error=row.get("error"),
+            best={"best_epoch": row.get("best_epoch"), **_plain(best)},
+        )
+
+    def _send(self, do: str, trial: str, **content: Any) -> None:
+        self._process.send(do=do, run=f"{self._region}/{self._experiment}/{trial}", **content)
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

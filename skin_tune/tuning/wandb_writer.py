@@ -20,15 +20,14 @@ INIT_SECONDS = 15
 
 
 class WandbWriter:
-    """Writes one experiment's runs below `<storage>/wandb`, one for each trial.
+    """Writes runs below `<storage>/wandb`, one for each trial; each message names its `run`.
 
     `mode` is online, offline, or auto: online where an API key is configured. What of a trial has been logged is noted
     in its `state` file, so that a resumed one goes on under its id and no step is logged twice.
     """
 
-    def __init__(self, storage: Path, region: str, experiment: str, mode: str):
-        self._storage, self._region, self._experiment = storage, region, experiment
-        self._mode = mode
+    def __init__(self, storage: Path, mode: str):
+        self._storage, self._mode = storage, mode
         if mode != "offline":
             self._log_in()
         self._runs: dict[str, Any] = {}
@@ -36,31 +35,36 @@ class WandbWriter:
         self._offline = 0
 
     def start(
-        self, trial: str, config: dict[str, Any], history: list[dict[str, Any]], state: str, id: str | None
+        self,
+        run: str,
+        labels: dict[str, str],
+        config: dict[str, Any],
+        history: list[dict[str, Any]],
+        state: str,
+        id: str | None,
     ) -> None:
         """Open a trial's run, or its continuation, and log the epochs of `history` that are not in it yet."""
-        if trial not in self._runs:
+        if run not in self._runs:
             known = json.loads(Path(state).read_text()) if Path(state).is_file() else {}
             noted = {"id": id or known.get("id") or secrets.token_hex(8), "step": known.get("step", 0)}
-            self._states[trial] = (Path(state), noted)
-            self._note(trial)
-            self._runs[trial] = self._init(trial, config, noted["id"])
+            self._states[run] = (Path(state), noted)
+            self._note(run)
+            self._runs[run] = self._init(labels, config, noted["id"])
         for metrics in history:
-            self.log(trial, metrics)
+            self.log(run, metrics)
 
-    def log(self, trial: str, metrics: dict[str, Any]) -> None:
+    def log(self, run: str, metrics: dict[str, Any]) -> None:
         """Log one epoch, which is wandb's step, unless it has been."""
-        noted = self._states[trial][1]
+        noted = self._states[run][1]
         if metrics["epoch"] <= noted["step"]:
             return
-        self._runs[trial].log(metrics, step=metrics["epoch"])
+        self._runs[run].log(metrics, step=metrics["epoch"])
         noted["step"] = metrics["epoch"]
-        self._note(trial)
+        self._note(run)
 
-    def test(self, trial: str, metrics: dict[str, float], confusion: list[list[int]], classes: list[str]) -> None:
+    def test(self, run: str, metrics: dict[str, float], confusion: list[list[int]], classes: list[str]) -> None:
         """Put test metrics into a run's summary and chart its confusion matrix."""
-        run = self._runs[trial]
-        run.summary.update(metrics)
+        self._runs[run].summary.update(metrics)
         pairs = [
             pair
             for true, row in enumerate(confusion)
@@ -73,16 +77,16 @@ class WandbWriter:
             class_names=classes,
             title="test split",
         )
-        run.log({"test_confusion_matrix": chart})
+        self._runs[run].log({"test_confusion_matrix": chart})
 
-    def end(self, trial: str, status: str, error: str | None, best: dict[str, Any]) -> None:
+    def end(self, run: str, status: str, error: str | None, best: dict[str, Any]) -> None:
         """Close a trial's run with its best values and final status."""
-        run = self._runs.pop(trial, None)
-        if run is None:  # its process never started
+        ended = self._runs.pop(run, None)
+        if ended is None:  # its process never started
             return
-        run.summary.update({**best, "status": status, **({"error": error} if error else {})})
-        run.tags = (*run.tags, status)
-        run.finish(exit_code=int(status in ("diverged", "failed")))
+        ended.summary.update({**best, "status": status, **({"error": error} if error else {})})
+        ended.tags = (*ended.tags, status)
+        ended.finish(exit_code=int(status in ("diverged", "failed")))
 
     def close(self) -> None:
         """Close the runs of trials that were cut off, to be continued."""
@@ -91,7 +95,7 @@ class WandbWriter:
             run.finish()
         if self._offline:
             self.say(
-                f"{self._offline} runs were written offline; "
+                f"{self._offline} {'run was' if self._offline == 1 else 'runs were'} written offline; "
                 f"upload them with: wandb sync {self._storage / 'wandb'}/offline-run-*"
             )
 
@@ -99,19 +103,19 @@ class WandbWriter:
         """Tell the user."""
         print(f"wandb: {line}", flush=True)
 
-    def _note(self, trial: str) -> None:
-        path, noted = self._states[trial]
+    def _note(self, run: str) -> None:
+        path, noted = self._states[run]
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(noted))
 
-    def _init(self, trial: str, config: dict[str, Any], run_id: str) -> Any:
+    def _init(self, labels: dict[str, str], config: dict[str, Any], run_id: str) -> Any:
         if self._mode == "online":
             try:
-                return self._opened(trial, config, run_id)
+                return self._opened(labels, config, run_id)
             except Exception as error:
                 self._go_offline(error)
         self._offline += 1
-        return self._opened(trial, config, run_id)
+        return self._opened(labels, config, run_id)
 
     def _log_in(self) -> None:
         """Settle on online or offline before the first run: one the server refused could not use its id offline."""
@@ -128,16 +132,17 @@ class WandbWriter:
         self._mode = "offline"
         self.say(f"the server cannot be used ({str(error).splitlines()[0][:160]}); going on offline")
 
-    def _opened(self, trial: str, config: dict[str, Any], run_id: str) -> Any:
+    def _opened(self, labels: dict[str, str], config: dict[str, Any], run_id: str) -> Any:
+        region, experiment, trial = labels["region"], labels["experiment"], labels["trial"]
         return wandb.init(
             mode="online" if self._mode == "online" else "offline",
             dir=self._storage,
             project=os.environ.get("WANDB_PROJECT", "skin-tune"),
             id=run_id,
-            name=trial if trial.startswith(self._experiment) else self._experiment,
-            group=self._experiment,
-            job_type=self._region,
-            tags=[self._region, config["backbone"], config["train_loss"]],
+            name=trial if trial.startswith(experiment) else experiment,
+            group=experiment,
+            job_type=region,
+            tags=[region, config["backbone"], config["train_loss"]],
             config=config,
             resume="allow",
             reinit="create_new",
@@ -156,7 +161,7 @@ class WandbWriter:
 def main() -> None:
     """Carry out the messages on standard input: {"do": method, ...its arguments}; the first one holds the set-up."""
     setup = json.loads(sys.stdin.readline())
-    writer = WandbWriter(Path(setup["storage"]), setup["region"], setup["experiment"], setup["mode"])
+    writer = WandbWriter(Path(setup["storage"]), setup["mode"])
     complained = False
     for line in sys.stdin:
         message = json.loads(line)

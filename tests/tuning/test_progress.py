@@ -1,7 +1,8 @@
 import pytest
 
 from skin_tune.errors import ExperimentError
-from skin_tune.tuning.experiment import parse_duration, ranked
+from skin_tune.tuning.experiment import ranked
+from skin_tune.tuning.plan import parse_duration
 from skin_tune.tuning.progress import duration, progress_line
 
 

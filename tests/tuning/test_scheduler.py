@@ -3,11 +3,12 @@ from types import SimpleNamespace
 import numpy as np
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
-from skin_tune.tuning.scheduler import AshaScheduler
+from skin_tune.tuning.scheduler import AshaRungs
+from skin_tune.tuning.together import RegionScheduler
 
 
 def trial(name: str) -> SimpleNamespace:
-    return SimpleNamespace(trial_id=name, config={"trial_id": name})
+    return SimpleNamespace(trial_id=name, config={"trial_id": name, "region": "lip_dryness"})
 
 
 def decisions(scheduler: object, scores: np.ndarray, order: np.ndarray) -> list[tuple[int, int]]:
@@ -36,24 +37,37 @@ def test_it_decides_as_rays_asha_does():
         theirs = ASHAScheduler(
             time_attr="epoch", metric="val_balanced_acc", mode="max", max_t=9, grace_period=1, reduction_factor=3
         )
-        ours = AshaScheduler("val_balanced_acc", 1, 3, 9, {})
+        ours = RegionScheduler({"lip_dryness": AshaRungs("val_balanced_acc", 1, 3, 9, {})})
         early = [(number, epoch) for number, epoch in decisions(theirs, scores, order) if epoch < 9]
         assert decisions(ours, scores, order) == early
 
 
 def test_rungs_are_rebuilt_from_history():
     history = {"a": {1: 0.5, 2: 0.6, 3: 0.9}, "b": {1: 0.4}, "c": {1: 0.1, 2: 0.2, 3: 0.3}}
-    scheduler = AshaScheduler("val_balanced_acc", 1, 3, 9, history)
-    assert scheduler._rungs == {1: {"a": 0.5, "b": 0.4, "c": 0.1}, 3: {"a": 0.9, "c": 0.3}}
+    rungs = AshaRungs("val_balanced_acc", 1, 3, 9, history)
+    assert rungs._rungs == {1: {"a": 0.5, "b": 0.4, "c": 0.1}, 3: {"a": 0.9, "c": 0.3}}
     # A trial that goes on is not entered again where it was before it was interrupted.
-    assert not scheduler.falls_short("c", 3, 0.0)
-    assert scheduler._rungs[3]["c"] == 0.3
-    assert scheduler.falls_short("new", 1, 0.2)
-    assert not scheduler.falls_short("better", 1, 0.6)
+    assert not rungs.falls_short("c", 3, 0.0)
+    assert rungs._rungs[3]["c"] == 0.3
+    assert rungs.falls_short("new", 1, 0.2)
+    assert not rungs.falls_short("better", 1, 0.6)
 
 
 def test_a_failed_trial_enters_no_rung():
-    scheduler = AshaScheduler("val_balanced_acc", 1, 3, 9, {})
+    rungs = AshaRungs("val_balanced_acc", 1, 3, 9, {})
     result = {"epoch": 1, "val_balanced_acc": 0.0, "status": "diverged"}
-    assert scheduler.on_trial_result(None, trial("x"), result) == TrialScheduler.CONTINUE
-    assert scheduler._rungs[1] == {}
+    assert not rungs.stops(trial("x").config, result)
+    assert rungs._rungs[1] == {}
+
+
+def test_trials_are_judged_at_the_rungs_of_their_own_region():
+    scheduler = RegionScheduler({"lip_dryness": AshaRungs("val_balanced_acc", 1, 2, 4, {}), "chin_sagging": None})
+    for number, (region, score, decision) in enumerate(
+        [
+            ("lip_dryness", 0.9, TrialScheduler.CONTINUE),
+            ("chin_sagging", 0.1, TrialScheduler.CONTINUE),
+            ("lip_dryness", 0.1, TrialScheduler.STOP),
+        ]
+    ):
+        one = SimpleNamespace(config={"trial_id": str(number), "region": region})
+        assert scheduler.on_trial_result(None, one, {"epoch": 1, "val_balanced_acc": score}) == decision

@@ -1,0 +1,11 @@
+"""Tune every region: `tune_all.py --data DIR ...`, with all flags of `skin-tune tune` besides.
+
+The regions share the cluster: each has its own search, early stopping, and part of the store, and every place that
+becomes free goes to a region that has a trial to run.
+"""
+
+from skin_tune.cli import single_command
+from skin_tune.jobs import tune_all
+
+if __name__ == "__main__":
+    single_command(tune_all)

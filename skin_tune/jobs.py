@@ -1,0 +1,111 @@
+"""What the scripts in jobs/ run: tuning from raw data, one region or all of them."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skin_tune.cli import prepare_packs, tune_pack, tune_request
+from skin_tune.errors import SkinTuneError, SomeRegionsFailedError, SourceError
+from skin_tune.options import Overrides, Packs, SourceOptions, TuneOptions, spelled_out
+from skin_tune.paths import RunPaths, find_space, pack_path
+from skin_tune.regions import CATALOGUE
+
+Data = Annotated[list[Path] | None, typer.Option(help="The raw data, to prepare where there is no pack.")]
+
+
+@spelled_out
+def tune_region(
+    region: Annotated[str, typer.Argument(metavar="REGION", help="The region to tune.")],
+    source: SourceOptions,
+    options: TuneOptions,
+    overrides: Overrides = None,
+    data: Data = None,
+    packs: Packs = Path("packs"),
+) -> None:
+    """Tune one region: prepare its pack where there is none, then search its space."""
+    if not region.isidentifier() or region == "all":
+        raise SourceError(f"region {region!r} is not one plain name, such as forehead_wrinkle")
+    _check_early([region], overrides, options)
+    pack = pack_path(packs, region, source.size)
+    if pack.exists():
+        print(f"using pack {pack}")
+    elif not data:
+        raise SourceError(f"there is no pack {str(pack)!r} and no --data to prepare it from")
+    elif failed := prepare_packs(data, region, source, packs):
+        raise failed[region]
+    tune_pack(pack, overrides, options)
+
+
+@spelled_out
+def tune_all(
+    source: SourceOptions,
+    options: TuneOptions,
+    overrides: Overrides = None,
+    region: Annotated[str, typer.Option(help="Regions separated by commas, in their order, or all.")] = "all",
+    data: Data = None,
+    packs: Packs = Path("packs"),
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Start regions in order; each first tries the best configs of those before it."),
+    ] = False,
+) -> None:
+    """Tune every region at once: prepare the packs there are none of, then share the cluster among all of them."""
+    from skin_tune.terminal import print_outcomes
+    from skin_tune.tuning.experiment import run_experiments
+
+    if options.resume and not options.name:
+        raise SourceError("--resume needs the --name of the experiments to go on with")
+    regions = _regions(region, packs, source.size, data)
+    _check_early(regions, overrides, options)
+    errors: dict[str, SkinTuneError] = {}
+    if missing := [name for name in regions if not pack_path(packs, name, source.size).exists()]:
+        if not data:
+            raise SourceError(
+                f"there is no pack {str(pack_path(packs, missing[0], source.size))!r} and no --data to prepare it from"
+            )
+        errors |= prepare_packs(data, ",".join(missing), source, packs)
+    options = replace(options, name=options.name or f"all-{time.strftime('%Y%m%d-%H%M%S')}")
+    ready = [name for name in regions if name not in errors]
+    requests = []
+    for number, name in enumerate(ready):
+        begun = RunPaths(options.storage).asked(name, str(options.name)).is_file()
+        siblings = [*(options.warm_start or ()), *(ready[:number] if learn else ())]
+        own = replace(options, warm_start=siblings, resume=options.resume and begun)
+        requests.append(tune_request(pack_path(packs, name, source.size), overrides, own))
+    ends = dict(zip(ready, run_experiments(requests, in_order=learn), strict=True))
+    everything = {name: errors.get(name) or ends[name] for name in regions}
+    print_outcomes(everything, options.storage, options.price_per_gpu_hour)
+    if failed := [name for name, end in everything.items() if isinstance(end, SkinTuneError)]:
+        raise SomeRegionsFailedError(f"{len(failed)} of {len(regions)} regions failed: {', '.join(failed)}")
+
+
+def _regions(region: str, packs: Path, size: int, data: list[Path] | None) -> list[str]:
+    if region != "all":
+        names = list(dict.fromkeys(name.strip() for name in region.split(",")))
+        for name in names:
+            if not name.isidentifier():
+                raise SourceError(f"--region {region!r} is not a list of plain names, such as lip_dryness,chin_sagging")
+        return names
+    suffix = pack_path(packs, "", size).name
+    found = sorted(path.name.removesuffix(suffix) for path in packs.glob(f"*{suffix}"))
+    names = [*CATALOGUE, *(name for name in found if name not in CATALOGUE)]
+    names = names if data else [name for name in names if name in found]
+    if not names:
+        raise SourceError(f"there is no pack *{suffix} in {str(packs)!r} and no --data to prepare some from")
+    return names
+
+
+def _check_early(regions: list[str], overrides: list[str] | None, options: TuneOptions) -> None:
+    """What can be known to be wrong before photos are read."""
+    from skin_tune.config import parse_overrides
+    from skin_tune.tuning.plan import parse_duration
+    from skin_tune.tuning.space import load_space
+
+    fixed = parse_overrides(overrides or [])
+    for name in regions:
+        load_space(options.space or find_space(name), fixed)
+    if options.time_budget is not None:
+        parse_duration(options.time_budget)

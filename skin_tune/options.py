@@ -1,0 +1,94 @@
+"""Options that several commands share, said once."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Hyper-parameters, such as epochs=20.")
+]
+Storage = Annotated[
+    Path, typer.Option(envvar="SKIN_TUNE_STORAGE", help="Folder for experiments and the results store.")
+]
+Packs = Annotated[Path, typer.Option(envvar="SKIN_TUNE_PACKS", help="Folder of the packs.")]
+Wandb = Annotated[str | None, typer.Option(help="online, offline or disabled; online if a key is configured.")]
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How raw data are read, cut and split."""
+
+    format: Annotated[str | None, typer.Option(help="aihub, folders or csv; told from the data if not given.")] = None
+    images: Annotated[Path | None, typer.Option(help="AI-Hub: the photo tree, if not under the labels' root.")] = None
+    size: Annotated[int, typer.Option(help="Side of the prepared crops in pixels.")] = 256
+    subject_column: Annotated[str | None, typer.Option(help="CSV: the column that names the subject.")] = None
+    subject_pattern: Annotated[
+        str | None, typer.Option(help="Regular expression for the subject in an image's path.")
+    ] = None
+    split: Annotated[str, typer.Option(help="Percentages of train/val/test subjects.")] = "60/20/20"
+    split_seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0
+
+
+@dataclass(frozen=True)
+class TuneOptions:
+    """How a space is searched, and on what."""
+
+    space: Annotated[Path | None, typer.Option(help="Search space; the region's own or the default if none.")] = None
+    name: Annotated[str | None, typer.Option(help="Name of the experiment; region and time if not given.")] = None
+    trials: Annotated[int | None, typer.Option(help="Trials to run; the space's run_cap if not given.")] = None
+    storage: Storage = Path("runs")
+    seed: Annotated[int, typer.Option(help="Seed of the search, and of the trials unless seed= is given.")] = 0
+    workers_per_trial: Annotated[
+        int, typer.Option(help="Workers that share a trial's batches; each takes a GPU if any.")
+    ] = 1
+    cpus_per_trial: Annotated[int | None, typer.Option(help="CPUs, and torch threads, of a trial.")] = None
+    gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a trial, or a share of one.")] = None
+    concurrent: Annotated[int | None, typer.Option(help="At most so many trials at a time.")] = None
+    time_budget: Annotated[str | None, typer.Option(help="End after this long, such as 30m or 2h.")] = None
+    gpu_hours: Annotated[float | None, typer.Option(help="End once trials have held GPUs for so many hours.")] = None
+    price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None
+    max_failures: Annotated[
+        int, typer.Option(help="How often a trial whose process died goes on from its last epoch.")
+    ] = 3
+    keep_checkpoints: Annotated[int, typer.Option(help="How many of the best trials keep their model.")] = 10
+    warm_start: Annotated[
+        list[str] | None, typer.Option(help="Try the best configs of this region or experiment first; repeatable.")
+    ] = None
+    wandb: Wandb = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the experiment --name, which was interrupted.")
+    ] = False
+
+
+def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` with each parameter that is a dataclass of options replaced by those options, as typer reads them."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind) and isinstance(kind, type)}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        group = groups.get(parameter.name)
+        if group is None:
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+            continue
+        kinds = get_type_hints(group, include_extras=True)
+        parameters += [
+            parameter.replace(name=field.name, annotation=kinds[field.name], default=field.default)
+            for field in fields(group)
+        ]
+
+    def gathered(**values: Any) -> None:
+        made = {
+            name: group(**{field.name: values.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**values, **made)
+
+    required_first = sorted(parameters, key=lambda parameter: parameter.default is not inspect.Parameter.empty)
+    gathered.__name__, gathered.__doc__ = command.__name__, command.__doc__
+    gathered.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    vars(gathered)["__signature__"] = inspect.Signature(required_first)
+    return gathered

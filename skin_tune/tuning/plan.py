@@ -1,0 +1,195 @@
+"""What an experiment was asked for, checked before anything slow starts."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.errors import ExperimentError
+from skin_tune.paths import RunPaths, check_experiment_name
+from skin_tune.training.trainer import check_fit
+from skin_tune.tuning.asked import Asked, read_asked
+from skin_tune.tuning.space import Space, load_space
+from skin_tune.tuning.wandb_log import check_mode
+from skin_tune.tuning.warm import Units, best_of_siblings, check_siblings
+
+DEFAULT_TRIALS = 32
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """What `tune` was asked for."""
+
+    pack: Path
+    space: Path
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    trials: int | None = None
+    """None: the space's run_cap, the size of its grid, or DEFAULT_TRIALS."""
+    storage: Path = Path("runs")
+    seed: int = 0
+    workers_per_trial: int = 1
+    cpus_per_trial: int | None = None
+    gpus_per_trial: float | None = None
+    concurrent: int | None = None
+    time_budget: float | None = None
+    """Seconds after which no trial goes on."""
+    gpu_hours: float | None = None
+    """GPU-hours after which no trial goes on."""
+    max_failures: int = 3
+    """How often a trial whose process died goes on from its last epoch."""
+    keep_checkpoints: int = 10
+    """How many of the best trials keep their model once they are over."""
+    warm_start: Sequence[str] = ()
+    """Regions and experiments of the store whose best configs are tried first."""
+    wandb: str | None = None
+    """online, offline or disabled; None: as wandb is configured."""
+    resume: bool = False
+    """Go on with the experiment `name`, which was interrupted."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request that has been checked: what there is to run."""
+
+    request: TuneRequest
+    space: Space
+    pack: Pack
+    paths: RunPaths
+    name: str
+    trials: int
+    """Trials the experiment has when it is complete."""
+    started: int = 0
+    """Trials that were started before an interruption."""
+    unfinished: Sequence[Mapping[str, Any]] = ()
+    """Configs, with `trial_id`, of those that go on from their last checkpoint."""
+    history: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    """The selection metric of earlier trials by id and epoch."""
+
+    @property
+    def region(self) -> str:
+        return self.pack.info.region
+
+    @property
+    def asked(self) -> Asked:
+        return Asked.of(self.pack, self.space, self.request.seed, self.trials)
+
+    @property
+    def asked_file(self) -> Path:
+        return self.paths.asked(self.region, self.name)
+
+    @property
+    def to_run(self) -> int:
+        return max(0, self.trials - self.started) + len(self.unfinished)
+
+    @property
+    def warm_start(self) -> Callable[[], Sequence[Units]]:
+        """Reads the store when it is called: siblings may be on their way until then."""
+        if not self.request.warm_start:
+            return tuple
+        return partial(
+            best_of_siblings, self.paths.storage, self.request.warm_start, self.region, self.name, self.space
+        )
+
+
+def parse_duration(text: str) -> float:
+    """``90``, ``45s``, ``30m``, ``2h`` or ``1h30m`` in seconds. Raises ExperimentError otherwise."""
+    match = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if not total:
+        raise ExperimentError(f"--time-budget {text!r} is not a duration such as 45s, 30m, 2h or 1h30m")
+    return float(total)
+
+
+def checked(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
+    """The plan of a request; raises a SkinTuneError for what cannot work.
+
+    With `siblings_to_come` the experiments to start from need not be there yet.
+    """
+    pack = open_pack(request.pack.resolve())
+    space = load_space(request.space, request.overrides)
+    _check_numbers(request)
+    check_mode(request.wandb)
+    if request.resume and request.name is None:
+        raise ExperimentError("--resume needs the --name of the experiment to go on with")
+    _check_fits(space, pack, request)
+    region = pack.info.region
+    plan = Plan(
+        request=request,
+        space=space,
+        pack=pack,
+        paths=RunPaths(request.storage.resolve()),
+        name=check_experiment_name(request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}"),
+        trials=_trial_count(request, space),
+    )
+    if request.warm_start:
+        if space.method == "grid":
+            raise ExperimentError("--warm-start needs a space of method bayes or random; a grid is tried as a whole")
+        if not siblings_to_come:
+            check_siblings(plan.paths.storage, request.warm_start, region, plan.name)
+    _check_name(plan)
+    return plan
+
+
+def taken(plan: Plan) -> ExperimentError:
+    """The error of a name that is in use."""
+    return ExperimentError(
+        f"experiment {plan.name!r} of {plan.region} already exists below {str(plan.paths.storage)!r}; "
+        "go on with it by --resume, or give another --name"
+    )
+
+
+def _check_numbers(request: TuneRequest) -> None:
+    for flag, value, least in (
+        ("--concurrent", request.concurrent, 1),
+        ("--workers-per-trial", request.workers_per_trial, 1),
+        ("--max-failures", request.max_failures, 0),
+        ("--keep-checkpoints", request.keep_checkpoints, 1),
+        ("--trials", request.trials, 1),
+    ):
+        if value is not None and value < least:
+            raise ExperimentError(f"{flag} {value} is below {least}")
+    if request.gpu_hours is not None and not request.gpu_hours > 0:
+        raise ExperimentError(f"--gpu-hours {request.gpu_hours:g} is not above 0")
+
+
+def _trial_count(request: TuneRequest, space: Space) -> int:
+    asked = request.trials or space.run_cap
+    if space.method != "grid":
+        return asked or DEFAULT_TRIALS
+    combinations = sum(1 for _ in space.grid())
+    return min(asked or combinations, combinations)
+
+
+def _check_fits(space: Space, pack: Pack, request: TuneRequest) -> None:
+    """What every trial would fail on is an error now; what only some would is left to them."""
+    least = {
+        parameter.name: min(parameter.values) if parameter.values else parameter.at(0.0)
+        for parameter in space.parameters
+        if parameter.is_constant or parameter.name in ("image_size", "batch_size")
+    }
+    check_fit(TrialConfig.from_mapping({"seed": request.seed, **least}), pack, request.workers_per_trial)
+
+
+def _check_name(plan: Plan) -> None:
+    exists = plan.asked_file.exists() or plan.paths.partition("trials", plan.region, plan.name).exists()
+    if not plan.request.resume:
+        if exists:
+            raise taken(plan)
+        return
+    if not plan.asked_file.is_file():
+        raise ExperimentError(
+            f"there is no experiment {plan.name!r} of {plan.region} below {str(plan.paths.storage)!r} to --resume"
+        )
+    changes = read_asked(plan.asked_file).changes(plan.asked)
+    if changes:
+        raise ExperimentError(
+            f"experiment {plan.name!r} cannot go on, its trials would not compare: {'; '.join(changes)}; "
+            "--resume it with what it was started with, or give another --name"
+        )

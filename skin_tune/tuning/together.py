@@ -1,0 +1,94 @@
+"""Several experiments in one Tune run, each trial of which carries the region it belongs to.
+
+One run, one pool of actors: whichever experiment has a trial to start gets the place that becomes free, in an actor
+that is there already.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from skin_tune.tuning.scheduler import AshaRungs
+from skin_tune.tuning.search import SpaceSearcher
+from skin_tune.tuning.trial import REGION
+
+
+class RegionSearcher(Searcher):
+    """Suggests the next trial of the region that has the fewest running, the earliest of them first.
+
+    `to_run` trials of each region are suggested. With `in_order` a region waits until those before it have no trial
+    left to start.
+    """
+
+    def __init__(self, searchers: Mapping[str, SpaceSearcher], to_run: Mapping[str, int], *, in_order: bool = False):
+        super().__init__(metric=next(iter(searchers.values())).metric, mode="max")
+        self._searchers, self._in_order = searchers, in_order
+        self._left = dict(to_run)
+        self._running: Counter[str] = Counter()
+        self._region_of: dict[str, str] = {}
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        waiting = [region for region, left in self._left.items() if left > 0]
+        if not waiting:
+            return Searcher.FINISHED
+        region = waiting[0] if self._in_order else min(waiting, key=lambda name: self._running[name])
+        config = self._searchers[region].suggest(trial_id)
+        assert isinstance(config, dict)  # no more trials are to run than a grid holds
+        self._left[region] -= 1
+        self._running[region] += 1
+        self._region_of[trial_id] = region
+        return {**config, REGION: region}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        region = self._region_of.pop(trial_id)
+        self._running[region] -= 1
+        self._searchers[region].on_trial_complete(trial_id, result, error)
+
+
+class RegionScheduler(FIFOScheduler):
+    """Judges each trial at the rungs of its own region; where a region has none, every trial runs to its end."""
+
+    def __init__(self, rungs: Mapping[str, AshaRungs | None]):
+        super().__init__()
+        self._rungs = rungs
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        rungs = self._rungs[trial.config[REGION]]
+        stopped = rungs is not None and rungs.stops(trial.config, result)
+        return TrialScheduler.STOP if stopped else TrialScheduler.CONTINUE
+
+
+class RegionCallbacks(Callback):
+    """Tells each region's callback of its own trials, and all of them of every step."""
+
+    def __init__(self, callbacks: Mapping[str, Callback]):
+        self._callbacks = callbacks
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._of(trial).on_trial_start(iteration, trials, trial, **info)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        self._of(trial).on_trial_result(iteration, trials, trial, result, **info)
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._of(trial).on_trial_complete(iteration, trials, trial, **info)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._of(trial).on_trial_error(iteration, trials, trial, **info)
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        for callback in self._callbacks.values():
+            callback.on_step_end(iteration, trials, **info)
+
+    def _of(self, trial: Trial) -> Callback:
+        return self._callbacks[trial.config[REGION]]

@@ -1,0 +1,58 @@
+"""A head start: the best configs of sibling experiments, to be tried first."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from skin_tune.errors import ExperimentError
+from skin_tune.results.store import load_trials
+from skin_tune.tuning.space import Space
+
+CONFIGS = 5
+"""How many configs are tried first: enough for some to fit, few enough to leave the search its budget."""
+
+Units = dict[str, float]
+"""A config as a share in [0, 1] of each searched parameter's own distribution."""
+
+
+def check_siblings(storage: Path, names: Sequence[str], region: str, experiment: str) -> None:
+    """Raise ExperimentError for a name that is neither a region nor an experiment with a trial to learn from."""
+    known = _usable(storage, region, experiment)
+    for name in names:
+        if not (known["region"].eq(name) | known["experiment"].eq(name)).any():
+            pairs = known[["region", "experiment"]].drop_duplicates().itertuples(index=False)
+            holds = ", ".join(f"{row.region}/{row.experiment}" for row in pairs) or "none"
+            raise ExperimentError(
+                f"--warm-start {name!r} is neither a region nor an experiment below {str(storage)!r} "
+                f"with a trial to start from; it holds {holds}"
+            )
+
+
+def best_of_siblings(storage: Path, names: Sequence[str], region: str, experiment: str, space: Space) -> list[Units]:
+    """The best configs of the regions and experiments in `names`, as far as `space` can draw them.
+
+    First the best of each sibling experiment, then the second best of each, and so on: scores of different regions
+    do not compare, ranks do. The experiment's own trials are left out.
+    """
+    trials = _usable(storage, region, experiment)
+    trials = trials[trials["region"].isin(names) | trials["experiment"].isin(names)]
+    if trials.empty:
+        return []
+    groups = trials.groupby(["region", "experiment"])[space.metric]
+    trials = trials.assign(_rank=groups.rank(ascending=False, method="first"))
+    found: list[Units] = []
+    for _, row in trials.sort_values(["_rank", space.metric], ascending=[True, False]).iterrows():
+        units = {parameter.name: parameter.unit_of(row.get(f"config/{parameter.name}")) for parameter in space.searched}
+        whole = {name: unit for name, unit in units.items() if unit is not None}
+        if len(whole) == len(units) and whole not in found:
+            found.append(whole)
+    return found[:CONFIGS]
+
+
+def _usable(storage: Path, region: str, experiment: str) -> pd.DataFrame:
+    if not (storage / "results").is_dir():
+        return pd.DataFrame(columns=["region", "experiment"])
+    trials = load_trials(storage)
+    own = trials["region"].eq(region) & trials["experiment"].eq(experiment)
+    return trials[~own & trials["val_balanced_acc"].notna() & ~trials["status"].isin(["diverged", "failed"])]

@@ -1,0 +1,47 @@
+from collections import Counter
+from pathlib import Path
+
+from ray.tune.search import Searcher
+
+from skin_tune.tuning.search import SpaceSearcher
+from skin_tune.tuning.space import load_space
+from skin_tune.tuning.together import RegionSearcher
+
+REGIONS = ("lip_dryness", "chin_sagging", "cheek_pore")
+
+
+def searcher_of(folder: Path, to_run: dict[str, int], *, in_order: bool = False) -> RegionSearcher:
+    (folder / "space.yaml").write_text("method: random\nparameters:\n  learning_rate: {min: 0.001, max: 0.1}\n")
+    space = load_space(folder / "space.yaml")
+    searchers = {region: SpaceSearcher(space, 0, "exp", folder / region) for region in to_run}
+    return RegionSearcher(searchers, to_run, in_order=in_order)
+
+
+def test_places_go_to_the_region_with_the_fewest_running_trials(tmp_path: Path):
+    searcher = searcher_of(tmp_path, dict.fromkeys(REGIONS, 3))
+    started = [searcher.suggest(str(number))["region"] for number in range(6)]
+    assert Counter(started) == dict.fromkeys(REGIONS, 2)
+    for number in (1, 4):  # both of the second region end
+        searcher.on_trial_complete(str(number), {"epoch": 1, "val_balanced_acc": 0.5})
+    assert searcher.suggest("6")["region"] == REGIONS[1]
+    rest = [searcher.suggest(str(number))["region"] for number in (7, 8)]
+    assert Counter([*started, REGIONS[1], *rest]) == dict.fromkeys(REGIONS, 3)
+    assert searcher.suggest("9") == Searcher.FINISHED
+
+
+def test_a_region_without_trials_left_leaves_its_places_to_the_others(tmp_path: Path):
+    searcher = searcher_of(tmp_path, {"lip_dryness": 1, "chin_sagging": 4})
+    regions = [searcher.suggest(str(number))["region"] for number in range(5)]
+    assert Counter(regions) == {"lip_dryness": 1, "chin_sagging": 4}
+
+
+def test_in_order_a_region_waits_for_those_before_it(tmp_path: Path):
+    searcher = searcher_of(tmp_path, dict.fromkeys(REGIONS, 2), in_order=True)
+    regions = [searcher.suggest(str(number))["region"] for number in range(6)]
+    assert regions == [region for region in REGIONS for _ in range(2)]
+
+
+def test_each_region_numbers_its_own_trials(tmp_path: Path):
+    searcher = searcher_of(tmp_path, dict.fromkeys(REGIONS, 2))
+    own = [(config["region"], config["trial_id"]) for config in (searcher.suggest(str(n)) for n in range(6))]
+    assert sorted(own) == sorted((region, f"exp-00{number}") for region in REGIONS for number in range(2))
