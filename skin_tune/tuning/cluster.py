@@ -184,4 +184,4 @@ def _cpu_share(node: dict[str, float], gpus: float, places: int, nodes: int) -> 
 def _places(node: dict[str, float], cpus: int, gpus: float) -> int:
     """Workers that fit on a node."""
     by_cpu = int(node.get("CPU", 0) // cpus)
-    return min(by_cpu, int(node["GPU"] // gpus)) if gpus else by_cpu
+    return min(by_cpu, int(node.get("GPU", 0) // gpus)) if gpus else by_cpu

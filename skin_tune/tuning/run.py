@@ -23,6 +23,7 @@ from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSe
 from skin_tune.tuning.tracking import StoreCallback
 from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
+from skin_tune.tuning.warm import Units
 
 
 def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_order: bool = False) -> None:
@@ -58,7 +59,7 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
         first.space.metric if len(plans) == 1 else None,
         sum(plan.trials for plan in plans.values()),
     )
-    searchers = {region: _searcher(plan) for region, plan in plans.items()}
+    searchers = {region: _searcher(plan, list(writers.values())) for region, plan in plans.items()}
     rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}
     tuner = Tuner(
         tune.with_resources(_trainable(settings, weights, resources, request.max_failures), resources.of_trial()),
@@ -126,7 +127,12 @@ def _setting(plan: Plan) -> TrialSetting:
     )
 
 
-def _searcher(plan: Plan) -> SpaceSearcher:
+def _searcher(plan: Plan, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
+    def warm_start() -> Sequence[Units]:
+        for writer in writers:  # the siblings may be among them
+            writer.flush(force=True)
+        return plan.warm_start()
+
     return SpaceSearcher(
         plan.space,
         plan.request.seed,
@@ -134,7 +140,7 @@ def _searcher(plan: Plan) -> SpaceSearcher:
         plan.paths.search_journal(plan.region, plan.name),
         started=plan.started,
         unfinished=plan.unfinished,
-        warm_start=plan.warm_start,
+        warm_start=warm_start,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune
+from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.processes import checkpoint_of, ray_process, wait_until
 
@@ -20,7 +20,7 @@ parameters:
   weights: {value: none}
   image_size: {value: 32}
   batch_size: {value: 16}
-  epochs: {value: 4}
+  epochs: {value: 3}
 """
 COUNTS = {"train": (60, 30, 15), "val": (8, 6, 4), "test": (8, 6, 4)}
 
@@ -53,11 +53,11 @@ def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of
 
     alone = skin_tune("train", str(pack.path), "--storage", storage, "--name", "one", *(
         f"{name}={trials[f'config/{name}'].iloc[0]}" for name in ("backbone", "weights", "image_size", "batch_size")
-    ), "epochs=4", "learning_rate=1e-4")  # fmt: skip
+    ), "epochs=3", "learning_rate=1e-4")  # fmt: skip
     assert alone.returncode == 0, alone.stderr
     one = load_epochs(storage, experiment="one").set_index("epoch")["train_loss"]
     two = epochs[epochs["trial_id"] == "two-000"].set_index("epoch")["train_loss"]
-    assert two.index.tolist() == [1, 2, 3, 4]
+    assert two.index.tolist() == [1, 2, 3]
     assert two[1] == pytest.approx(one[1], rel=0.05)  # rounding differs, and each step of training magnifies that
 
 
@@ -68,10 +68,9 @@ def test_what_several_workers_cannot_do_is_refused_before_anything_starts(tmp_pa
     for flags, parts in (
         (("--workers-per-trial", "0"), ("--workers-per-trial 0", "below 1")),
         (("--workers-per-trial", "8"), ("batch_size=16", "4 images for each of 8 workers")),
-        (("--workers-per-trial", "2", "--gpus-per-trial", "0.5"), ("--gpus-per-trial 0.5", "whole GPU", "must be 2")),
-        (("--workers-per-trial", "2", "--cpus-per-trial", "3"), ("--cpus-per-trial 3", "multiple of 2")),
-        (("--workers-per-trial", "4", "--cpus-per-trial", "400"), ("--cpus-per-trial 400", "more than any node")),
         (("--max-failures", "-1"), ("--max-failures -1", "below 0")),
     ):
-        assert_one_line_error(skin_tune(*common, *flags), *parts)
+        assert_one_line_error(skin_tune_here(*common, *flags), *parts)
+    half = skin_tune(*common, "--workers-per-trial", "2", "--gpus-per-trial", "0.5")
+    assert_one_line_error(half, "--gpus-per-trial 0.5", "whole GPU", "must be 2")
     assert not (tmp_path / "runs").exists()

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from skin_tune.data.pack import open_pack
+from skin_tune.regions import CATALOGUE
 from skin_tune.results import load_trials
 from tests.cli_runner import ROOT, assert_one_line_error, skin_tune
 
 QUICK = ("image_size=32", "epochs=1", "batch_size=16", "oversample=none")
 
 
-def run_job(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_job(*arguments: object, cwd: Path, job: str = "tune_region") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(ROOT / "jobs" / "tune_region.py"), *map(str, arguments)],
+        [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "COLUMNS": "160"},
         capture_output=True,
@@ -58,6 +60,34 @@ def test_a_job_prepares_then_tunes_from_any_folder_and_reuses_the_pack(sample: P
     taken = run_job("lip_dryness", *common, "--name", "one", cwd=tmp_path)
     assert_one_line_error(taken, "'one'", "already exists")
     assert pack.stat().st_mtime_ns == written
+
+
+def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_others(sample: Path, tmp_path: Path):
+    regions = ("lip_dryness", "chin_sagging", "cheek_pore")
+    prepared = skin_tune("prepare", sample, "--region", ",".join(regions), "--size", 32, "--out", tmp_path / "packs")
+    assert prepared.returncode == 0, prepared.stderr
+    images = {name: len(open_pack(tmp_path / "packs" / f"{name}-32.arrow").indices("train")) for name in regions}
+    smallest = min(images, key=images.__getitem__)
+    rest = [name for name in regions if name != smallest]
+    common = ("image_size=32", "epochs=1", f"batch_size={images[smallest] + 1}", "oversample=none", "--size", 32)
+    space = ("--space", ROOT / "search_spaces" / "sample.yaml", "--trials", 2, "--name", "all", "--learn")
+
+    done = run_job(*common, *space, cwd=tmp_path, job="tune_all")
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1] == f"error: 1 of 3 regions failed: {smallest}"
+    assert f"{smallest}: batch_size={images[smallest] + 1} is larger than the training set" in done.stdout
+    trials = load_trials(tmp_path / "runs")
+    assert trials.groupby("region")["status"].apply(list).to_dict() == dict.fromkeys(rest, ["completed"] * 2)
+    ended = trials.groupby("region")["ended_at"]
+    earlier, later = sorted(rest, key=list(CATALOGUE).index)
+    assert ended.min()[earlier] < ended.max()[later]
+    first = trials[trials["region"] == later].iloc[0]
+    best = trials[trials["region"] == earlier].set_index("trial_id")["config/learning_rate"]
+    assert best.sub(first["config/learning_rate"]).abs().min() < 1e-9  # what was best in the region before it
+
+    again = run_job(*common, *space, "--resume", cwd=tmp_path, job="tune_all")
+    assert again.returncode == 1
+    assert len(load_trials(tmp_path / "runs")) == 4
 
 
 def test_the_default_space_is_found_from_anywhere_and_says_how_to_get_weights(sample: Path, tmp_path: Path):

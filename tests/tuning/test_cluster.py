@@ -1,0 +1,67 @@
+from types import SimpleNamespace
+
+import pytest
+
+from skin_tune.errors import ClusterError
+from skin_tune.tuning import cluster
+from skin_tune.tuning.cluster import TrialResources, trial_resources
+
+GPU_NODE, CPU_NODE = {"CPU": 16.0, "GPU": 4.0}, {"CPU": 2.0}
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What Ray says of its nodes, and of those that an autoscaler may add."""
+    said = SimpleNamespace(here=[CPU_NODE], to_come=[])
+    monkeypatch.setattr(
+        cluster.ray, "nodes", lambda: [{"Alive": True, "Resources": resources} for resources in said.here]
+    )
+    monkeypatch.setattr(cluster, "_nodes_to_come", lambda: said.to_come)
+    return said
+
+
+def test_a_trial_takes_a_gpu_and_its_share_of_the_cpus_where_there_are_gpus(nodes: SimpleNamespace):
+    nodes.here = [GPU_NODE, CPU_NODE]
+    assert trial_resources(None, None, at_once=8) == TrialResources(cpus=4, gpus=1)
+    assert trial_resources(None, 0.5, at_once=8) == TrialResources(cpus=2, gpus=0.5)
+
+
+def test_without_gpus_the_cpus_are_dealt_out_to_the_trials_that_run_at_a_time(nodes: SimpleNamespace):
+    assert trial_resources(None, None, at_once=1) == TrialResources(cpus=2, gpus=0)
+    assert trial_resources(None, None, at_once=8) == TrialResources(cpus=1, gpus=0)
+
+
+def test_a_cluster_of_g_gpus_has_room_for_g_by_n_trials_of_n_workers(nodes: SimpleNamespace):
+    nodes.here = [GPU_NODE, GPU_NODE]
+    assert trial_resources(None, None, at_once=8, workers=2) == TrialResources(cpus=4, gpus=1, workers=2, room=4)
+    assert trial_resources(None, None, at_once=8, workers=3).room == 2
+
+
+def test_nodes_that_an_autoscaler_may_add_count_where_those_that_are_there_do_not_suffice(
+    nodes: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+):
+    nodes.to_come = [GPU_NODE, GPU_NODE]
+    assert trial_resources(None, None, at_once=8) == TrialResources(cpus=4, gpus=1)
+    assert "waiting for its autoscaler" in capsys.readouterr().err
+    assert trial_resources(None, None, at_once=8, workers=8).room == 1
+    nodes.here = [GPU_NODE]
+    assert trial_resources(None, None, at_once=8, workers=2).room == 2
+    assert capsys.readouterr().err.count("waiting") == 1  # for the trial of eight workers
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "workers", "said"),
+    [
+        (400, None, 1, "--cpus-per-trial 400 is more than any node has; the largest has 16"),
+        (None, 9, 1, "--gpus-per-trial 9 is more than any node has; the largest has 4"),
+        (None, -1, 1, "--gpus-per-trial -1 is neither a share"),
+        (None, 1.5, 1, "--gpus-per-trial 1.5 is neither a share"),
+        (3, None, 2, "--cpus-per-trial 3 is not a positive multiple of 2"),
+        (None, 0.5, 2, "each worker needs a whole GPU"),
+        (None, None, 5, "--workers-per-trial 5 needs 5 times 4 CPU and 1 GPU; the cluster has room for 4"),
+    ],
+)
+def test_what_does_not_fit_is_refused(nodes: SimpleNamespace, cpus: int, gpus: float, workers: int, said: str):
+    nodes.here = [GPU_NODE, CPU_NODE]
+    with pytest.raises(ClusterError, match=said):
+        trial_resources(cpus, gpus, at_once=8, workers=workers)
