@@ -198,7 +198,7 @@ def tune_request(pack: Path, overrides: list[str] | None, options: TuneOptions) 
 
     return TuneRequest(
         pack=pack,
-        space=options.space or find_space(open_pack(pack).info.region),
+        space=find_space(open_pack(pack).info.region, options.space),
         overrides=parse_overrides(overrides or []),
         name=options.name,
         trials=options.trials,

@@ -106,6 +106,6 @@ def _check_early(regions: list[str], overrides: list[str] | None, options: TuneO
 
     fixed = parse_overrides(overrides or [])
     for name in regions:
-        load_space(options.space or find_space(name), fixed)
+        load_space(find_space(name, options.space), fixed)
     if options.time_budget is not None:
         parse_duration(options.time_budget)

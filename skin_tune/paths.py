@@ -89,9 +89,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def find_space(region: str) -> Path:
-    """The search space made for a region, else the default one; found wherever a command is run from."""
+def find_space(region: str, given: Path | None = None) -> Path:
+    """The search space to use: the `given` one, else the region's own, else the default.
+
+    Those that come with the package are found wherever a command is run from: a script that was copied to another
+    machine may say ``search_spaces/sample.yaml``, too.
+    """
     package = Path(__file__).parent
     folder = next(path for path in (package / "search_spaces", package.parent / "search_spaces") if path.is_dir())
+    if given is not None:
+        ours = folder / given.name
+        is_ours = given.parent in (Path(), Path("search_spaces")) and ours.is_file()
+        return ours if is_ours and not given.exists() else given
     own = folder / f"{region}.yaml"
     return own if own.is_file() else folder / "default.yaml"

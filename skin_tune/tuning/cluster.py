@@ -144,7 +144,7 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
     nodes = here
     if to_come and sum(_places(node, (cpus or workers) // workers, gpus) for node in here) < workers:
         print("the cluster has no room for a trial yet: waiting for its autoscaler to add nodes", file=sys.stderr)
-        nodes = here + to_come
+        nodes = to_come
     able = [node for node in nodes if node.get("GPU", 0) >= gpus and node.get("CPU", 0) >= 1]
     if not able:
         most = max((node.get("GPU", 0) for node in nodes), default=0)
@@ -170,7 +170,7 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
 
 
 def _nodes_to_come() -> list[dict[str, float]]:
-    """Resources of each node that an autoscaler may add at most; none without an autoscaler."""
+    """Resources of each node there may be once an autoscaler has added all it may; none without an autoscaler."""
     config = ray._private.state.state.get_cluster_config()
     groups = config.node_group_configs if config else ()
     return [dict(group.resources) for group in groups for _ in range(max(group.max_count, 0))]

@@ -94,7 +94,7 @@ def cluster(machine: Path) -> Iterator[Path]:
 def test_a_region_is_tuned_on_the_cluster_and_its_trials_are_read_there(cluster: Path, machine: Path):
     sample = machine.parent / "sample"
     subprocess.run([sys.executable, "-m", "skin_tune", "sample", sample, "--subjects", "30"], check=True)
-    space = ("--space", "skin-tune/search_spaces/sample.yaml", "epochs=1", "image_size=32")
+    space = ("--space", "search_spaces/sample.yaml", "epochs=1", "image_size=32")
     job = ("jobs/tune_region.py", "lip_dryness", "--data", str(sample), "--size", "32", "--name", "first")
     done = ray(*SUBMIT, *job, *space, "--trials", "2", cwd=cluster)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

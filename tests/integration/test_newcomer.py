@@ -47,7 +47,7 @@ def test_all_regions_of_the_sample_are_prepared_and_inspected(sample: Path, tmp_
 
 
 def test_a_job_prepares_then_tunes_from_any_folder_and_reuses_the_pack(sample: Path, tmp_path: Path):
-    common = (*QUICK, "--size", 32, "--trials", 2, "--space", ROOT / "search_spaces" / "sample.yaml")
+    common = (*QUICK, "--size", 32, "--trials", 2, "--space", "search_spaces/sample.yaml")
     first = run_job("lip_dryness", *common, "--data", sample, "--name", "one", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "no subject is in two splits" in first.stdout
