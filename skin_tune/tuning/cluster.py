@@ -17,7 +17,10 @@ _OBJECT_STORE_BYTES = 1 << 30
 
 _DASHBOARD_SECONDS = 20
 
-_QUIET = {
+_SETTINGS = {
+    # Trials that wait for a place. One, Ray's default, lets an autoscaler add one node at a time, and never fills two
+    # places where a trial is over before a process has started.
+    "TUNE_MAX_PENDING_TRIALS_PG": "64",
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing phones home
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -60,7 +63,7 @@ def connect(*, worker_groups: bool = False) -> None:
 
 
 def _connect(dashboard: bool) -> None:
-    os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
+    os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
         return
@@ -167,6 +170,15 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
             f"--workers-per-trial {workers} needs {workers} times {each}; the cluster has room for {places}"
         )
     return TrialResources(cpus, gpus, workers, places // workers)
+
+
+def room_for(resources: TrialResources) -> int:
+    """How many trials the cluster holds at a time, once it has grown as far as it may."""
+    here = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    places = max(
+        sum(_places(node, resources.cpus, resources.gpus) for node in nodes) for nodes in (here, _nodes_to_come())
+    )
+    return places // resources.workers
 
 
 def _nodes_to_come() -> list[dict[str, float]]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import ray
@@ -67,7 +68,7 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
             metric=first.space.metric,
             mode="max",
             num_samples=sum(to_run.values()),
-            search_alg=RegionSearcher(searchers, to_run, in_order=in_order),
+            search_alg=RegionSearcher(searchers, to_run, room=partial(cluster.room_for, resources), in_order=in_order),
             scheduler=RegionScheduler(rungs),
             max_concurrent_trials=min(filter(None, (request.concurrent, resources.room)), default=None),
             time_budget_s=request.time_budget,

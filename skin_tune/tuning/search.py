@@ -57,6 +57,11 @@ class SpaceSearcher(Searcher):
         self._asked: dict[str, optuna.trial.Trial] = {}
         self._epochs: dict[str, int] = {}
 
+    @property
+    def learns(self) -> bool:
+        """Whether the next config depends on the results of earlier trials."""
+        return self._study is not None and not self._unfinished and self._started >= _RANDOM_FIRST
+
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         return True
 

@@ -5,7 +5,7 @@ that is there already.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ray.tune import Callback
@@ -22,12 +22,19 @@ class RegionSearcher(Searcher):
     """Suggests the next trial of the region that has the fewest running, the earliest of them first.
 
     `to_run` trials of each region are suggested. With `in_order` a region waits until those before it have no trial
-    left to start.
+    left to start. A trial whose config depends on earlier results is suggested when there is `room` for it, no sooner.
     """
 
-    def __init__(self, searchers: Mapping[str, SpaceSearcher], to_run: Mapping[str, int], *, in_order: bool = False):
+    def __init__(
+        self,
+        searchers: Mapping[str, SpaceSearcher],
+        to_run: Mapping[str, int],
+        *,
+        room: Callable[[], int],
+        in_order: bool = False,
+    ):
         super().__init__(metric=next(iter(searchers.values())).metric, mode="max")
-        self._searchers, self._in_order = searchers, in_order
+        self._searchers, self._room, self._in_order = searchers, room, in_order
         self._left = dict(to_run)
         self._running: Counter[str] = Counter()
         self._region_of: dict[str, str] = {}
@@ -40,7 +47,10 @@ class RegionSearcher(Searcher):
         if not waiting:
             return Searcher.FINISHED
         region = waiting[0] if self._in_order else min(waiting, key=lambda name: self._running[name])
-        config = self._searchers[region].suggest(trial_id)
+        searcher = self._searchers[region]
+        if (self._in_order or searcher.learns) and self._running.total() > self._room():
+            return None
+        config = searcher.suggest(trial_id)
         assert isinstance(config, dict)  # no more trials are to run than a grid holds
         self._left[region] -= 1
         self._running[region] += 1

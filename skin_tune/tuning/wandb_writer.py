@@ -160,6 +160,7 @@ class WandbWriter:
 
 def main() -> None:
     """Carry out the messages on standard input: {"do": method, ...its arguments}; the first one holds the set-up."""
+    os.nice(10)  # training comes first
     setup = json.loads(sys.stdin.readline())
     writer = WandbWriter(Path(setup["storage"]), setup["mode"])
     complained = False

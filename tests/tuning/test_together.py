@@ -10,11 +10,13 @@ from skin_tune.tuning.together import RegionSearcher
 REGIONS = ("lip_dryness", "chin_sagging", "cheek_pore")
 
 
-def searcher_of(folder: Path, to_run: dict[str, int], *, in_order: bool = False) -> RegionSearcher:
-    (folder / "space.yaml").write_text("method: random\nparameters:\n  learning_rate: {min: 0.001, max: 0.1}\n")
+def searcher_of(
+    folder: Path, to_run: dict[str, int], *, in_order: bool = False, method: str = "random", room: int = 99
+) -> RegionSearcher:
+    (folder / "space.yaml").write_text(f"method: {method}\nparameters:\n  learning_rate: {{min: 0.001, max: 0.1}}\n")
     space = load_space(folder / "space.yaml")
     searchers = {region: SpaceSearcher(space, 0, "exp", folder / region) for region in to_run}
-    return RegionSearcher(searchers, to_run, in_order=in_order)
+    return RegionSearcher(searchers, to_run, in_order=in_order, room=lambda: room)
 
 
 def test_places_go_to_the_region_with_the_fewest_running_trials(tmp_path: Path):
@@ -45,3 +47,17 @@ def test_each_region_numbers_its_own_trials(tmp_path: Path):
     searcher = searcher_of(tmp_path, dict.fromkeys(REGIONS, 2))
     own = [(config["region"], config["trial_id"]) for config in (searcher.suggest(str(n)) for n in range(6))]
     assert sorted(own) == sorted((region, f"exp-00{number}") for region in REGIONS for number in range(2))
+
+
+def test_what_learns_from_results_waits_for_a_place_and_what_does_not_is_ready_ahead(tmp_path: Path):
+    blind = searcher_of(tmp_path, {"lip_dryness": 40}, room=2)
+    assert all(isinstance(blind.suggest(str(number)), dict) for number in range(40))
+    learning = searcher_of(tmp_path, {"chin_sagging": 40}, room=2, method="bayes")
+    drawn = [learning.suggest(str(number)) for number in range(12)]
+    assert [config is None for config in drawn] == [False] * 10 + [True] * 2  # the first ten are random draws
+    for number in range(8):
+        learning.on_trial_complete(
+            str(number), {"epoch": 30, "val_balanced_acc": 0.5, "best_val_balanced_acc": 0.1 * number}
+        )
+    assert learning.suggest("next") is not None  # one is kept ready beside the two that run
+    assert learning.suggest("later") is None
