@@ -102,7 +102,7 @@ def _check_early(regions: list[str], overrides: list[str] | None, options: TuneO
     """What can be known to be wrong before photos are read."""
     from skin_tune.config import parse_overrides
     from skin_tune.tuning.plan import parse_duration
-    from skin_tune.tuning.space import load_space
+    from skin_tune.tuning.space_file import load_space
 
     fixed = parse_overrides(overrides or [])
     for name in regions:

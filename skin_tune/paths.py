@@ -31,7 +31,7 @@ class RunPaths:
 
     @property
     def ray(self) -> Path:
-        """Ray's own notes on a run; nothing reads them once it has ended."""
+        """Ray's own notes on runs; nothing reads them once a run has ended."""
         return self.storage / "ray"
 
     def partition(self, table: str, region: str, experiment: str) -> Path:

@@ -205,7 +205,8 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
         for status in ("completed", "stopped_early", "diverged", "failed")
         if status in statuses
     )
-    console.print(f"{len(statuses)} trials in {duration(outcome.seconds)}: {counts}")
+    spent = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"
+    console.print(f"{len(statuses)} {'trial' if len(statuses) == 1 else 'trials'}{spent}: {counts}")
     judged = [
         row
         for row in outcome.rows
@@ -249,7 +250,7 @@ def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path,
             best["trial_id"],
             *map(_cell, cells),
             str(sum(int(row["config/epochs"]) for row in rows)),
-            f"{seconds / 3600:.2f}",
+            f"{seconds / 3600:.3g}",
             *([f"{seconds / 3600 * price:.2f}"] if price is not None else []),
         )
     console.print(table)
@@ -265,7 +266,7 @@ def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path,
 
 def _cost(gpu_seconds: float, price: float | None) -> str:
     hours = gpu_seconds / 3600
-    return f"{hours:.2f} GPU-hours" + (f", {hours * price:.2f} in money" if price is not None else "")
+    return f"{hours:.3g} GPU-hours" + (f", {hours * price:.2f} in money" if price is not None else "")
 
 
 def check_format(form: str) -> None:

@@ -35,7 +35,8 @@ class Outcome:
     rows: Sequence[Mapping[str, Any]]
     searched: Sequence[str]
     """Hyper-parameters that the space searches."""
-    seconds: float
+    seconds: float | None
+    """None where nothing was left to run."""
     cut_off: Sequence[str]
     """Ids of trials that a budget or Ctrl-C cut off: neither completed nor judged."""
 
@@ -128,7 +129,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         metric=plan.space.metric,
         rows=rows,
         searched=[parameter.name for parameter in plan.space.searched],
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - started if plan.to_run else None,
         cut_off=cut_off,
     )
 

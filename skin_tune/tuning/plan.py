@@ -14,7 +14,8 @@ from skin_tune.errors import ExperimentError
 from skin_tune.paths import RunPaths, check_experiment_name
 from skin_tune.training.trainer import check_fit
 from skin_tune.tuning.asked import Asked, read_asked
-from skin_tune.tuning.space import Space, load_space
+from skin_tune.tuning.space import Space
+from skin_tune.tuning.space_file import load_space
 from skin_tune.tuning.wandb_log import check_mode
 from skin_tune.tuning.warm import Units, best_of_siblings, check_siblings
 

@@ -1,5 +1,7 @@
 """The trials of one or several experiments in one Ray Tune run."""
 
+import secrets
+import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -62,6 +64,7 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
     )
     searchers = {region: _searcher(plan, list(writers.values())) for region, plan in plans.items()}
     rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}
+    notes = storage.ray / f"{first.name}-{secrets.token_hex(4)}"
     tuner = Tuner(
         tune.with_resources(_trainable(settings, weights, resources, request.max_failures), resources.of_trial()),
         tune_config=TuneConfig(
@@ -76,8 +79,8 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
             trial_dirname_creator=_dirname,
         ),
         run_config=RunConfig(
-            name=first.name,
-            storage_path=str(storage.ray),
+            name=notes.name,
+            storage_path=str(notes.parent),
             stop=GpuBudget(request.gpu_hours, list(writers.values())) if request.gpu_hours is not None else None,
             failure_config=FailureConfig(max_failures=request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -99,6 +102,7 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
                     stores[region].drop_ended()
         finally:
             ray.shutdown()  # ends what is still running, too
+            shutil.rmtree(notes, ignore_errors=True)
             if said := wandb_process.close():
                 print(said, file=sys.stderr)
 

@@ -109,6 +109,13 @@ def test_a_region_is_tuned_on_the_cluster_and_its_trials_are_read_there(cluster:
     assert [row["status"] for row in rows] == ["completed", "completed"]
     assert (machine.parent / "shared" / "packs" / "lip_dryness-32.arrow").is_file()
 
+    packs = f"--packs {machine.parent}/shared/packs --size 32"
+    tune = f"python jobs/tune_region.py lip_dryness {packs} --name second {' '.join(space)} --trials 1"
+    job_server = f"cd ~/skin-tune && ray job submit --working-dir . -- {tune}"
+    submitted = ray("exec", "cluster.yaml", job_server, cwd=cluster)
+    assert submitted.returncode == 0, submitted.stdout[-3000:] + submitted.stderr[-3000:]
+    assert "1 trial in" in submitted.stdout
+
     taken = ray(*SUBMIT, *job, *space, cwd=cluster)
     assert taken.returncode != 0
     assert "error: experiment 'first' of lip_dryness already exists" in taken.stdout + taken.stderr

@@ -1,13 +1,26 @@
 """Processes of a running command, to be killed by a test."""
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 
 T = TypeVar("T")
+
+
+def start(*command: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """A `skin-tune` that runs beside the test, its output dropped."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "skin_tune", *map(str, command)],
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def wait_until(condition: Callable[[], T | None], seconds: float = 200) -> T:

@@ -2,8 +2,6 @@
 
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from skin_tune.results import load_epochs, load_trials
 from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
-from tests.integration.processes import checkpoint_of, ray_process, wait_for_epochs, wait_until
+from tests.integration.processes import checkpoint_of, ray_process, start, wait_for_epochs, wait_until
 
 ASHA = "early_terminate: {type: hyperband, min_iter: 2, eta: 2}"
 SPACE = """
@@ -30,11 +28,6 @@ COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
 KILLS = 5
 
 
-def start(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, "-m", "skin_tune", *command], start_new_session=True, **quiet)
-
-
 def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path: Path):
     pack = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS)
     (tmp_path / "space.yaml").write_text(SPACE + ASHA)
@@ -44,10 +37,10 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
         where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(storage), "--name", name)
         return ("tune", str(pack.path), *where, "--trials", "6", "--concurrent", "1", "--wandb", "offline", *more)
 
-    unbroken = start(command("unbroken"))  # beside the other, in the same storage
+    unbroken = start(*command("unbroken"))  # beside the other, in the same storage
     chance = random.Random(7)
     for kill in range(KILLS):
-        process = start(command("killed", *(("--resume",) if kill else ())))
+        process = start(*command("killed", *(("--resume",) if kill else ())))
         asked = storage / "experiments" / "lip_dryness" / "killed" / "asked.json"
         wait_until(asked.is_file)
         wait_for_epochs(storage, "killed", chance.randint(0, 3))
@@ -101,9 +94,7 @@ def test_a_trial_whose_process_is_killed_goes_on_as_often_as_it_may(make_pack: P
     (tmp_path / "space.yaml").write_text(SPACE)
     storage = tmp_path / "runs"
     where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(storage), "--name", "exp")
-    process = start(
-        ("tune", str(make_pack(COUNTS).path), *where, "--trials", "3", "--concurrent", "1", "--max-failures", "1")
-    )
+    process = start("tune", make_pack(COUNTS).path, *where, "--trials", "3", "--concurrent", "1", "--max-failures", "1")
     for number, kills in enumerate((1, 2)):
         killed: set[int] = set()
         while len(killed) < kills:

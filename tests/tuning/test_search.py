@@ -6,7 +6,8 @@ from ray.tune.search import Searcher
 from skin_tune.config import TrialConfig
 from skin_tune.tuning.scheduler import most_epochs
 from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import Space, load_space
+from skin_tune.tuning.space import Space
+from skin_tune.tuning.space_file import load_space
 
 SPACE = """
 method: {method}

@@ -13,7 +13,8 @@ from scipy import stats
 from skin_tune.config import FIELDS, TrialConfig
 from skin_tune.errors import SpaceError
 from skin_tune.tuning.distributions import SHAPE_KEYS, check_shape, is_bounded, quantile
-from skin_tune.tuning.space import EarlyTerminate, Parameter, Space, load_space
+from skin_tune.tuning.space import EarlyTerminate, Parameter, Space
+from skin_tune.tuning.space_file import load_space
 
 SPACES = Path(__file__).parents[2] / "search_spaces"
 UNITS = st.floats(0, 1, exclude_max=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 from ray.tune.search import Searcher
 
 from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import load_space
+from skin_tune.tuning.space_file import load_space
 from skin_tune.tuning.together import RegionSearcher
 
 REGIONS = ("lip_dryness", "chin_sagging", "cheek_pore")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from skin_tune.errors import ExperimentError
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import Space, load_space
+from skin_tune.tuning.space import Space
+from skin_tune.tuning.space_file import load_space
 from skin_tune.tuning.warm import CONFIGS, best_of_siblings, check_siblings
 
 SPACE = """

@@ -1,0 +1,279 @@
+"""A search space as a wandb sweep file, read and checked before anything starts.
+
+Schema: https://docs.wandb.ai/models/sweeps/sweep-config-keys. Keys that speak to wandb's own agent alone (UNUSED_KEYS)
+are allowed and not used here; every other key counts, and one that is not known is an error.
+"""
+
+import difflib
+import math
+import reprlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from skin_tune.config import FIELDS, TrialConfig, check_name
+from skin_tune.errors import ConfigError, SpaceError
+from skin_tune.training.metrics import SELECTION_METRICS
+from skin_tune.tuning import distributions
+from skin_tune.tuning.space import LISTED, EarlyTerminate, Parameter, Space, Value
+
+METHODS = ("bayes", "random", "grid")
+USED_KEYS = ("method", "metric", "parameters", "early_terminate", "run_cap")
+UNUSED_KEYS = (
+    *("program", "command", "name", "description", "project", "entity"),
+    *("apiVersion", "kind", "controller", "job", "image_uri"),
+)
+_TAIL = 0.001  # share of draws on either side that may be illegal where a distribution has no ends
+
+
+def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Space:
+    """The space in the wandb sweep file at `path`; each of `overrides` (name: value) becomes a constant.
+
+    Every value that can be drawn from a list or between min and max is one TrialConfig accepts. normal, log_normal and
+    beta have no ends: they are refused if their 0.1% or 99.9% quantile is illegal; a rarer illegal draw is left for its
+    trial to fail on. Raises SpaceError, in one line that names the file, the key, the value and the rule.
+    """
+    try:
+        return _space(_read(path), overrides or {})
+    except (SpaceError, ConfigError) as error:
+        raise SpaceError(" ".join(f"{path}: {error}".split())) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe loading that refuses a key given twice, of which YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(problem=f"{key.value!r} is given twice", problem_mark=key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise SpaceError(f"cannot be read: {error.strerror}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise SpaceError(f"is not valid YAML{line}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or an impossible date
+        raise SpaceError(f"is not valid YAML: {error}") from None
+
+
+def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
+    top = _mapping("a space", content)
+    _check_keys("", top, (*USED_KEYS, *UNUSED_KEYS))
+    method = _choice("method", _required("", top, "method"), METHODS)
+    specs = dict(_mapping("parameters", _required("", top, "parameters")))
+    if not specs:
+        raise SpaceError("parameters={} names no hyper-parameter")
+    specs |= {name: {"value": value} for name, value in overrides.items()}
+    parameters = tuple(_parameter(name, spec) for name, spec in specs.items())
+    if method == "grid":
+        for parameter in parameters:
+            parameter.grid()
+    return Space(
+        method=method,
+        metric=_metric(top["metric"]) if "metric" in top else SELECTION_METRICS[0],
+        parameters=parameters,
+        early_terminate=_early_terminate(top["early_terminate"]) if "early_terminate" in top else None,
+        run_cap=_count("run_cap", top["run_cap"]) if "run_cap" in top else None,
+    )
+
+
+def _parameter(name: Any, spec: Any) -> Parameter:
+    where = f"parameters.{name}"
+    spec = _mapping(where, spec)
+    if "parameters" in spec:
+        raise SpaceError(f"{where}.parameters: nested parameters are not supported, since a config is flat")
+    try:
+        check_name(str(name))
+    except ConfigError as error:
+        raise SpaceError(f"{where}: {error}") from None
+    distribution = _distribution(where, spec)
+    if distribution == "constant":
+        _check_keys(f"{where}.", spec, ("distribution", "value"))
+        value = _legal(f"{where}.value", name, _required(f"{where}.", spec, "value"))
+        return Parameter(name, distribution, values=(value,))
+    if distribution in LISTED:
+        return _listed(where, name, distribution, spec)
+    return _numeric(where, name, distribution, spec)
+
+
+def _distribution(where: str, spec: Mapping[str, Any]) -> str:
+    """The distribution given, else the one wandb implies."""
+    if "distribution" in spec:
+        known = ("constant", *LISTED, *distributions.SHAPE_KEYS)
+        return _choice(f"{where}.distribution", spec["distribution"], known)
+    if "value" in spec:
+        return "constant"
+    if "values" in spec:
+        return "categorical"
+    if "min" in spec or "max" in spec:
+        ends = [_number(f"{where}.{key}", spec[key]) for key in ("min", "max") if key in spec]
+        return "int_uniform" if all(isinstance(end, int) for end in ends) else "uniform"
+    known = ("value", "values", "min", "max", "distribution")
+    _check_keys(f"{where}.", spec, known)
+    raise SpaceError(f"{where}={spec} has none of {', '.join(known)}")
+
+
+def _listed(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -> Parameter:
+    _check_keys(f"{where}.", spec, ("distribution", "values", "probabilities"))
+    listed = _list(f"{where}.values", _required(f"{where}.", spec, "values"))
+    values = tuple(_legal(f"{where}.values", name, value) for value in listed)
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            raise SpaceError(f"{where}.values: {value!r} is listed twice; weigh values with probabilities")
+    if distribution == "categorical" and "probabilities" not in spec:
+        return Parameter(name, distribution, values)
+    key = f"{where}.probabilities"
+    shares = tuple(float(_number(key, p)) for p in _list(key, _required(f"{where}.", spec, "probabilities")))
+    if len(shares) != len(values):
+        raise SpaceError(f"{key}: {len(shares)} probabilities are given for {len(values)} values")
+    if min(shares) < 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
+        raise SpaceError(f"{key}: {list(shares)} are not >= 0 with sum 1")
+    return Parameter(name, distribution, values, shares)
+
+
+def _numeric(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -> Parameter:
+    quantised = distribution.startswith("q_")
+    keys = (*distributions.SHAPE_KEYS[distribution], *(("q",) if quantised else ()))
+    _check_keys(f"{where}.", spec, ("distribution", *keys))
+    filled = {**distributions.DEFAULTS, **spec}
+    first, second, *quantum = (_number(f"{where}.{key}", _required(f"{where}.", filled, key)) for key in keys)
+    q = quantum[0] if quantised else 1.0
+    if FIELDS[name] not in (int, float):
+        raise SpaceError(f"{where}: {distribution} draws numbers but {name} is not one; list its values under 'values'")
+    if FIELDS[name] is int and distribution != "int_uniform" and not (quantised and float(q).is_integer()):
+        raise SpaceError(
+            f"{where}: {distribution} draws fractions but {name} is a whole number;"
+            " use int_uniform, values, or a q_ distribution with a whole q"
+        )
+    try:
+        distributions.check_shape(distribution, first, second, q)
+    except SpaceError as error:
+        raise SpaceError(f"{where}: {error}") from None
+    parameter = Parameter(name, distribution, shape=(first, second), q=q)
+    for u in (0.0, 1.0) if distributions.is_bounded(distribution) else (_TAIL, 1 - _TAIL):
+        _legal(f"{where}: {distribution} with {keys[0]}={first:g}, {keys[1]}={second:g} reaches", name, parameter.at(u))
+    return parameter
+
+
+def _legal(where: str, name: str, value: Any) -> Value:
+    """`value` as TrialConfig writes it, or SpaceError with the rule it breaks."""
+    for item in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(item, list | dict | set):
+            raise SpaceError(f"{where}: {_shown(item)} is not a plain value")
+    try:
+        return TrialConfig.from_mapping({name: value}).to_dict()[name]
+    except ConfigError as error:
+        raise SpaceError(f"{where}: {error}") from None
+
+
+def _metric(spec: Any) -> str:
+    spec = _mapping("metric", spec)
+    _check_keys("metric.", spec, ("name", "goal"))
+    name = _choice("metric.name", _required("metric.", spec, "name"), SELECTION_METRICS)
+    if "goal" not in spec:
+        raise SpaceError(f"metric.goal is missing, which wandb takes for minimize; {name} needs 'goal: maximize'")
+    if spec["goal"] != "maximize":
+        raise SpaceError(f"metric.goal={_shown(spec['goal'])} is not maximize, the only goal of {name}")
+    return name
+
+
+def _early_terminate(spec: Any) -> EarlyTerminate:
+    spec = _mapping("early_terminate", spec)
+    _check_keys("early_terminate.", spec, ("type", "min_iter", "max_iter", "s", "eta", "strict"))
+    _choice("early_terminate.type", _required("early_terminate.", spec, "type"), ("hyperband",))
+    if spec.get("strict", False) is not False:
+        raise SpaceError(f"early_terminate.strict={_shown(spec['strict'])} is not supported; leave it out")
+    eta = _number("early_terminate.eta", spec.get("eta", 3))
+    if eta <= 1:
+        raise SpaceError(f"early_terminate.eta={eta:g} is not above 1")
+    counts = {key: _count(f"early_terminate.{key}", spec[key]) for key in ("min_iter", "max_iter", "s") if key in spec}
+    max_iter = counts.get("max_iter")
+    if "s" not in counts:
+        if "min_iter" not in counts:
+            raise SpaceError("early_terminate.min_iter is missing; give min_iter, or max_iter with s")
+        min_iter = counts["min_iter"]
+    elif max_iter is None or "min_iter" in counts:
+        raise SpaceError(f"early_terminate.s={counts['s']} goes with max_iter and without min_iter")
+    else:
+        min_iter = _first_rung(max_iter, counts["s"], eta)
+    if max_iter is not None and min_iter > max_iter:
+        raise SpaceError(f"early_terminate.min_iter={min_iter} is above max_iter={max_iter}")
+    return EarlyTerminate(min_iter, eta, max_iter)
+
+
+def _first_rung(max_iter: int, s: int, eta: float) -> int:
+    """The lowest of max_iter / eta, ..., max_iter / eta**s that is at least 1, rounded down, as wandb has it."""
+    rung = max_iter / eta
+    if rung < 1:
+        raise SpaceError(f"early_terminate.max_iter={max_iter} is below eta={eta:g}, so no trial could be stopped")
+    for _ in range(s - 1):
+        if rung / eta < 1:
+            break
+        rung /= eta
+    return int(rung)
+
+
+def _check_keys(prefix: str, mapping: Mapping[Any, Any], known: Collection[str]) -> None:
+    for key in mapping:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known are {', '.join(known)}"
+            raise SpaceError(f"{prefix}{key} is not a key used here; {hint}")
+
+
+def _required(prefix: str, mapping: Mapping[str, Any], key: str) -> Any:
+    if key not in mapping:
+        raise SpaceError(f"{prefix}{key} is missing")
+    return mapping[key]
+
+
+def _mapping(where: str, value: Any) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise SpaceError(f"{where}: {_shown(value)} is not a mapping of keys to values")
+    return value
+
+
+def _list(where: str, value: Any) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise SpaceError(f"{where}: {_shown(value)} is not a list of at least one")
+    return value
+
+
+def _choice(where: str, value: Any, known: Collection[str]) -> str:
+    if not isinstance(value, str) or value not in known:
+        near = difflib.get_close_matches(str(value), known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise SpaceError(f"{where}={_shown(value)} is not one of {', '.join(known)}{hint}")
+    return value
+
+
+def _number(where: str, value: Any) -> int | float:
+    """A finite number; text is parsed, since YAML 1.1 reads 1e-3 as text."""
+    try:
+        number = float(value) if isinstance(value, str) else value
+        if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
+            return number
+    except (ValueError, OverflowError):
+        pass
+    raise SpaceError(f"{where}={_shown(value)} is not a finite number")
+
+
+def _count(where: str, value: Any) -> int:
+    number = _number(where, value)
+    if number < 1 or not float(number).is_integer():
+        raise SpaceError(f"{where}={_shown(value)} is not a whole number of at least 1")
+    return int(number)
+
+
+def _shown(value: Any) -> str:
+    return reprlib.repr(value)
