@@ -137,9 +137,9 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
 def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     """`plan` with what an interrupted experiment has left."""
     unfinished = _unfinished(writer, plan)
-    started = len(writer.trials())
+    taken = [row["trial_id"] for row in writer.trials()]
     if plan.request.resume:
-        _say_new_count(plan, started)
+        _say_new_count(plan, len(taken))
     for config in unfinished:
         _recover_epochs(writer, plan, config["trial_id"])
     history: dict[str, dict[int, float]] = {}
@@ -148,7 +148,7 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     for config in unfinished:  # its last epoch will be reported again, and only then judged
         if epochs := history.get(config["trial_id"]):
             del epochs[max(epochs)]
-    return replace(plan, started=started, unfinished=unfinished, history=history)
+    return replace(plan, taken=taken, unfinished=unfinished, history=history)
 
 
 def _say_new_count(plan: Plan, started: int) -> None:

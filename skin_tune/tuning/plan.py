@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -65,8 +65,8 @@ class Plan:
     name: str
     trials: int
     """Trials the experiment has when it is complete."""
-    started: int = 0
-    """Trials that were started before an interruption."""
+    taken: Collection[str] = ()
+    """Ids of trials that were started before an interruption."""
     unfinished: Sequence[Mapping[str, Any]] = ()
     """Configs, with `trial_id`, of those that go on from their last checkpoint."""
     history: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class Plan:
 
     @property
     def to_run(self) -> int:
-        return max(0, self.trials - self.started) + len(self.unfinished)
+        return max(0, self.trials - len(self.taken)) + len(self.unfinished)
 
     @property
     def warm_start(self) -> Callable[[], Sequence[Units]]:

@@ -143,7 +143,7 @@ def _searcher(plan: Plan, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
         plan.request.seed,
         plan.name,
         plan.paths.search_journal(plan.region, plan.name),
-        started=plan.started,
+        taken=plan.taken,
         unfinished=plan.unfinished,
         warm_start=warm_start,
     )

@@ -1,7 +1,7 @@
 """Which configs an experiment tries: the space's method as a Ray Tune searcher."""
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ class SpaceSearcher(Searcher):
     counts as Optuna's pruned trial: ranked below the completed ones, among its like by the epoch it reached. One that
     diverged ranks below them all.
 
-    `started` trials were suggested before an interruption; the configs of `unfinished` ones are suggested again first.
+    Trials whose ids are in `taken` were started before an interruption; the configs of `unfinished` ones are suggested
+    again first.
     `warm_start` is asked, when the first new config is due, for configs to try before those of the method.
     """
 
@@ -41,7 +42,7 @@ class SpaceSearcher(Searcher):
         experiment: str,
         journal: Path,
         *,
-        started: int = 0,
+        taken: Collection[str] = (),
         unfinished: Sequence[Mapping[str, Any]] = (),
         warm_start: Callable[[], Sequence[Units]] = tuple,
     ):
@@ -49,8 +50,11 @@ class SpaceSearcher(Searcher):
         self._space, self._seed, self._experiment = space, seed, experiment
         self._grid = list(space.grid()) if space.method == "grid" else None
         self._defaults = TrialConfig(seed=seed).to_dict()
-        self._study = _study(journal, seed + started) if space.method == "bayes" else None
-        self._started = started
+        self._study = _study(journal, seed + len(taken)) if space.method == "bayes" else None
+        self._untold = _untold(self._study) if self._study else {}
+        self._taken = set(taken)
+        self._number = 0
+        self._skip_taken()
         self._unfinished = [dict(config) for config in unfinished]
         self._warm_start = warm_start
         self._warm: Sequence[Units] | None = None
@@ -60,7 +64,7 @@ class SpaceSearcher(Searcher):
     @property
     def learns(self) -> bool:
         """Whether the next config depends on the results of earlier trials."""
-        return self._study is not None and not self._unfinished and self._started >= _RANDOM_FIRST
+        return self._study is not None and not self._unfinished and self._number >= _RANDOM_FIRST
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         return True
@@ -68,13 +72,15 @@ class SpaceSearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._unfinished:
             config = self._unfinished.pop(0)
-            self._take_up(trial_id, config[OWN_ID])
-        elif self._grid is not None and self._started >= len(self._grid):
+            if trial := self._asked_before(config[OWN_ID]):
+                self._asked[trial_id] = trial
+        elif self._grid is not None and self._number >= len(self._grid):
             return Searcher.FINISHED
         else:
-            own_id = f"{self._experiment}-{self._started:03d}"
+            own_id = self._own_id()
             config = {**self._defaults, **self._drawn(trial_id, own_id), OWN_ID: own_id}
-            self._started += 1
+            self._number += 1
+            self._skip_taken()
         self._epochs[trial_id] = int(config["epochs"])
         return config
 
@@ -95,27 +101,36 @@ class SpaceSearcher(Searcher):
 
     def _drawn(self, trial_id: str, own_id: str) -> dict[str, Any]:
         if self._grid is not None:
-            return self._grid[self._started]
+            return self._grid[self._number]
         if self._warm is None:
             self._warm = self._warm_start()
-        warm = self._warm[self._started] if self._started < len(self._warm) else None
+        warm = self._warm[self._number] if self._number < len(self._warm) else None
         if self._study is None:
-            rng = np.random.default_rng([self._seed, self._started])
+            rng = np.random.default_rng([self._seed, self._number])
             return self._space.config(warm) if warm else self._space.sample(rng)
-        if warm:
-            self._study.enqueue_trial({parameter.name: _asked(parameter, warm) for parameter in self._space.searched})
-        trial = self._study.ask()
-        trial.set_user_attr(OWN_ID, own_id)
+        trial = self._asked_before(own_id)  # and interrupted before it started
+        if trial is None:
+            if warm:
+                fixed = {parameter.name: _asked(parameter, warm) for parameter in self._space.searched}
+                self._study.enqueue_trial(fixed)
+            trial = self._study.ask()
+            trial.set_user_attr(OWN_ID, own_id)
         self._asked[trial_id] = trial
         return self._space.config({parameter.name: _unit(trial, parameter) for parameter in self._space.searched})
 
-    def _take_up(self, trial_id: str, own_id: str) -> None:
-        """Find the trial that Optuna was asked for before the interruption."""
-        if self._study is None:
-            return
-        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if frozen.user_attrs.get(OWN_ID) == own_id:
-                self._asked[trial_id] = optuna.trial.Trial(self._study, frozen._trial_id)
+    def _asked_before(self, own_id: str) -> optuna.trial.Trial | None:
+        """The trial that Optuna was asked for before an interruption, and has not been told of."""
+        if self._study is None or own_id not in self._untold:
+            return None
+        return optuna.trial.Trial(self._study, self._untold.pop(own_id))
+
+    def _own_id(self) -> str:
+        return f"{self._experiment}-{self._number:03d}"
+
+    def _skip_taken(self) -> None:
+        """Go on to the next number of which no trial was started: trials need not start in their order."""
+        while self._own_id() in self._taken:
+            self._number += 1
 
 
 def _study(journal: Path, seed: int) -> optuna.Study:
@@ -132,6 +147,12 @@ def _study(journal: Path, seed: int) -> optuna.Study:
         sampler=sampler,
         load_if_exists=True,
     )
+
+
+def _untold(study: optuna.Study) -> dict[str, int]:
+    """Trials whose end a study has not been told, by our id."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return {trial.user_attrs[OWN_ID]: trial._trial_id for trial in running if OWN_ID in trial.user_attrs}
 
 
 def _asked(parameter: Parameter, units: Units) -> float:

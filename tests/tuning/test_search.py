@@ -105,7 +105,7 @@ def test_a_resumed_search_goes_on_with_the_draws_an_unbroken_one_would_make(tmp_
     text = "method: {method}\nparameters:\n  gamma: {{values: [0, 1, 2, 3]}}\n  oversample: {{values: [none, sqrt]}}\n"
     unbroken = searcher_of(tmp_path / "a", method, text)
     drawn = [unbroken.suggest(str(number)) for number in range(6)]
-    resumed = searcher_of(tmp_path / "b", method, text, started=3, unfinished=[drawn[1]])
+    resumed = searcher_of(tmp_path / "b", method, text, taken=["exp-000", "exp-001", "exp-002"], unfinished=[drawn[1]])
     assert [resumed.suggest(str(number)) for number in range(4)] == [drawn[1], *drawn[3:]]
 
 
@@ -114,7 +114,7 @@ def test_a_resumed_bayes_search_remembers_what_was_tried_and_takes_up_what_was_r
     for number in range(3):
         run(searcher, str(number), 0.1 * number)
     running = searcher.suggest("running")
-    resumed = searcher_of(tmp_path, "bayes", started=4, unfinished=[running])  # type: ignore[list-item]
+    resumed = searcher_of(tmp_path, "bayes", taken=[f"exp-00{n}" for n in range(4)], unfinished=[running])  # type: ignore[list-item]
     assert [trial.state.name for trial in resumed._study.trials] == ["COMPLETE"] * 3 + ["RUNNING"]
     assert resumed.suggest("again") == running
     resumed.on_trial_complete("again", {"epoch": 4, "val_balanced_acc": 0.9, "best_val_balanced_acc": 0.9})
@@ -134,3 +134,13 @@ def test_bayes_comes_to_avoid_where_trials_diverge_even_late(tmp_path: Path):
         if number >= 30:
             late.append(diverges)
     assert sum(late) / len(late) < 0.4  # drawn at random: 0.5
+
+
+@pytest.mark.parametrize("method", ["bayes", "random"])
+def test_a_trial_that_was_suggested_and_not_started_is_suggested_again(tmp_path: Path, method: str):
+    searcher = searcher_of(tmp_path, method)
+    drawn = [searcher.suggest(str(number)) for number in range(4)]
+    resumed = searcher_of(tmp_path, method, taken=["exp-000", "exp-003"])
+    again = [resumed.suggest(str(number)) for number in range(3)]
+    assert again[:2] == drawn[1:3]
+    assert again[2]["trial_id"] == "exp-004"  # type: ignore[index]

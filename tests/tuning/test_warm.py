@@ -83,8 +83,9 @@ def test_a_search_tries_them_first_and_then_goes_its_own_way(tmp_path: Path, met
     write(tmp_path, "cheek_pore", "a", *((0.1 * number, 0.01 * number, "completed") for number in range(1, 9)))
 
     def searcher(name: str, *, warm: bool, started: int = 0) -> SpaceSearcher:
+        taken = [f"own-{number:03d}" for number in range(started)]
         head_start = (lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", space)) if warm else tuple
-        return SpaceSearcher(space, 0, "own", tmp_path / name, warm_start=head_start, started=started)
+        return SpaceSearcher(space, 0, "own", tmp_path / name, warm_start=head_start, taken=taken)
 
     warm, cold = searcher("warm", warm=True), searcher("cold", warm=False)
     rates = [warm.suggest(str(number))["learning_rate"] for number in range(CONFIGS + 2)]
