@@ -35,7 +35,20 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
 
     def command(name: str, *more: str) -> tuple[str, ...]:
         where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(storage), "--name", name)
-        return ("tune", str(pack.path), *where, "--trials", "6", "--concurrent", "1", "--wandb", "offline", *more)
+        return (
+            "tune",
+            str(pack.path),
+            *where,
+            "--trials",
+            "6",
+            "--concurrent",
+            "1",
+            "--cpus-per-trial",
+            "1",
+            "--wandb",
+            "offline",
+            *more,
+        )
 
     unbroken = start(*command("unbroken"))  # beside the other, in the same storage
     chance = random.Random(7)

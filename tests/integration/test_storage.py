@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_trials
-from tests.cli_runner import skin_tune
+from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker
 
 SPACE = """
@@ -47,3 +47,11 @@ def test_a_full_disk_ends_the_run_in_one_line_and_with_room_made_it_goes_on(smal
     trials = load_trials(small_disk / "runs")
     assert trials["status"].tolist() == ["completed"] * 3
     assert trials["error"].isna().all()
+
+
+def test_a_storage_that_cannot_be_written_is_refused_in_one_line(small_disk: Path, make_pack: PackMaker):
+    (small_disk / "space.yaml").write_text(SPACE)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    pack, where = make_pack().path, ("--storage", small_disk / "runs", "--name", "ro")
+    for command in (("tune", pack, "--space", small_disk / "space.yaml"), ("train", pack, "epochs=1")):
+        assert_one_line_error(skin_tune_here(*command, *SMALL, *where), "cannot write to", "Read-only file system")
