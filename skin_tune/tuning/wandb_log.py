@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from skin_tune.paths import RunPaths
 
 MODES = ("online", "offline", "disabled")
 CLOSING_SECONDS = 30
-"""How long the last uploads may take at the end of an experiment."""
+"""How long wandb may stand still at the end of an experiment before it is given up."""
 
 
 def check_mode(mode: str | None) -> None:
@@ -66,7 +67,7 @@ class WandbProcess:
             return ""
         self._messages.put(None)
         try:
-            self._process.wait(CLOSING_SECONDS)
+            self._wait_while_it_moves(self._process)
             late = ""
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -76,6 +77,16 @@ class WandbProcess:
         with self._said:
             self._said.seek(0)
             return "\n".join([*self._said.read().splitlines(), late]).strip()
+
+    def _wait_while_it_moves(self, process: subprocess.Popen[str]) -> None:
+        """Raise TimeoutExpired where no message is taken for CLOSING_SECONDS and the process does not end."""
+        left, until = self._messages.qsize(), time.monotonic() + CLOSING_SECONDS
+        while process.poll() is None:
+            if self._messages.qsize() < left:
+                left, until = self._messages.qsize(), time.monotonic() + CLOSING_SECONDS
+            if time.monotonic() > until:
+                raise subprocess.TimeoutExpired(process.args, CLOSING_SECONDS)
+            time.sleep(0.05)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_process": None}  # Tune pickles its callbacks; a copy has nothing to write to

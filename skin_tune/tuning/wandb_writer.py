@@ -154,6 +154,7 @@ class WandbWriter:
                 disable_git=True,
                 x_disable_stats=True,
                 x_disable_machine_info=True,
+                x_save_requirements=False,  # the list of installed packages is nine tenths of what a run costs
             ),
         )
 
