@@ -103,11 +103,11 @@ class ExperimentWriter:
         self._lock = ExperimentLock(RunPaths(storage).lock(region, experiment), experiment)
         self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in _SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
-        self._epochs: dict[tuple[str, int], dict[str, Any]] = {}
+        self._epochs: dict[str, dict[int, dict[str, Any]]] = {}
         for row in _rows_of(self._files["trials"]):
             self._trials[row["trial_id"]] = row
         for row in _rows_of(self._files["epochs"]):
-            self._epochs[row["trial_id"], row["epoch"]] = row
+            self._epochs.setdefault(row["trial_id"], {})[row["epoch"]] = row
         self._changed = False
         self._flushed_at = -math.inf
         self._flush_took = 0.0
@@ -119,7 +119,7 @@ class ExperimentWriter:
 
     def add_epoch(self, trial_id: str, metrics: Mapping[str, Any]) -> None:
         """Record one epoch's metrics; one seen before, as after a restart, is replaced."""
-        self._epochs[trial_id, int(metrics["epoch"])] = {"trial_id": trial_id, **metrics}
+        self._epochs.setdefault(trial_id, {})[int(metrics["epoch"])] = {"trial_id": trial_id, **metrics}
         self._changed = True
 
     def record_best(self, trial_id: str, metrics: Mapping[str, Any], checkpoint: str) -> None:
@@ -145,7 +145,11 @@ class ExperimentWriter:
 
     def epochs(self) -> list[dict[str, Any]]:
         """All rows of `epochs`."""
-        return list(self._epochs.values())
+        return [row for epochs in self._epochs.values() for row in epochs.values()]
+
+    def epochs_of(self, trial_id: str) -> list[dict[str, Any]]:
+        """A trial's rows of `epochs`, in their order."""
+        return [row for _, row in sorted(self._epochs.get(trial_id, {}).items())]
 
     def flush(self, *, force: bool = False) -> bool:
         """Write what has changed, unless (without `force`) the last write was a moment ago.
@@ -159,7 +163,7 @@ class ExperimentWriter:
         if not force and started - self._flushed_at < wait:
             return False
         _write(self._files["trials"], _TRIALS, list(self._trials.values()))
-        _write(self._files["epochs"], _EPOCHS, list(self._epochs.values()))
+        _write(self._files["epochs"], _EPOCHS, self.epochs())
         self._changed = False
         self._flushed_at = time.monotonic()
         self._flush_took = self._flushed_at - started

@@ -23,15 +23,15 @@ class StoreCallback(Callback):
         self._earlier: dict[str, float] = {}
         self._ended: list[str] = []
         self._retired: list[str] = []
+        self._kept = [row for row in writer.trials() if row.get("ended_at") and row.get("checkpoint")]
         self._fatal: StoreError | None = None
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         own_id = self._known(trial)
         self._earlier[own_id] = self._writer.trial(own_id).get("seconds") or 0.0
         self._writer.update_trial(own_id, status="running", ended_at=None)
-        self._wandb.start(
-            own_id, hyper_parameters(trial.config), [row for row in self._writer.epochs() if row["trial_id"] == own_id]
-        )
+        self._kept = [row for row in self._kept if row["trial_id"] != own_id]  # it may have been cut off and go on
+        self._wandb.start(own_id, hyper_parameters(trial.config), self._writer.epochs_of(own_id))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -102,13 +102,15 @@ class StoreCallback(Callback):
         self._writer.update_trial(own_id, ended_at=now())
         self._wandb.end(own_id, self._writer.trial(own_id))
         self._ended.append(own_id)
-        self._retire()
+        if self._writer.trial(own_id).get("checkpoint"):
+            self._kept.append(self._writer.trial(own_id))
+            self._retire()
 
     def _retire(self) -> None:
         """Give up the models of the trials that are over, but for the best ones."""
         metric = self._setting.metric
-        over = [row for row in self._writer.trials() if row.get("ended_at") and row.get("checkpoint")]
-        over.sort(key=lambda row: (usable(row, metric), row.get(metric) or 0.0), reverse=True)
-        for row in over[self._keep :]:
+        self._kept.sort(key=lambda row: (usable(row, metric), row.get(metric) or 0.0), reverse=True)
+        for row in self._kept[self._keep :]:
             self._writer.update_trial(row["trial_id"], checkpoint=None)
             self._retired.append(row["trial_id"])
+        del self._kept[self._keep :]
