@@ -20,7 +20,7 @@ class Row:
     ok: bool
 
 
-def noise_pack(folder: Path, counts: dict[str, list[int]], size: int) -> Pack:
+def noise_pack(folder: Path, counts: dict[str, list[int]], size: int, region: str = "forehead_wrinkle") -> Pack:
     """A pack of random pixels with `counts` images per split and grade."""
     classes = [str(grade) for grade in range(len(counts["train"]))]
     label = np.concatenate([np.repeat(np.arange(len(classes)), counts[name]) for name in SPLITS]).astype(np.int16)
@@ -28,8 +28,8 @@ def noise_pack(folder: Path, counts: dict[str, list[int]], size: int) -> Pack:
     images = np.random.default_rng(0).integers(0, 256, (len(label), size, size, 3), dtype=np.uint8)
     names = [f"s{row}" for row in range(len(label))]
     per_split = {name: dict(zip(classes, counts[name], strict=True)) for name in SPLITS}
-    info = PackInfo("forehead_wrinkle", classes, size, 0, [60, 20, 20], per_split, "noise")
-    path = folder / "noise.arrow"
+    info = PackInfo(region, classes, size, 0, [60, 20, 20], per_split, "noise")
+    path = folder / f"{region}-{size}.arrow"
     blank = [""] * len(label)
     write_pack(path, images, PackRows(label, split, names, names, blank, blank), info)
     return open_pack(path)

@@ -70,7 +70,8 @@ def _recorded(folder: Path) -> tuple[float, float]:
     )
     run_experiment(request)
     ended = load_trials(folder / "runs")["ended_at"].sort_values()
-    return _pace([moment.timestamp() for moment in ended]), load_epochs(folder / "runs")["epoch_seconds"].median()
+    seconds = float(load_epochs(folder / "runs")["epoch_seconds"].median())
+    return _pace([moment.timestamp() for moment in ended]), seconds
 
 
 def _unrecorded(folder: Path) -> float:
