@@ -1,7 +1,7 @@
 """Tune every region: `tune_all.py --data DIR ...`, with all flags of `skin-tune tune` besides.
 
-The regions share the cluster: each has its own search, early stopping, and part of the store, and every place that
-becomes free goes to a region that has a trial to run.
+The regions share the cluster: each has its own search, early stopping, and part of the store, and they take turns at
+every place that becomes free.
 """
 
 from skin_tune.cli import single_command

@@ -182,23 +182,24 @@ def tune(pack: PackPath, options: TuneOptions, overrides: Overrides = None) -> N
 
 def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> None:
     """Run one experiment and print its outcome."""
+    from skin_tune.data.pack import open_pack
     from skin_tune.terminal import print_outcome
     from skin_tune.tuning.experiment import run_experiment
 
-    outcome = run_experiment(tune_request(pack, overrides, options))
+    region = open_pack(pack).info.region
+    outcome = run_experiment(tune_request(pack, region, overrides, options))
     print_outcome(outcome, options.storage, options.price_per_gpu_hour)
 
 
-def tune_request(pack: Path, overrides: list[str] | None, options: TuneOptions) -> "TuneRequest":
+def tune_request(pack: Path, region: str, overrides: list[str] | None, options: TuneOptions) -> "TuneRequest":
     """What the options of `tune` ask for."""
     from skin_tune.config import parse_overrides
-    from skin_tune.data.pack import open_pack
     from skin_tune.paths import find_space
     from skin_tune.tuning.plan import TuneRequest, parse_duration
 
     return TuneRequest(
         pack=pack,
-        space=find_space(open_pack(pack).info.region, options.space),
+        space=find_space(region, options.space),
         overrides=parse_overrides(overrides or []),
         name=options.name,
         trials=options.trials,

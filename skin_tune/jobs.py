@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from skin_tune.cli import prepare_packs, tune_pack, tune_request
-from skin_tune.errors import SkinTuneError, SomeRegionsFailedError, SourceError
+from skin_tune.errors import ExperimentError, SkinTuneError, SomeRegionsFailedError, SourceError
 from skin_tune.options import Overrides, Packs, SourceOptions, TuneOptions, spelled_out
-from skin_tune.paths import RunPaths, find_space, pack_path
+from skin_tune.paths import RunPaths, pack_path
 from skin_tune.regions import CATALOGUE
 
 Data = Annotated[list[Path] | None, typer.Option(help="The raw data, to prepare where there is no pack.")]
@@ -56,25 +56,23 @@ def tune_all(
     from skin_tune.terminal import print_outcomes
     from skin_tune.tuning.experiment import run_experiments
 
-    if options.resume and not options.name:
-        raise SourceError("--resume needs the --name of the experiments to go on with")
     regions = _regions(region, packs, source.size, data)
     _check_early(regions, overrides, options)
     errors: dict[str, SkinTuneError] = {}
     if missing := [name for name in regions if not pack_path(packs, name, source.size).exists()]:
-        if not data:
-            raise SourceError(
-                f"there is no pack {str(pack_path(packs, missing[0], source.size))!r} and no --data to prepare it from"
-            )
-        errors |= prepare_packs(data, ",".join(missing), source, packs)
+        errors |= _prepared(missing, regions, data, source, packs)
     options = replace(options, name=options.name or f"all-{time.strftime('%Y%m%d-%H%M%S')}")
     ready = [name for name in regions if name not in errors]
+    begun = {name for name in ready if RunPaths(options.storage).asked(name, str(options.name)).is_file()}
+    if options.resume and not begun:
+        raise ExperimentError(
+            f"no region has an experiment {options.name!r} to --resume below {str(options.storage)!r}"
+        )
     requests = []
-    for number, name in enumerate(ready):
-        begun = RunPaths(options.storage).asked(name, str(options.name)).is_file()
-        siblings = [*(options.warm_start or ()), *(ready[:number] if learn else ())]
-        own = replace(options, warm_start=siblings, resume=options.resume and begun)
-        requests.append(tune_request(pack_path(packs, name, source.size), overrides, own))
+    for name in ready:
+        siblings = [*(options.warm_start or ()), *(regions[: regions.index(name)] if learn else ())]
+        own = replace(options, warm_start=siblings, resume=name in begun and options.resume)
+        requests.append(tune_request(pack_path(packs, name, source.size), name, overrides, own))
     ends = dict(zip(ready, run_experiments(requests, in_order=learn), strict=True))
     everything = {name: errors.get(name) or ends[name] for name in regions}
     print_outcomes(everything, options.storage, options.price_per_gpu_hour)
@@ -98,14 +96,25 @@ def _regions(region: str, packs: Path, size: int, data: list[Path] | None) -> li
     return names
 
 
+def _prepared(
+    missing: list[str], regions: list[str], data: list[Path] | None, source: SourceOptions, packs: Path
+) -> dict[str, SkinTuneError]:
+    """Prepare the missing packs; those that cannot be had, unless it is all that was asked for."""
+    if not data:
+        raise SourceError(
+            f"there is no pack {str(pack_path(packs, missing[0], source.size))!r} and no --data to prepare it from"
+        )
+    try:
+        return prepare_packs(data, ",".join(missing), source, packs)
+    except SkinTuneError as error:
+        if missing == regions:
+            raise
+        return dict.fromkeys(missing, error)
+
+
 def _check_early(regions: list[str], overrides: list[str] | None, options: TuneOptions) -> None:
     """What can be known to be wrong before photos are read."""
-    from skin_tune.config import parse_overrides
-    from skin_tune.tuning.plan import parse_duration
-    from skin_tune.tuning.space_file import load_space
+    from skin_tune.tuning.plan import check_words
 
-    fixed = parse_overrides(overrides or [])
     for name in regions:
-        load_space(find_space(name, options.space), fixed)
-    if options.time_budget is not None:
-        parse_duration(options.time_budget)
+        check_words(tune_request(Path(), name, overrides, options))

@@ -15,7 +15,9 @@ Storage = Annotated[
     Path, typer.Option(envvar="SKIN_TUNE_STORAGE", help="Folder for experiments and the results store.")
 ]
 Packs = Annotated[Path, typer.Option(envvar="SKIN_TUNE_PACKS", help="Folder of the packs.")]
-Wandb = Annotated[str | None, typer.Option(help="online, offline or disabled; online if a key is configured.")]
+Wandb = Annotated[
+    str | None, typer.Option(help="online, offline or disabled; WANDB_MODE, or online if a key is configured.")
+]
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ class TuneOptions:
     """How a space is searched, and on what."""
 
     space: Annotated[Path | None, typer.Option(help="Search space; the region's own or the default if none.")] = None
-    name: Annotated[str | None, typer.Option(help="Name of the experiment; region and time if not given.")] = None
-    trials: Annotated[int | None, typer.Option(help="Trials to run; the space's run_cap if not given.")] = None
+    name: Annotated[str | None, typer.Option(help="Name of the experiment; made of the time if not given.")] = None
+    trials: Annotated[
+        int | None, typer.Option(help="Trials to run; if not given the space's run_cap, else its whole grid or 32.")
+    ] = None
     storage: Storage = Path("runs")
     seed: Annotated[int, typer.Option(help="Seed of the search, and of the trials unless seed= is given.")] = 0
     workers_per_trial: Annotated[

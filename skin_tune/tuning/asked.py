@@ -1,6 +1,7 @@
 """What an experiment was started with, to be held against what it is resumed with."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,17 +22,20 @@ class Asked:
     trials: int
     metric: str
     """What the best epoch and the best trial are chosen by."""
+    warm_start: list[str]
+    """Regions and experiments whose best configs are tried first."""
     space: dict[str, str]
     """How the search goes, and each parameter in words."""
 
     @classmethod
-    def of(cls, pack: Pack, space: Space, seed: int, trials: int) -> "Asked":
+    def of(cls, pack: Pack, space: Space, seed: int, trials: int, warm_start: Sequence[str]) -> "Asked":
         return cls(
             pack=str(pack.path),
             pack_id=pack.info.pack_id,
             seed=seed,
             trials=trials,
             metric=space.metric,
+            warm_start=list(warm_start),
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),
@@ -57,7 +61,8 @@ class Asked:
         ]
 
     def _making_trials(self) -> dict[str, str]:
-        return {"pack": self.pack_id, "seed": str(self.seed), "metric": self.metric, **self.space}
+        run = {"pack": self.pack_id, "seed": str(self.seed), "metric": self.metric}
+        return {**run, "warm start": ", ".join(self.warm_start) or "none", **self.space}
 
 
 def read_asked(path: Path) -> Asked:

@@ -6,9 +6,11 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
+import yaml
 
 from skin_tune.errors import ClusterError
 
@@ -16,6 +18,9 @@ _OBJECT_STORE_BYTES = 1 << 30
 """Enough for starting weights; packs are mapped from files, not kept in Ray."""
 
 _DASHBOARD_SECONDS = 20
+
+_BOOTSTRAP = Path("~/ray_bootstrap_config.yaml").expanduser()
+"""Where `ray up` puts the cluster file on the head."""
 
 _SETTINGS = {
     # Trials that wait for a place. One, Ray's default, lets an autoscaler add one node at a time, and never fills two
@@ -169,7 +174,8 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
         raise ClusterError(
             f"--workers-per-trial {workers} needs {workers} times {each}; the cluster has room for {places}"
         )
-    return TrialResources(cpus, gpus, workers, places // workers)
+    grown = sum(_places(node, cpus, gpus) for node in to_come)
+    return TrialResources(cpus, gpus, workers, max(places, grown) // workers)
 
 
 def room_for(resources: TrialResources) -> int:
@@ -182,10 +188,20 @@ def room_for(resources: TrialResources) -> int:
 
 
 def _nodes_to_come() -> list[dict[str, float]]:
-    """Resources of each node there may be once an autoscaler has added all it may; none without an autoscaler."""
-    config = ray._private.state.state.get_cluster_config()
-    groups = config.node_group_configs if config else ()
-    return [dict(group.resources) for group in groups for _ in range(max(group.max_count, 0))]
+    """Resources of each node there may be once an autoscaler has added all it may; none without an autoscaler.
+
+    Known on the head of a cluster that `ray up` made, which is where jobs run.
+    """
+    if not _BOOTSTRAP.is_file():
+        return []
+    config = yaml.safe_load(_BOOTSTRAP.read_text())
+    kinds = config.get("available_node_types") or {}
+    nodes = [
+        {name: float(amount) for name, amount in (kind.get("resources") or {}).items()}
+        for kind in kinds.values()
+        for _ in range(kind.get("max_workers") or 0)
+    ]
+    return sorted(nodes, key=lambda node: -node.get("GPU", 0))[: config.get("max_workers") or 0]
 
 
 def _cpu_share(node: dict[str, float], gpus: float, places: int, nodes: int) -> int:

@@ -5,6 +5,7 @@ after the other. An order is a Tune config to train for one more epoch.
 """
 
 import secrets
+import shutil
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -166,7 +167,7 @@ class WorkerGroup:
         if self._failures[trial] <= self._max_failures:
             return True
         error = WorkersLostError(f"its workers were lost {self._failures[trial]} times: {self._reason}")
-        self._result = ending(error, self._settings[order.config[REGION]].metric, 0)
+        self._result = ending(error, 0)
         self._changed.notify_all()
         return False
 
@@ -187,18 +188,23 @@ def run_workers(arguments: dict[str, Any], resources: TrialResources, notes: Pat
     Ray Train keeps its own notes in the folder `notes`, which all nodes share.
     """
     each = {"CPU": float(resources.cpus), **({"GPU": resources.gpus} if resources.gpus else {})}
-    ray.train.torch.TorchTrainer(
+    name = f"group-{secrets.token_hex(4)}"
+    trainer = ray.train.torch.TorchTrainer(
         _serve,
         train_loop_config=arguments,
         scaling_config=ScalingConfig(
             num_workers=resources.workers, use_gpu=resources.gpus > 0, resources_per_worker=each
         ),
         run_config=RunConfig(
-            name=f"group-{secrets.token_hex(4)}",
+            name=name,
             storage_path=str(notes),
             failure_config=FailureConfig(max_failures=-1),  # what a trial may lose is counted by its orders
         ),
-    ).fit()
+    )
+    try:
+        trainer.fit()
+    finally:
+        shutil.rmtree(notes / name, ignore_errors=True)
 
 
 def _serve(arguments: dict[str, Any]) -> None:
@@ -226,12 +232,12 @@ def _serve(arguments: dict[str, Any]) -> None:
             told = last_epoch if taken_up and trainer.epoch else next_epoch
             result = told(trainer, order.config, setting)
         except (ConfigError, CheckpointError, TrainingDivergedError) as error:  # all ranks raise it alike
-            result = ending(error, setting.metric, trainer.epoch - 1 if trainer else 0)
+            result = ending(error, trainer.epoch - 1 if trainer else 0)
             trainer = None
         except Exception as error:  # the other ranks would wait for this one for ever
             if isinstance(error, StoreError | PackError | torch.OutOfMemoryError):
                 epochs = trainer.epoch - 1 if trainer else 0
-                ray.get(group.deliver.remote(number, ending(error, setting.metric, epochs)))
+                ray.get(group.deliver.remote(number, ending(error, epochs)))
             ray.get(group.lost.remote(one_line(error)))
             raise
         if rank == 0:

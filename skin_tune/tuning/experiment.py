@@ -84,7 +84,9 @@ def run_experiments(requests: Sequence[TuneRequest], *, in_order: bool = False) 
             except ClusterError as error:
                 for experiment in to_run:
                     _leave_no_trace(experiment.plan, experiment.writer)
-                return [error for _ in requests]
+                if len(to_run) == len(requests):
+                    raise
+                ends = [error if end in to_run else end for end in ends]
         return [_outcome(end, started) if isinstance(end, Experiment) else end for end in ends]
 
 

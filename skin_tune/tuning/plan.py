@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def asked(self) -> Asked:
-        return Asked.of(self.pack, self.space, self.request.seed, self.trials)
+        return Asked.of(self.pack, self.space, self.request.seed, self.trials, self.request.warm_start)
 
     @property
     def asked_file(self) -> Path:
@@ -114,11 +114,7 @@ def checked(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
     With `siblings_to_come` the experiments to start from need not be there yet.
     """
     pack = open_pack(request.pack.resolve())
-    space = load_space(request.space, request.overrides)
-    _check_numbers(request)
-    check_mode(request.wandb)
-    if request.resume and request.name is None:
-        raise ExperimentError("--resume needs the --name of the experiment to go on with")
+    space = check_words(request)
     _check_fits(space, pack, request)
     region = pack.info.region
     plan = Plan(
@@ -126,16 +122,27 @@ def checked(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
         space=space,
         pack=pack,
         paths=RunPaths(request.storage.resolve()),
-        name=check_experiment_name(request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}"),
+        name=request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}",
         trials=_trial_count(request, space),
     )
-    if request.warm_start:
-        if space.method == "grid":
-            raise ExperimentError("--warm-start needs a space of method bayes or random; a grid is tried as a whole")
-        if not siblings_to_come:
-            check_siblings(plan.paths.storage, request.warm_start, region, plan.name)
+    if request.warm_start and not siblings_to_come:
+        check_siblings(plan.paths.storage, request.warm_start, region, plan.name)
     _check_name(plan)
     return plan
+
+
+def check_words(request: TuneRequest) -> Space:
+    """The space of a request; raises a SkinTuneError for what is wrong whatever the pack holds."""
+    space = load_space(request.space, request.overrides)
+    _check_numbers(request)
+    check_mode(request.wandb)
+    if request.name is not None:
+        check_experiment_name(request.name)
+    elif request.resume:
+        raise ExperimentError("--resume needs the --name of the experiment to go on with")
+    if request.warm_start and space.method == "grid":
+        raise ExperimentError("--warm-start needs a space of method bayes or random; a grid is tried as a whole")
+    return space
 
 
 def taken(plan: Plan) -> ExperimentError:

@@ -92,11 +92,11 @@ def run_refit(
     What was interrupted goes on from its last epoch; what is complete is returned as it is.
     """
     plan = _checked(request)
-    complete = plan.folder / "metrics.json"
-    if complete.is_file():
-        return Refit(plan.model, plan.folder, CardFacts(**json.loads(complete.read_text())), new=False)
     lock = ExperimentLock(plan.paths.lock(plan.region, request.experiment), request.experiment)
     try:
+        complete = plan.folder / "metrics.json"
+        if complete.is_file():
+            return Refit(plan.model, plan.folder, CardFacts(**json.loads(complete.read_text())), new=False)
         return _run(plan, on_epoch)
     except OSError as error:
         raise StoreError(f"cannot write to {str(plan.folder)!r}: {error.strerror or error}") from None

@@ -10,7 +10,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.tuning import cluster
 from skin_tune.tuning.distributed import close_group, start_group
-from skin_tune.tuning.trial import OWN_ID, REGION, TrialSetting, WeightsTable, epoch_metrics
+from skin_tune.tuning.trial import OWN_ID, REGION, TrialSetting, WeightsTable, epoch_metrics, one_line
 
 _Result = TypeVar("_Result")
 
@@ -49,13 +49,20 @@ def train(
             if result["done"]:
                 return int(result["best_epoch"])
     except ray.exceptions.RayError as error:
-        raise ExperimentError(f"refit {model!r} lost its workers: {error}") from None
+        raise ExperimentError(f"refit {model!r} lost its workers: {_reason(error)}") from None
     finally:
         close_group(group)
 
 
 def on_one_worker(resources: cluster.TrialResources, function: Callable[..., _Result], *arguments: Any) -> _Result:
     """`function(*arguments)`, carried out where one of the workers would be."""
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus)(function)
-    result: _Result = ray.get(task.remote(*arguments))
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)(function)
+    try:
+        result: _Result = ray.get(task.remote(*arguments))
+    except ray.exceptions.RayError as error:
+        raise ExperimentError(f"the test split could not be evaluated: {_reason(error)}") from None
     return result
+
+
+def _reason(error: Exception) -> str:
+    return one_line(getattr(error, "cause", None) or error)

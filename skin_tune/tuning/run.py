@@ -12,7 +12,7 @@ from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.experiment import Trial
 
-from skin_tune.errors import StoreError
+from skin_tune.errors import ClusterError, StoreError
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning import cluster
 from skin_tune.tuning.cluster import TrialResources
@@ -35,16 +35,30 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
     What concerns the run as a whole is taken from the first one's request. Raises ClusterError, before any trial
     starts, where the cluster cannot hold one.
     """
+    first = experiments[0].plan
+    cluster.connect(worker_groups=first.request.workers_per_trial > 1)
+    try:
+        _run_on_cluster(experiments, weights, in_order)
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(first.paths.storage)!r}: {error.strerror or error}") from None
+    finally:
+        ray.shutdown()  # ends what is still running, too
+
+
+def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in_order: bool) -> None:
     plans = {experiment.plan.region: experiment.plan for experiment in experiments}
     writers = {experiment.plan.region: experiment.writer for experiment in experiments}
     to_run = {region: plan.to_run for region, plan in plans.items()}
     first = experiments[0].plan
     request, storage = first.request, first.paths
-    cluster.connect(worker_groups=request.workers_per_trial > 1)
     at_once = min(sum(to_run.values()), request.concurrent or sum(to_run.values()))
     resources = cluster.trial_resources(
         request.cpus_per_trial, request.gpus_per_trial, at_once, request.workers_per_trial
     )
+    if request.gpu_hours is not None and not resources.gpus:
+        raise ClusterError(
+            f"--gpu-hours {request.gpu_hours:g} cannot be counted: trials hold no GPU; see --time-budget"
+        )
     settings = {region: _setting(plan) for region, plan in plans.items()}
     wandb_process = WandbProcess(storage.storage, request.wandb)
     stores = {
@@ -92,8 +106,6 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
         tuner.fit()
     except KeyboardInterrupt:
         pass  # what has been recorded stands, and the rest can be resumed
-    except OSError as error:
-        raise StoreError(f"cannot write to {str(storage.storage)!r}: {error.strerror or error}") from None
     finally:
         progress.close()
         try:
@@ -101,7 +113,6 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
                 if writer.flush(force=True):
                     stores[region].drop_ended()
         finally:
-            ray.shutdown()  # ends what is still running, too
             shutil.rmtree(notes, ignore_errors=True)
             if said := wandb_process.close():
                 print(said, file=sys.stderr)

@@ -143,7 +143,8 @@ def _run(
     name: str,
     on_epoch: Callable[[Mapping[str, float], int], None],
 ) -> None:
-    earlier = writer.trial(TRIAL_ID).get("seconds") or 0.0
+    row = writer.trial(TRIAL_ID)
+    earlier, earlier_gpu = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
     started = time.monotonic()
     gpus = int(trainer.device.type == "cuda")
     while not trainer.finished:
@@ -152,8 +153,10 @@ def _run(
         if trainer.improved:
             save_checkpoint(folder / "best.pt", trainer.model_state())
             writer.record_best(TRIAL_ID, metrics, str(folder / "best.pt"))
-        seconds = earlier + time.monotonic() - started
-        writer.update_trial(TRIAL_ID, epochs=trainer.epoch, seconds=seconds, gpu_seconds=gpus * seconds)
+        spent = time.monotonic() - started
+        writer.update_trial(
+            TRIAL_ID, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
+        )
         writer.flush(force=True)  # before the checkpoint: a run killed in between repeats the epoch
         save_checkpoint(folder / "last.pt", {**trainer.state_dict(), "name": name})
         wandb_log.log(TRIAL_ID, metrics)

@@ -19,10 +19,10 @@ from skin_tune.tuning.trial import REGION
 
 
 class RegionSearcher(Searcher):
-    """Suggests the next trial of the region that has the fewest running, the earliest of them first.
+    """Suggests the next trial of the region that has the fewest on their way, the earliest of them first.
 
     `to_run` trials of each region are suggested. With `in_order` a region waits until those before it have no trial
-    left to start. A trial whose config depends on earlier results is suggested when there is `room` for it, no sooner.
+    left to start. A trial whose config depends on earlier results is suggested one ahead of the `room` there is.
     """
 
     def __init__(

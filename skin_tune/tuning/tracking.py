@@ -20,7 +20,7 @@ class StoreCallback(Callback):
 
     def __init__(self, writer: ExperimentWriter, setting: TrialSetting, wandb_log: WandbLog, keep: int, gpus: float):
         self._writer, self._setting, self._wandb, self._keep, self._gpus = writer, setting, wandb_log, keep, gpus
-        self._earlier: dict[str, float] = {}
+        self._earlier: dict[str, tuple[float, float]] = {}
         self._ended: list[str] = []
         self._retired: list[str] = []
         self._kept = [row for row in writer.trials() if row.get("ended_at") and row.get("checkpoint")]
@@ -28,17 +28,24 @@ class StoreCallback(Callback):
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         own_id = self._known(trial)
-        self._earlier[own_id] = self._writer.trial(own_id).get("seconds") or 0.0
+        row = self._writer.trial(own_id)
+        self._earlier[own_id] = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
         self._writer.update_trial(own_id, status="running", ended_at=None)
         self._kept = [row for row in self._kept if row["trial_id"] != own_id]  # it may have been cut off and go on
+        self._retired = [name for name in self._retired if name != own_id]
         self._wandb.start(own_id, hyper_parameters(trial.config), self._writer.epochs_of(own_id))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         own_id = trial.config[OWN_ID]
-        seconds = self._earlier[own_id] + result["time_total_s"]
-        self._writer.update_trial(own_id, seconds=seconds, gpu_seconds=seconds * self._gpus, epochs=result["epoch"])
+        seconds, gpu_seconds = self._earlier[own_id]
+        self._writer.update_trial(
+            own_id,
+            seconds=seconds + result["time_total_s"],
+            gpu_seconds=gpu_seconds + result["time_total_s"] * self._gpus,
+            epochs=result["epoch"],
+        )
         if result.get("fatal"):  # the trial is not to blame: it can go on once there is room
             self._fatal = StoreError(result["error"])
             return

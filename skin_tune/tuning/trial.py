@@ -15,6 +15,7 @@ from skin_tune.errors import PackError, StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
 from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
+from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 
 OWN_ID = "trial_id"
@@ -96,7 +97,7 @@ class TuneTrial(tune.Trainable):
         except Exception as error:
             epochs = self._trainer.epoch - 1 if self._trainer else 0
             self._trainer = None
-            return ending(error, setting.metric, epochs)
+            return ending(error, epochs)
 
 
 def start(
@@ -168,7 +169,7 @@ def epoch_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in result.items() if name in _EPOCH_ONLY or name.startswith(("train_", "val_"))}
 
 
-def ending(error: Exception, metric: str, epochs: int) -> dict[str, Any]:
+def ending(error: Exception, epochs: int) -> dict[str, Any]:
     """The last result of a trial that cannot go on: its status and reason, after so many whole epochs.
 
     `fatal` says that no other trial could go on either.
@@ -178,7 +179,7 @@ def ending(error: Exception, metric: str, epochs: int) -> dict[str, Any]:
         "error": one_line(error),
         "fatal": isinstance(error, StoreError),
         "epoch": epochs,
-        metric: 0.0,
+        **dict.fromkeys(SELECTION_METRICS, 0.0),  # Tune wants its metric in every result
         "done": True,
     }
 

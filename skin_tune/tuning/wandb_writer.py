@@ -4,6 +4,7 @@ It runs apart from the driver, so that a wandb that fails, hangs or cannot be re
 What the user should know of it goes to standard output, in one line each.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -91,8 +92,9 @@ class WandbWriter:
     def close(self) -> None:
         """Close the runs of trials that were cut off, to be continued."""
         for run in self._runs.values():
-            run.summary.update({"status": "interrupted"})
-            run.finish()
+            with contextlib.suppress(Exception):  # one run's trouble is not the others'
+                run.summary.update({"status": "interrupted"})
+                run.finish()
         if self._offline:
             self.say(
                 f"{self._offline} {'run was' if self._offline == 1 else 'runs were'} written offline; "
@@ -130,7 +132,7 @@ class WandbWriter:
 
     def _go_offline(self, error: Exception) -> None:
         self._mode = "offline"
-        self.say(f"the server cannot be used ({str(error).splitlines()[0][:160]}); going on offline")
+        self.say(f"the server cannot be used ({_first_line(error)}); going on offline")
 
     def _opened(self, labels: dict[str, str], config: dict[str, Any], run_id: str) -> Any:
         region, experiment, trial = labels["region"], labels["experiment"], labels["trial"]
@@ -159,6 +161,10 @@ class WandbWriter:
         )
 
 
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")[:160]
+
+
 def main() -> None:
     """Carry out the messages on standard input: {"do": method, ...its arguments}; the first one holds the set-up."""
     os.nice(10)  # training comes first
@@ -171,7 +177,7 @@ def main() -> None:
             getattr(writer, message.pop("do"))(**message)
         except Exception as error:  # one run's trouble is not the others'
             if not complained:
-                writer.say(f"not everything was logged: {type(error).__name__}: {str(error).splitlines()[0][:160]}")
+                writer.say(f"not everything was logged: {type(error).__name__}: {_first_line(error)}")
                 complained = True
     writer.close()
 

@@ -72,9 +72,15 @@ def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_oth
     common = ("image_size=32", "epochs=1", f"batch_size={images[smallest] + 1}", "oversample=none", "--size", 32)
     space = ("--space", ROOT / "search_spaces" / "sample.yaml", "--trials", 2, "--name", "all", "--learn")
 
+    (tmp_path / "packs" / "broken-32.arrow").write_text("cut off")
+    never = run_job(*common, *space, "--resume", cwd=tmp_path, job="tune_all")
+    assert_one_line_error(never, "no region has an experiment 'all' to --resume")
+
     done = run_job(*common, *space, cwd=tmp_path, job="tune_all")
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1] == f"error: 1 of 3 regions failed: {smallest}"
+    failed = ", ".join([smallest, "broken"])
+    assert done.stderr.strip().splitlines()[-1] == f"error: 2 of 4 regions failed: {failed}"
+    assert "broken: 'packs/broken-32.arrow' is not a pack" in done.stdout.replace(f"{tmp_path}/", "")
     assert f"{smallest}: batch_size={images[smallest] + 1} is larger than the training set" in done.stdout
     trials = load_trials(tmp_path / "runs")
     assert trials.groupby("region")["status"].apply(list).to_dict() == dict.fromkeys(rest, ["completed"] * 2)

@@ -1,10 +1,14 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
+from ray.autoscaler._private.util import prepare_config
 
 from skin_tune.errors import ClusterError
 from skin_tune.tuning import cluster
 from skin_tune.tuning.cluster import TrialResources, trial_resources
+from tests.cli_runner import ROOT
 
 GPU_NODE, CPU_NODE = {"CPU": 16.0, "GPU": 4.0}, {"CPU": 2.0}
 
@@ -45,7 +49,7 @@ def test_nodes_that_an_autoscaler_may_add_count_where_those_that_are_there_do_no
     assert "waiting for its autoscaler" in capsys.readouterr().err
     assert trial_resources(None, None, at_once=8, workers=8).room == 1
     nodes.here = [GPU_NODE]
-    assert trial_resources(None, None, at_once=8, workers=2).room == 2
+    assert trial_resources(None, None, at_once=8, workers=2).room == 4
     assert capsys.readouterr().err.count("waiting") == 1  # for the trial of eight workers
 
 
@@ -65,3 +69,13 @@ def test_what_does_not_fit_is_refused(nodes: SimpleNamespace, cpus: int, gpus: f
     nodes.here = [GPU_NODE, CPU_NODE]
     with pytest.raises(ClusterError, match=said):
         trial_resources(cpus, gpus, at_once=8, workers=workers)
+
+
+def test_the_nodes_to_come_are_those_of_the_file_that_the_cluster_was_made_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(cluster, "_BOOTSTRAP", tmp_path / "bootstrap.yaml")
+    assert cluster._nodes_to_come() == []
+    config = prepare_config(yaml.safe_load((ROOT / "cluster.yaml").read_text()))
+    (tmp_path / "bootstrap.yaml").write_text(yaml.safe_dump(config))
+    assert cluster._nodes_to_come() == [{"CPU": 8.0, "GPU": 1.0}] * 8  # of ten, by type, max_workers are allowed
