@@ -44,11 +44,12 @@ class WandbProcess:
         if mode == "disabled":
             return
         self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._moved = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "skin_tune.tuning.wandb_writer"],
             stdin=subprocess.PIPE,
             stdout=self._said,
-            stderr=subprocess.DEVNULL,
+            stderr=self._moved,
             text=True,
             start_new_session=True,  # Ctrl-C ends the experiment, which then closes its runs
         )
@@ -74,16 +75,17 @@ class WandbProcess:
             files = self.paths.storage / "wandb"
             late = f"wandb: no answer for {CLOSING_SECONDS} s; upload later with: wandb sync {files}/*run-*"
         self._process = None
+        self._moved.close()
         with self._said:
             self._said.seek(0)
             return "\n".join([*self._said.read().splitlines(), late]).strip()
 
     def _wait_while_it_moves(self, process: subprocess.Popen[str]) -> None:
-        """Raise TimeoutExpired where no message is taken for CLOSING_SECONDS and the process does not end."""
-        left, until = self._messages.qsize(), time.monotonic() + CLOSING_SECONDS
+        """Raise TimeoutExpired where the process does nothing for CLOSING_SECONDS and does not end."""
+        done, until = 0, time.monotonic() + CLOSING_SECONDS
         while process.poll() is None:
-            if self._messages.qsize() < left:
-                left, until = self._messages.qsize(), time.monotonic() + CLOSING_SECONDS
+            if (size := os.fstat(self._moved.fileno()).st_size) > done:
+                done, until = size, time.monotonic() + CLOSING_SECONDS
             if time.monotonic() > until:
                 raise subprocess.TimeoutExpired(process.args, CLOSING_SECONDS)
             time.sleep(0.05)

@@ -1,7 +1,8 @@
 """The process that writes wandb runs: one JSON message a line on standard input, to the end of the file.
 
 It runs apart from the driver, so that a wandb that fails, hangs or cannot be reached neither slows nor stops a trial.
-What the user should know of it goes to standard output, in one line each.
+What the user should know of it goes to standard output, in one line each; a dot on standard error says that something
+has been done, so that whoever waits for the end can tell slow from stuck.
 """
 
 import contextlib
@@ -95,6 +96,7 @@ class WandbWriter:
             with contextlib.suppress(Exception):  # one run's trouble is not the others'
                 run.summary.update({"status": "interrupted"})
                 run.finish()
+            _moved()
         if self._offline:
             self.say(
                 f"{self._offline} {'run was' if self._offline == 1 else 'runs were'} written offline; "
@@ -161,6 +163,10 @@ class WandbWriter:
         )
 
 
+def _moved() -> None:
+    print(".", end="", file=sys.stderr, flush=True)
+
+
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")[:160]
 
@@ -179,6 +185,7 @@ def main() -> None:
             if not complained:
                 writer.say(f"not everything was logged: {type(error).__name__}: {_first_line(error)}")
                 complained = True
+        _moved()
     writer.close()
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from skin_tune.config import TrialConfig
 from skin_tune.results import load_epochs, load_trials
+from skin_tune.tuning import wandb_log
+from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
 from tests.cli_runner import assert_one_line_error, skin_tune
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
@@ -89,3 +92,16 @@ def test_wandb_can_be_turned_off_and_a_mistyped_mode_is_refused(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert "wandb:" not in done.stderr
     assert not (storage / "wandb").exists()
+
+
+def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 8)  # less than all of them take, more than any one does
+    process = WandbProcess(tmp_path, "offline")
+    log = WandbLog(process, "lip_dryness", "exp")
+    for number in range(600):
+        log.start(f"exp-{number}", TrialConfig().to_dict())
+        log.log(f"exp-{number}", {"epoch": 1, "val_balanced_acc": 0.5})
+        log.end(f"exp-{number}", {"status": "completed"})
+    assert process.close().startswith("wandb: 600 runs were written offline")
+    runs = offline_runs(tmp_path).values()
+    assert [run.summary["status"] for run in runs] == ["completed"] * 600
