@@ -155,7 +155,8 @@ def train(
 ) -> None:
     """Train one config on this machine, without a cluster."""
     from skin_tune.config import parse_overrides
-    from skin_tune.terminal import print_training, training_bar
+    from skin_tune.tables import print_training
+    from skin_tune.terminal import training_bar
     from skin_tune.tuning.single import TrainRequest, run_training
 
     request = TrainRequest(
@@ -183,7 +184,7 @@ def tune(pack: PackPath, options: TuneOptions, overrides: Overrides = None) -> N
 def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> None:
     """Run one experiment and print its outcome."""
     from skin_tune.data.pack import open_pack
-    from skin_tune.terminal import print_outcome
+    from skin_tune.tables import print_outcome
     from skin_tune.tuning.experiment import run_experiment
 
     region = open_pack(pack).info.region
@@ -231,7 +232,8 @@ def refit(
     wandb: Wandb = None,
 ) -> None:
     """Train an experiment's best config once more, evaluate it once on the test split, and write its model card."""
-    from skin_tune.terminal import print_refit, training_bar
+    from skin_tune.tables import print_refit
+    from skin_tune.terminal import training_bar
     from skin_tune.tuning.refit import RefitRequest, run_refit
 
     request = RefitRequest(
@@ -260,7 +262,7 @@ def trials(
 ) -> None:
     """List trials from the results store, best first."""
     from skin_tune.results.ranking import rank_trials
-    from skin_tune.terminal import check_format, print_trials
+    from skin_tune.tables import check_format, print_trials
 
     check_format(format)
     print_trials(rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit), format)

@@ -53,7 +53,7 @@ def tune_all(
     ] = False,
 ) -> None:
     """Tune every region at once: prepare the packs there are none of, then share the cluster among all of them."""
-    from skin_tune.terminal import print_outcomes
+    from skin_tune.tables import print_outcomes
     from skin_tune.tuning.experiment import run_experiments
 
     regions = _regions(region, packs, source.size, data)

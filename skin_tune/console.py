@@ -1,0 +1,13 @@
+"""Where everything that people read is printed."""
+
+from rich.console import Console
+
+_LOG_WIDTH = 160
+
+
+def open_console(*, stderr: bool = False) -> Console:
+    """Standard output or error, wide enough for a table where it is not a terminal."""
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _LOG_WIDTH
+    return console
