@@ -6,18 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.rows import Row, noise_pack
+from benchmarks.rows import Row, noise_pack, small_config, small_space
 
-_SPACE = """
-method: random
-parameters:
-  learning_rate: {distribution: log_uniform_values, min: 1.0e-4, max: 1.0e-2}
-  backbone: {value: resnet18}
-  weights: {value: none}
-  image_size: {value: 32}
-  batch_size: {value: 16}
-  epochs: {value: 100}
-"""
+_CONFIG = small_config(image_size=32, batch_size=16, epochs=100)
 
 _ORPHANS = 15
 """Seconds within which Ray has ended the trials of the killed driver; until then they go on writing checkpoints."""
@@ -28,8 +19,8 @@ def measure() -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pack = noise_pack(folder, {"train": [20, 20], "val": [5, 5], "test": [5, 5]}, 32)
-        (folder / "space.yaml").write_text(_SPACE)
-        where = ["--space", folder / "space.yaml", "--storage", folder / "runs", "--name", "killed"]
+        space = small_space(folder, _CONFIG)
+        where = ["--space", space, "--storage", folder / "runs", "--name", "killed"]
         command = [sys.executable, "-m", "skin_tune", "tune", pack.path, *where, "--trials", "2", "--wandb", "offline"]
         _seconds_to_an_epoch(command, folder)
         time.sleep(_ORPHANS)

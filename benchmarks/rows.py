@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from skin_tune.data.pack import Pack, PackInfo, PackRows, open_pack, write_pack
 from skin_tune.data.split import SPLITS
@@ -33,3 +34,25 @@ def noise_pack(folder: Path, counts: dict[str, list[int]], size: int, region: st
     blank = [""] * len(label)
     write_pack(path, images, PackRows(label, split, names, names, blank, blank), info)
     return open_pack(path)
+
+
+def small_config(*, image_size: int, batch_size: int, epochs: int) -> dict[str, str | int]:
+    """A ResNet-18 from random weights, its epochs without oversampling or warm-up."""
+    return {
+        "backbone": "resnet18",
+        "weights": "none",
+        "image_size": image_size,
+        "batch_size": batch_size,
+        "oversample": "none",
+        "warmup_epochs": 0,
+        "epochs": epochs,
+    }
+
+
+def small_space(folder: Path, config: dict[str, str | int], **keys: object) -> Path:
+    """A space file that searches the learning rate at random and fixes `config`; `keys` go to its top."""
+    rate = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-2}
+    parameters = {"learning_rate": rate, **{name: {"value": value} for name, value in config.items()}}
+    path = folder / "space.yaml"
+    path.write_text(yaml.safe_dump({"method": "random", "parameters": parameters, **keys}))
+    return path

@@ -10,23 +10,13 @@ from unittest.mock import patch
 from ray import tune
 from ray.tune import Callback
 
-from benchmarks.rows import Row, noise_pack
+from benchmarks.rows import Row, noise_pack, small_config, small_space
 from skin_tune.tuning import run
 from skin_tune.tuning.experiment import run_experiment
 from skin_tune.tuning.plan import TuneRequest
 
 _EPOCHS = 5
-_SPACE = f"""
-method: random
-early_terminate: {{type: hyperband, min_iter: 1, eta: 3}}
-parameters:
-  learning_rate: {{distribution: log_uniform_values, min: 1.0e-5, max: 1.0e-1}}
-  backbone: {{value: resnet18}}
-  weights: {{value: none}}
-  image_size: {{value: 16}}
-  batch_size: {{value: 4}}
-  epochs: {{value: {_EPOCHS}}}
-"""
+_CONFIG = small_config(image_size=16, batch_size=4, epochs=_EPOCHS)
 
 
 class Simulated(tune.Trainable):
@@ -108,10 +98,8 @@ def _seconds(trials: int, wandb: str = "offline") -> tuple[float, int]:
     with tempfile.TemporaryDirectory() as name, patch.object(run, "_trainable", trainable):
         folder = Path(name)
         pack = noise_pack(folder, {"train": [4, 4], "val": [2, 2], "test": [2, 2]}, 16)
-        (folder / "space.yaml").write_text(_SPACE)
-        request = TuneRequest(
-            pack.path, folder / "space.yaml", trials=trials, storage=folder / "runs", name="scale", wandb=wandb
-        )
+        space = small_space(folder, _CONFIG, early_terminate={"type": "hyperband", "min_iter": 1, "eta": 3})
+        request = TuneRequest(pack.path, space, trials=trials, storage=folder / "runs", name="scale", wandb=wandb)
         try:
             run_experiment(request)
         except Exception as error:  # without records there is no trial to rank

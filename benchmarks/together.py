@@ -5,23 +5,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.rows import Row, noise_pack
+from benchmarks.rows import Row, noise_pack, small_config, small_space
 from skin_tune.regions import CATALOGUE
 from skin_tune.tuning.experiment import run_experiments
 from skin_tune.tuning.plan import TuneRequest
 
 _TRIALS = 3
-_SPACE = """
-method: random
-parameters:
-  learning_rate: {distribution: log_uniform_values, min: 1.0e-4, max: 1.0e-2}
-  backbone: {value: resnet18}
-  weights: {value: none}
-  image_size: {value: 32}
-  batch_size: {value: 32}
-  oversample: {value: none}
-  epochs: {value: 2}
-"""
+_CONFIG = small_config(image_size=32, batch_size=32, epochs=2)
 
 
 def measure() -> list[Row]:
@@ -36,13 +26,13 @@ def measure() -> list[Row]:
 def _seconds(regions: Sequence[str], trials: int) -> float:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "space.yaml").write_text(_SPACE)
+        space = small_space(folder, _CONFIG)
         counts = {"train": [160, 80, 40], "val": [20, 20, 20], "test": [1, 1, 1]}
         packs = [noise_pack(folder, counts, 32, region) for region in regions]
         requests = [
             TuneRequest(
                 pack.path,
-                folder / "space.yaml",
+                space,
                 trials=trials,
                 storage=folder / "runs",
                 name="together",

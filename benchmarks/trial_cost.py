@@ -6,9 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from benchmarks.rows import Row, noise_pack
+from benchmarks.rows import Row, noise_pack, small_config, small_space
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack
 from skin_tune.results import load_epochs, load_trials
@@ -17,18 +15,7 @@ from skin_tune.tuning.plan import TuneRequest
 
 _TRIALS = 40
 _PATTERN_TRIALS = 3
-_SPACE = """
-method: random
-parameters:
-  learning_rate: {distribution: log_uniform_values, min: 1.0e-4, max: 1.0e-2}
-  backbone: {value: resnet18}
-  weights: {value: none}
-  image_size: {value: 16}
-  batch_size: {value: 4}
-  oversample: {value: none}
-  warmup_epochs: {value: 0}
-  epochs: {value: 1}
-"""
+_CONFIG = small_config(image_size=16, batch_size=4, epochs=1)
 
 
 def measure() -> list[Row]:
@@ -58,10 +45,10 @@ def measure() -> list[Row]:
 
 def _recorded(folder: Path) -> tuple[float, float]:
     """Seconds per trial with the store and wandb on, and how many of them are its one epoch."""
-    (folder / "space.yaml").write_text(_SPACE)
+    space = small_space(folder, _CONFIG)
     request = TuneRequest(
         _pack(folder).path,
-        folder / "space.yaml",
+        space,
         trials=_TRIALS,
         storage=folder / "runs",
         name="cost",
@@ -84,10 +71,10 @@ def _unrecorded(folder: Path) -> float:
     region = pack.info.region
     settings = {region: TrialSetting(pack.path, pack.info.pack_id, folder, region, "cost", "val_balanced_acc")}
     trainable = tune.with_parameters(TuneTrial, settings=settings, weights={("none", "resnet18"): None}, cpus=1)
-    parameters = yaml.safe_load(_SPACE)["parameters"]
-    values = {name: parameter["value"] for name, parameter in parameters.items() if "value" in parameter}
     ids = tune.grid_search([f"cost-{number:03d}" for number in range(_TRIALS)])
-    return _pace_in_tune(trainable, {**TrialConfig(**values).to_dict(), OWN_ID: ids, REGION: region}, folder)
+    return _pace_in_tune(
+        trainable, {**TrialConfig.from_mapping(_CONFIG).to_dict(), OWN_ID: ids, REGION: region}, folder
+    )
 
 
 def _bare_tune() -> float:

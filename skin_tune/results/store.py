@@ -20,77 +20,12 @@ import pyarrow.parquet as pq
 from skin_tune.errors import StoreError
 from skin_tune.paths import RunPaths, atomic_write
 from skin_tune.results.lock import ExperimentLock
+from skin_tune.results.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS
 
 _FILE = "data.parquet"
 _FLUSH_SECONDS = 2.0
 _FLUSH_SHARE = 20
 """A flush waits this many times as long as the last one took: writing costs at most a twentieth of the driver."""
-
-# The grades of the built-in regions: always there, so that partitions of different regions share a schema.
-_RECALLS = [(f"val_recall_{grade}", pa.float64()) for grade in range(7)]
-_METRICS = [
-    (name, pa.float64())
-    for name in (
-        "train_loss",
-        "train_acc",
-        "val_loss",
-        "val_acc",
-        "val_balanced_acc",
-        "val_macro_f1",
-        "val_mae",
-        "val_within_one",
-        "val_qwk",
-    )
-]
-_TRIALS = pa.schema(
-    [
-        ("trial_id", pa.string()),
-        ("status", pa.string()),
-        ("epochs", pa.int64()),
-        ("best_epoch", pa.int64()),
-        *_METRICS,
-        *_RECALLS,
-        ("seconds", pa.float64()),
-        ("gpu_seconds", pa.float64()),
-        ("seed", pa.int64()),
-        ("pack_id", pa.string()),
-        ("checkpoint", pa.string()),
-        ("error", pa.string()),
-        ("started_at", pa.timestamp("us", tz="UTC")),
-        ("ended_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
-_EPOCHS = pa.schema(
-    [
-        ("trial_id", pa.string()),
-        ("epoch", pa.int64()),
-        *_METRICS,
-        *_RECALLS,
-        ("learning_rate", pa.float64()),
-        ("epoch_seconds", pa.float64()),
-        ("images_per_second", pa.float64()),
-    ]
-)
-_PREDICTIONS = pa.schema(
-    [
-        ("trial_id", pa.string()),
-        ("split", pa.string()),
-        ("source", pa.string()),
-        ("subject", pa.string()),
-        ("label", pa.int16()),
-        ("predicted", pa.int16()),
-        ("probabilities", pa.list_(pa.float32())),
-    ]
-)
-_TEST_OPENINGS = pa.schema(
-    [
-        ("trial_id", pa.string()),
-        ("opened_at", pa.timestamp("us", tz="UTC")),
-        ("command", pa.string()),
-        ("pack_id", pa.string()),
-    ]
-)
-_SCHEMAS = {"trials": _TRIALS, "epochs": _EPOCHS, "predictions": _PREDICTIONS, "test_openings": _TEST_OPENINGS}
 
 
 class ExperimentWriter:
@@ -101,7 +36,7 @@ class ExperimentWriter:
 
     def __init__(self, storage: Path, region: str, experiment: str):
         self._lock = ExperimentLock(RunPaths(storage).lock(region, experiment), experiment)
-        self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in _SCHEMAS}
+        self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
         self._epochs: dict[str, dict[int, dict[str, Any]]] = {}
         for row in _rows_of(self._files["trials"]):
@@ -162,8 +97,8 @@ class ExperimentWriter:
             return True
         if not force and started - self._flushed_at < wait:
             return False
-        _write(self._files["trials"], _TRIALS, list(self._trials.values()))
-        _write(self._files["epochs"], _EPOCHS, self.epochs())
+        _write(self._files["trials"], TRIALS, list(self._trials.values()))
+        _write(self._files["epochs"], EPOCHS, self.epochs())
         self._changed = False
         self._flushed_at = time.monotonic()
         self._flush_took = self._flushed_at - started
@@ -198,7 +133,7 @@ def write_predictions(
         pa.ListArray.from_arrays(offsets, pa.array(probabilities.ravel(), pa.float32())),
     ]
     folder = RunPaths(storage).partition("predictions", region, experiment)
-    _save(folder / f"{trial_id}-{split}.parquet", pa.table(columns, schema=_PREDICTIONS))
+    _save(folder / f"{trial_id}-{split}.parquet", pa.table(columns, schema=PREDICTIONS))
 
 
 def record_test_opening(
@@ -211,7 +146,7 @@ def record_test_opening(
     opened_at = now()
     row = {"trial_id": trial_id, "opened_at": opened_at, "command": command, "pack_id": pack_id}
     folder = RunPaths(storage).partition("test_openings", region, experiment)
-    _save(folder / f"{opened_at:%Y%m%dT%H%M%S.%f}.parquet", pa.Table.from_pylist([row], _TEST_OPENINGS))
+    _save(folder / f"{opened_at:%Y%m%dT%H%M%S.%f}.parquet", pa.Table.from_pylist([row], TEST_OPENINGS))
 
 
 def now() -> datetime:
@@ -262,7 +197,7 @@ def _load(table: str, storage: str | Path, region: str | None, experiment: str |
             part = part.add_column(position, name, pa.array([value] * len(part), pa.string()))
         tables.append(part)
     if not tables:
-        empty = _SCHEMAS[table].empty_table()
+        empty = SCHEMAS[table].empty_table()
         for position, name in enumerate(("region", "experiment"), start=1):
             empty = empty.add_column(position, name, pa.array([], pa.string()))
         return empty.to_pandas()

@@ -1,0 +1,69 @@
+"""Columns of the store's tables that are always there; hyper-parameters and further classes come beside them."""
+
+import pyarrow as pa
+
+# The grades of the built-in regions: always there, so that partitions of different regions share a schema.
+_RECALLS = [(f"val_recall_{grade}", pa.float64()) for grade in range(7)]
+_METRICS = [
+    (name, pa.float64())
+    for name in (
+        "train_loss",
+        "train_acc",
+        "val_loss",
+        "val_acc",
+        "val_balanced_acc",
+        "val_macro_f1",
+        "val_mae",
+        "val_within_one",
+        "val_qwk",
+    )
+]
+TRIALS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("status", pa.string()),
+        ("epochs", pa.int64()),
+        ("best_epoch", pa.int64()),
+        *_METRICS,
+        *_RECALLS,
+        ("seconds", pa.float64()),
+        ("gpu_seconds", pa.float64()),
+        ("seed", pa.int64()),
+        ("pack_id", pa.string()),
+        ("checkpoint", pa.string()),
+        ("error", pa.string()),
+        ("started_at", pa.timestamp("us", tz="UTC")),
+        ("ended_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+EPOCHS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("epoch", pa.int64()),
+        *_METRICS,
+        *_RECALLS,
+        ("learning_rate", pa.float64()),
+        ("epoch_seconds", pa.float64()),
+        ("images_per_second", pa.float64()),
+    ]
+)
+PREDICTIONS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("split", pa.string()),
+        ("source", pa.string()),
+        ("subject", pa.string()),
+        ("label", pa.int16()),
+        ("predicted", pa.int16()),
+        ("probabilities", pa.list_(pa.float32())),
+    ]
+)
+TEST_OPENINGS = pa.schema(
+    [
+        ("trial_id", pa.string()),
+        ("opened_at", pa.timestamp("us", tz="UTC")),
+        ("command", pa.string()),
+        ("pack_id", pa.string()),
+    ]
+)
+SCHEMAS = {"trials": TRIALS, "epochs": EPOCHS, "predictions": PREDICTIONS, "test_openings": TEST_OPENINGS}
