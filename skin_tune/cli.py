@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from skin_tune.errors import SkinTuneError
-from skin_tune.options import Overrides, Packs, SourceOptions, Storage, TuneOptions, Wandb, spelled_out
+from skin_tune.options import (
+    Overrides,
+    PackPath,
+    Packs,
+    SourceOptions,
+    Storage,
+    TuneOptions,
+    Wandb,
+    spelled_out,
+    typed_location,
+)
 
 if TYPE_CHECKING:
     from skin_tune.tuning.plan import TuneRequest
@@ -22,7 +32,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-PackPath = Annotated[Path, typer.Argument(metavar="PACK", help="A pack written by `prepare`.")]
 Sources = Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="AI-Hub tree, class folders, or CSV files.")]
 
 UsageError: Any = typer.BadParameter.__base__
@@ -148,7 +157,9 @@ def train(
     overrides: Overrides = None,
     storage: Storage = Path("runs"),
     name: Annotated[str | None, typer.Option(help="Name of the run; its region and the time if not given.")] = None,
-    resume: Annotated[Path | None, typer.Option(metavar="CHECKPOINT", help="Go on from a last.pt.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="CHECKPOINT", help="Go on from a last.pt.")
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="Choose the best epoch by it; val_balanced_acc if none.")] = None,
     wandb: Wandb = None,
     wandb_id: Annotated[str | None, typer.Option(help="Go on with this wandb run; with its own if none.")] = None,
@@ -227,7 +238,9 @@ def refit(
     trial: Annotated[str | None, typer.Option(help="Train this trial's config; the best one's if none.")] = None,
     workers: Annotated[int, typer.Option(help="Workers that share each batch; each takes a GPU if any.")] = 1,
     include_val: Annotated[bool, typer.Option("--include-val", help="Train on the validation images, too.")] = False,
-    pack: Annotated[Path | None, typer.Option(help="The experiment's pack, if it has been moved.")] = None,
+    pack: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
+    ] = None,
     storage: Storage = Path("runs"),
     wandb: Wandb = None,
 ) -> None:

@@ -8,13 +8,42 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from skin_tune.paths import is_local, location
+
+
+def typed_location(given: str | Path) -> Path:
+    """A path that was typed; one in a bucket is tried at once, so that a mistake in it ends in one line."""
+    path: Any = location(given)
+    return path if is_local(path) else path.check()
+
+
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Hyper-parameters, such as epochs=20.")
 ]
 Storage = Annotated[
-    Path, typer.Option(envvar="SKIN_TUNE_STORAGE", help="Folder for experiments and the results store.")
+    Path,
+    typer.Option(
+        envvar="SKIN_TUNE_STORAGE",
+        parser=typed_location,
+        metavar="PATH",
+        help="For experiments and the results store; a folder, or s3://bucket/name.",
+    ),
 ]
-Packs = Annotated[Path, typer.Option(envvar="SKIN_TUNE_PACKS", help="Folder of the packs.")]
+Packs = Annotated[
+    Path,
+    typer.Option(
+        envvar="SKIN_TUNE_PACKS",
+        parser=typed_location,
+        metavar="PATH",
+        help="Of the packs; a folder, or s3://bucket/name.",
+    ),
+]
+PackPath = Annotated[
+    Path,
+    typer.Argument(
+        parser=typed_location, metavar="PACK", help="A pack written by `prepare`: a file, or s3://bucket/name."
+    ),
+]
 Wandb = Annotated[
     str | None, typer.Option(help="online, offline or disabled; WANDB_MODE, or online if a key is configured.")
 ]

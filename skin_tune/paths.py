@@ -2,12 +2,15 @@
 
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from skin_tune.errors import ExperimentError
+from skin_tune.errors import ExperimentError, StoreError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -17,6 +20,33 @@ def check_experiment_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ExperimentError(f"experiment name {name!r} may hold only letters, digits, '.', '_' and '-'")
     return name
+
+
+def location(given: str | os.PathLike[str]) -> Path:
+    """A path on this machine, or one in a bucket where `given` is ``s3://bucket/name``.
+
+    The latter is a BucketPath, which has what of Path is used on storages and packs. Raises StoreError for other URLs.
+    """
+    text = str(given)
+    scheme, is_url, rest = text.partition("://")
+    if not is_url:
+        return Path(text)
+    if scheme != "s3" or not rest or rest.startswith("/"):
+        raise StoreError(f"{text!r} is neither a path nor of the form s3://bucket/name")
+    from skin_tune.bucket import BucketPath  # a third of a second that only buckets need
+
+    found: Any = BucketPath(text.rstrip("/"))
+    return found
+
+
+def is_local(path: Path) -> bool:
+    """Whether a path is on this machine's disks, not in a bucket."""
+    return isinstance(path, Path)
+
+
+def cache_folder() -> Path:
+    """What this machine keeps of buckets; SKIN_TUNE_CACHE, else below the user's own cache."""
+    return Path(os.environ.get("SKIN_TUNE_CACHE") or "~/.cache/skin-tune").expanduser()
 
 
 @dataclass(frozen=True)
@@ -30,9 +60,9 @@ class RunPaths:
         return self.storage / "results"
 
     @property
-    def ray(self) -> Path:
-        """Ray's own notes on runs; nothing reads them once a run has ended."""
-        return self.storage / "ray"
+    def wandb(self) -> Path:
+        """The folder in which wandb makes its own, always on the machine that drives a run."""
+        return self.storage if is_local(self.storage) else Path.cwd()
 
     def partition(self, table: str, region: str, experiment: str) -> Path:
         """Hive partition of one experiment in one table of the results store."""
@@ -66,6 +96,10 @@ class RunPaths:
     def checkpoints(self, region: str, experiment: str, trial_id: str) -> Path:
         return self.experiment(region, experiment) / "checkpoints" / trial_id
 
+    def resumable(self, region: str, experiment: str) -> set[str]:
+        """Ids of the trials that have left a `last.pt` to go on from."""
+        return {path.parent.name for path in self.experiment(region, experiment).glob("checkpoints/*/last.pt")}
+
 
 def pack_path(folder: Path, region: str, size: int) -> Path:
     """Where `prepare` puts the pack of a region."""
@@ -79,7 +113,13 @@ def quarantine_path(pack: Path) -> Path:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; rename it to `path` on success, remove it on failure."""
+    """Yield a temporary name on this machine; what was written there becomes `path`, in one step, on success."""
+    if not is_local(path):
+        with tempfile.TemporaryDirectory(prefix="skin-tune-") as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            upload(temporary, path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -87,6 +127,24 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def upload(file: Path, path: Any) -> None:
+    """Copy a local `file` to `path` in a bucket, where it appears as a whole."""
+    path.fs.put_file(str(file), path.path)
+
+
+def download(path: Any, file: Path) -> None:
+    """Copy `path` in a bucket to a local `file`."""
+    path.fs.get_file(path.path, str(file))
+
+
+def remove_tree(folder: Any) -> None:
+    """Remove a folder and all that is in it."""
+    if is_local(folder):
+        shutil.rmtree(folder)
+    else:
+        folder.rmdir(recursive=True)
 
 
 def find_space(region: str, given: Path | None = None) -> Path:

@@ -1,12 +1,17 @@
+import itertools
 import signal
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from skin_tune.data.pack import Pack, PackInfo, PackRows, open_pack, write_pack
+from skin_tune.data.pack import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
 from skin_tune.data.split import SPLITS
+from skin_tune.paths import location
 
 # A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -34,6 +39,7 @@ def write_synthetic_pack(
     level = 40 + 160 * np.array(labels) / max(len(classes) - 1, 1)
     images = rng.normal(level[:, None, None, None], 25, (len(labels), size, size, 3)).clip(0, 255).astype(np.uint8)
     names = [f"s{row:04d}" for row in range(len(labels))]
+    digests = [image_digest(image.data) for image in images]
     info = PackInfo(
         region=region,
         classes=classes,
@@ -41,7 +47,7 @@ def write_synthetic_pack(
         split_seed=0,
         split_ratios=[60, 20, 20],
         counts={name: dict(zip(classes, map(int, counts[name]), strict=True)) for name in SPLITS},
-        pack_id=f"synthetic-{seed}",
+        pack_id=content_id(region, classes, size, digests, labels, split, names),
     )
     blank = [""] * len(labels)
     rows = PackRows(np.array(labels, np.int16), np.array(split, np.int8), names, names, blank, blank)
@@ -57,3 +63,51 @@ def make_pack(tmp_path: Path) -> PackMaker:
         return write_synthetic_pack(tmp_path / f"{name}.arrow", counts, **options)  # type: ignore[arg-type]
 
     return make
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket of a server that fails while the file `outage` exists."""
+
+    url: str
+    outage: Path
+
+    @property
+    def path(self) -> Path:
+        return location(self.url)
+
+
+@pytest.fixture(scope="session")
+def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The endpoint of an S3 server, and the file whose existence makes it fail."""
+    outage = tmp_path_factory.mktemp("server") / "outage"
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.bucket_server", str(outage)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert server.stdout is not None
+    port = server.stdout.readline().decode().strip()
+    yield f"http://127.0.0.1:{port}", outage
+    server.kill()
+    server.wait()
+
+
+_BUCKETS = (f"lab-{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def bucket(bucket_server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket, found by the environment as a lab's own would be."""
+    from skin_tune.bucket import BucketFileSystem
+
+    endpoint, outage = bucket_server
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("SKIN_TUNE_CACHE", str(tmp_path / "cache"))
+    BucketFileSystem.clear_instance_cache()
+    name = next(_BUCKETS)
+    BucketFileSystem().call_s3("create_bucket", Bucket=name)
+    yield Bucket(f"s3://{name}", outage)
+    outage.unlink(missing_ok=True)
+    BucketFileSystem.clear_instance_cache()

@@ -1,6 +1,5 @@
 """Photos to square crops, every photo decoded once, all cores at work."""
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from skin_tune.data.pack import image_digest
 from skin_tune.data.sources import Box, Row
 from skin_tune.errors import SourceError
 
@@ -148,7 +148,7 @@ def _cut(photo: Image.Image, scale: tuple[float, float], cut: Cut, size: int) ->
     with cut.staging.open("r+b") as file:
         file.seek(cut.slot * len(pixels))
         file.write(pixels)
-    return CutResult(cut.row, digest=hashlib.blake2b(pixels, digest_size=16).digest())
+    return CutResult(cut.row, digest=image_digest(pixels))
 
 
 def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image | None:

@@ -1,17 +1,20 @@
 """The pack: one region's prepared crops in one memory-mappable Arrow file."""
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from skin_tune.data.node_cache import node_copy
 from skin_tune.data.split import SPLITS
 from skin_tune.errors import PackError
-from skin_tune.paths import atomic_write
+from skin_tune.paths import atomic_write, is_local
 
 FORMAT_VERSION = 1
 _METADATA_KEY = b"skin_tune"
@@ -112,25 +115,93 @@ def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: 
         out.write_batch(pa.record_batch(columns, schema=schema))
 
 
-def open_pack(path: Path) -> Pack:
-    """Map a pack. Raises PackError where the file is missing, no pack, empty, or of another format version."""
-    if not path.is_file():
-        raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare")
+def content_id(
+    region: str,
+    classes: Sequence[str],
+    size: int,
+    digests: Iterable[bytes],
+    labels: Iterable[int],
+    split: Iterable[int],
+    subjects: Iterable[str],
+) -> str:
+    """The `pack_id` of such a pack: a hash over the `digests` of its images, their labels, splits and subjects."""
+    content = hashlib.blake2b(f"{region} {list(classes)} {size}".encode(), digest_size=16)
+    for digest, label, part, subject in zip(digests, labels, split, subjects, strict=True):
+        content.update(digest + f"{label} {part} {subject}\n".encode())
+    return content.hexdigest()
+
+
+def image_digest(pixels: bytes | memoryview) -> bytes:
+    """What `content_id` takes an image's pixels, uint8 [size, size, 3], for."""
+    return hashlib.blake2b(pixels, digest_size=16).digest()
+
+
+def open_pack(path: Path, pack_id: str | None = None) -> Pack:
+    """Map a pack; one in a bucket is fetched to this machine first, unless it has been.
+
+    With `pack_id` no other is taken, and a bucket is not even asked where that one is here. Raises PackError where the
+    file is missing, damaged, no pack, empty, another one, or of another format version.
+    """
+    if is_local(path):
+        if not path.is_file():
+            raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare")
+        pack = _mapped(path, str(path))
+    else:
+        try:
+            with node_copy(path, pack_id or _read_pack_id(path), _content_of) as copy:
+                pack = replace(_mapped(copy, str(path)), path=path)
+        except FileNotFoundError:
+            raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare") from None
+        except OSError as error:
+            raise PackError(f"pack {str(path)!r} cannot be fetched: {error.strerror or error}") from None
+    if pack_id is not None and pack.info.pack_id != pack_id:
+        raise PackError(f"pack {str(path)!r} has changed: it is {pack.info.pack_id}, and {pack_id} was expected")
+    return pack
+
+
+def _read_pack_id(path: Path) -> str:
+    """The `pack_id` that the file in a bucket claims to have: a few kilobytes of it are read."""
+    with path.open("rb") as file:
+        try:
+            return _info(pa.ipc.open_file(pa.PythonFile(file)).schema, str(path)).pack_id
+        except (pa.ArrowException, LookupError, ValueError, TypeError):
+            raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None
+
+
+def _content_of(file: Path) -> str:
     try:
-        reader = pa.ipc.open_file(pa.memory_map(str(path)))
-        metadata = json.loads((reader.schema.metadata or {})[_METADATA_KEY])
-        version = metadata["format_version"]
-        if version != FORMAT_VERSION:
-            raise PackError(
-                f"pack {str(path)!r} has format version {version!r}, "
-                f"this program reads {FORMAT_VERSION}; prepare it again"
-            )
+        pack = _mapped(file, str(file))
+    except PackError:
+        return "unreadable"
+    digests = (image_digest(image.data) for image in pack.images)
+    split = (SPLITS.index(part) for part in pack.split.tolist())
+    info = pack.info
+    return content_id(
+        info.region, info.classes, info.size, digests, pack.labels.tolist(), split, pack.subjects.tolist()
+    )
+
+
+def _info(schema: Any, name: str) -> PackInfo:
+    metadata = json.loads((schema.metadata or {})[_METADATA_KEY])
+    version = metadata["format_version"]
+    if version != FORMAT_VERSION:
+        raise PackError(
+            f"pack {name!r} has format version {version!r}, this program reads {FORMAT_VERSION}; prepare it again"
+        )
+    return PackInfo(**metadata)
+
+
+def _mapped(file: Path, name: str) -> Pack:
+    """The pack in a local file, which `name` stands for in messages."""
+    try:
+        reader = pa.ipc.open_file(pa.memory_map(str(file)))
+        info = _info(reader.schema, name)
         if reader.num_record_batches != 1 or reader.get_batch(0).num_rows == 0:
-            raise PackError(f"pack {str(path)!r} is empty; prepare it again")
+            raise PackError(f"pack {name!r} is empty; prepare it again")
         batch = reader.get_batch(0)
         return Pack(
-            path=path,
-            info=PackInfo(**metadata),
+            path=file,
+            info=info,
             images=batch.column("image").to_numpy_ndarray(),
             labels=batch.column("label").to_numpy().astype(np.int64),
             subjects=np.asarray(batch.column("subject").to_pylist(), dtype=np.str_),
@@ -138,4 +209,4 @@ def open_pack(path: Path) -> Pack:
             split=np.asarray(batch.column("split").to_pylist(), dtype=np.str_),
         )
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, AttributeError):
-        raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None
+        raise PackError(f"{name!r} is not a pack; make one with skin-tune prepare") from None

@@ -1,7 +1,6 @@
 """From a source to packs: read labels, cut crops, split by subject, write."""
 
 import csv
-import hashlib
 import os
 import tempfile
 from collections import Counter
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from skin_tune.data.aihub import read_aihub
 from skin_tune.data.crops import CutResult, cut_all
-from skin_tune.data.pack import PackInfo, PackRows, write_pack
+from skin_tune.data.pack import PackInfo, PackRows, content_id, write_pack
 from skin_tune.data.sources import (
     PHOTO_NAME,
     Manifest,
@@ -29,7 +28,7 @@ from skin_tune.data.sources import (
 )
 from skin_tune.data.split import SPLITS, shared_subjects, split_by_subject
 from skin_tune.errors import SkinTuneError, SourceError
-from skin_tune.paths import atomic_write, pack_path, quarantine_path
+from skin_tune.paths import atomic_write, is_local, pack_path, quarantine_path
 from skin_tune.regions import CATALOGUE, catalogue_regions
 
 FORMATS = ("aihub", "folders", "csv")
@@ -80,10 +79,13 @@ def prepare(request: PrepareRequest, progress: Progress = lambda stage, done, to
     missing = {region: _missing_classes(manifest, region) for region in manifest.classes}
     if all(missing.values()):
         raise SourceError("; ".join(missing.values()))
-    made_out = not os.path.lexists(request.out)
+    local = is_local(request.out)
+    made_out = local and not os.path.lexists(request.out)
     try:
-        request.out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".prepare-", dir=request.out, ignore_cleanup_errors=True) as staging:
+        if local:
+            request.out.mkdir(parents=True, exist_ok=True)
+        beside = request.out if local else None
+        with tempfile.TemporaryDirectory(prefix=".prepare-", dir=beside, ignore_cleanup_errors=True) as staging:
             outcomes = _write_packs(manifest, missing, Path(staging), request, progress)
     except OSError as error:
         raise SourceError(f"--out {str(request.out)!r} cannot be written to: {error.strerror or error}") from None
@@ -126,9 +128,8 @@ def _check(request: PrepareRequest) -> str:
     for path in (*request.sources, *([request.images] if request.images else [])):
         if not os.path.exists(path):  # noqa: PTH110  Path.exists raises for a name that is too long
             raise SourceError(f"{str(path)!r} does not exist")
-    above = next(path for path in (request.out, *request.out.absolute().parents) if os.path.lexists(path))
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise SourceError(f"--out {str(request.out)!r} cannot be written to: {str(above)!r} is not a writable folder")
+    if is_local(request.out):
+        _check_out(request.out)
     if request.images is not None and not request.images.is_dir():
         raise SourceError(f"--images {str(request.images)!r} is not a folder")
     source_format = request.format or _guess_format(request.sources)
@@ -158,6 +159,12 @@ def _guess_format(sources: Sequence[Path]) -> str:
     names = (path for root in sources for path in files_under(root))
     has_labels = any(path.suffix.lower() == ".json" and PHOTO_NAME.fullmatch(path.stem) for path in names)
     return "aihub" if has_labels else "folders"
+
+
+def _check_out(out: Path) -> None:
+    above = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise SourceError(f"--out {str(out)!r} cannot be written to: {str(above)!r} is not a writable folder")
 
 
 def _read(request: PrepareRequest, source_format: str, progress: Progress) -> Manifest:
@@ -240,9 +247,6 @@ def _write_region(
     if untrained := [name for name, count in counts["train"].items() if not count]:
         raise SourceError(_no_training_image(region, untrained, quarantined))
     outcome.warnings += _warnings(counts, split, digests, request.split_ratios)
-    content = hashlib.blake2b(f"{region} {classes} {size}".encode(), digest_size=16)
-    for row, digest, part in zip(rows, digests, split, strict=True):
-        content.update(digest + f"{row.label} {part} {row.subject}\n".encode())
     outcome.info = PackInfo(
         region=region,
         classes=classes,
@@ -250,7 +254,7 @@ def _write_region(
         split_seed=request.split_seed,
         split_ratios=list(request.split_ratios),
         counts=counts,
-        pack_id=content.hexdigest(),
+        pack_id=content_id(region, classes, size, digests, labels, split, subjects),
     )
     images = _compacted(staging, usable, len(of_region), size)
     columns = PackRows(

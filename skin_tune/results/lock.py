@@ -1,20 +1,48 @@
 """One run at a time for each experiment, whichever machine of a shared storage it is on."""
 
 import fcntl
+import hashlib
 import os
 import socket
+import threading
 from pathlib import Path
+from typing import Any, Protocol
 
 from skin_tune.errors import StoreError
+from skin_tune.paths import cache_folder, is_local
+from skin_tune.results.schema import now
+
+_BEAT_SECONDS = 20
+_DEAD_SECONDS = 90
+"""So long after its last beat the holder of a lock in a bucket counts as dead."""
 
 
-class ExperimentLock:
-    """Held from construction to `release`, or to the end of the process, however it ends.
+class ExperimentLock(Protocol):
+    """Held until `release`, or to the end of the process, however it ends."""
 
-    Raises StoreError where another process holds it, or the folder cannot be written.
+    def check(self) -> None:
+        """Raise StoreError where another run has taken the experiment over."""
+
+    def release(self) -> None:
+        """Let another run have the experiment."""
+
+    def discard(self) -> None:
+        """Release it, and leave no trace of it."""
+
+
+def lock_experiment(path: Path, experiment: str) -> ExperimentLock:
+    """The lock at `path`. Raises StoreError where another process holds it, or `path` cannot be written."""
+    return FileLock(path, experiment) if is_local(path) else BucketLock(path, experiment)
+
+
+class FileLock:
+    """A lock that the operating system gives back when its holder dies.
+
+    `holder` is what it says of this process, `found` what it said of an earlier one.
     """
 
     def __init__(self, path: Path, experiment: str):
+        self.holder = f"process {os.getpid()} on {socket.gethostname()} since {now():%Y-%m-%d %H:%M:%S.%f}"
         self._path = path
         self._made = [folder for folder in path.parents if not folder.exists()]
         try:
@@ -22,25 +50,24 @@ class ExperimentLock:
             self._file = path.open("a+")
         except OSError as error:
             raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
+        self._file.seek(0)
+        self.found = self._file.read().strip()
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            self._file.seek(0)
-            holder = self._file.read().strip() or "another process"
             self._file.close()
-            raise StoreError(
-                f"experiment {experiment!r} is being run by {holder}; wait for its end, or give another --name"
-            ) from None
+            raise _held(experiment, self.found or "another process") from None
         self._file.truncate(0)
-        self._file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        self._file.write(f"{self.holder}\n")
         self._file.flush()
 
+    def check(self) -> None:
+        """Nobody can take it over."""
+
     def release(self) -> None:
-        """Let another run have the experiment."""
         self._file.close()
 
     def discard(self) -> None:
-        """Release it, and remove the folders that were made for it, so far as they are empty."""
         self._path.unlink(missing_ok=True)
         self._file.close()
         for folder in self._made:
@@ -48,3 +75,79 @@ class ExperimentLock:
                 folder.rmdir()
             except OSError:  # something else lives there by now
                 return
+
+
+class BucketLock:
+    """An object that its holder writes again and again, each time only if it is still its own.
+
+    A second lock on this machine's disk tells at once, and for certain, that a holder that was here has died.
+    """
+
+    def __init__(self, path: Any, experiment: str):
+        self._path, self._experiment = path, experiment
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:32]
+        self._here = FileLock(cache_folder() / "locks" / name, experiment)
+        self._lost = False
+        try:
+            self._etag = self._taken()
+        except OSError as error:
+            self._here.release()
+            raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
+        except StoreError:
+            self._here.release()
+            raise
+        self._over = threading.Event()
+        self._beating = threading.Thread(target=self._beat, daemon=True)
+        self._beating.start()
+
+    def check(self) -> None:
+        if self._lost:
+            raise StoreError(f"experiment {self._experiment!r} was taken over by another run while this one was away")
+
+    def release(self) -> None:
+        self._over.set()
+        self._beating.join(timeout=_BEAT_SECONDS)
+        if not self._lost:
+            self._path.unlink(missing_ok=True)
+        self._here.release()
+
+    discard = release
+
+    def _taken(self) -> str:
+        content = self._here.holder.encode()
+        try:
+            return str(self._path.write_if(content, None))
+        except FileExistsError:
+            etag, age = self._path.version()
+            holder = self._path.read_text()
+        if holder not in (self._here.holder, self._here.found) and age < _DEAD_SECONDS:
+            raise _held(self._experiment, f"{holder}, last heard of {age:.0f} s ago")
+        try:
+            return str(self._path.write_if(content, etag))
+        except FileExistsError:
+            raise _held(self._experiment, "another process since a moment ago") from None
+
+    def _beat(self) -> None:
+        while not self._over.wait(_BEAT_SECONDS):
+            try:
+                self._etag = self._path.write_if(self._here.holder.encode(), self._etag)
+            except FileExistsError:
+                if not self._is_still_ours():
+                    return
+            except OSError:
+                continue  # the bucket is away: so it is for the others
+
+    def _is_still_ours(self) -> bool:
+        """A write that was repeated because its answer got lost finds its own work."""
+        try:
+            self._etag, _ = self._path.version()
+            self._lost = self._path.read_text() != self._here.holder
+        except FileNotFoundError:
+            self._lost = True
+        except OSError:
+            return True
+        return not self._lost
+
+
+def _held(experiment: str, holder: str) -> StoreError:
+    return StoreError(f"experiment {experiment!r} is being run by {holder}; wait for its end, or give another --name")

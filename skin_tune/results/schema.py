@@ -1,5 +1,7 @@
 """Columns of the store's tables that are always there; hyper-parameters and further classes come beside them."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 
 # The grades of the built-in regions: always there, so that partitions of different regions share a schema.
@@ -67,3 +69,8 @@ TEST_OPENINGS = pa.schema(
     ]
 )
 SCHEMAS = {"trials": TRIALS, "epochs": EPOCHS, "predictions": PREDICTIONS, "test_openings": TEST_OPENINGS}
+
+
+def now() -> datetime:
+    """The time as the store keeps it."""
+    return datetime.now(UTC)

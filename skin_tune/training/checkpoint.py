@@ -1,5 +1,6 @@
 """Files a training run leaves: `last.pt` to go on from, `best.pt` the model to use."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import CheckpointError
-from skin_tune.paths import atomic_write
+from skin_tune.paths import atomic_write, is_local
 
 FORMAT_VERSION = 1
 
@@ -29,7 +30,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"checkpoint {str(path)!r} does not exist")
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        source = path if is_local(path) else io.BytesIO(path.read_bytes())
+        content: Any = torch.load(source, map_location="cpu", weights_only=True)
     except Exception as error:  # an untrusted file can fail to unpickle in many ways
         first = (str(error).splitlines() or ["unreadable"])[0]
         raise CheckpointError(f"{str(path)!r} is not a checkpoint: {first[:160]}") from None

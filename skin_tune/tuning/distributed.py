@@ -4,12 +4,10 @@ Starting a group takes half a minute, so it outlives its trial as a reused actor
 after the other. An order is a Tune config to train for one more epoch.
 """
 
-import secrets
-import shutil
+import tempfile
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -21,7 +19,6 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 
 from skin_tune.data.pack import Pack
 from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
-from skin_tune.paths import RunPaths
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.trial import (
@@ -173,8 +170,7 @@ class WorkerGroup:
 
     def _run(self, arguments: dict[str, Any]) -> None:
         try:
-            storage = next(iter(self._settings.values())).storage
-            run_workers(arguments, self._resources, RunPaths(storage).ray)
+            run_workers(arguments, self._resources)
         except Exception as error:
             self._reason = one_line(error)
         with self._changed:
@@ -182,29 +178,22 @@ class WorkerGroup:
             self._changed.notify_all()
 
 
-def run_workers(arguments: dict[str, Any], resources: TrialResources, notes: Path) -> None:
-    """Have `resources.workers` processes of one torch.distributed group serve until they are told to end.
-
-    Ray Train keeps its own notes in the folder `notes`, which all nodes share.
-    """
+def run_workers(arguments: dict[str, Any], resources: TrialResources) -> None:
+    """Have `resources.workers` processes of one torch.distributed group serve until they are told to end."""
     each = {"CPU": float(resources.cpus), **({"GPU": resources.gpus} if resources.gpus else {})}
-    name = f"group-{secrets.token_hex(4)}"
-    trainer = ray.train.torch.TorchTrainer(
-        _serve,
-        train_loop_config=arguments,
-        scaling_config=ScalingConfig(
-            num_workers=resources.workers, use_gpu=resources.gpus > 0, resources_per_worker=each
-        ),
-        run_config=RunConfig(
-            name=name,
-            storage_path=str(notes),
-            failure_config=FailureConfig(max_failures=-1),  # what a trial may lose is counted by its orders
-        ),
-    )
-    try:
-        trainer.fit()
-    finally:
-        shutil.rmtree(notes / name, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="skin-tune-ray-") as notes:  # what Ray writes down for itself
+        ray.train.torch.TorchTrainer(
+            _serve,
+            train_loop_config=arguments,
+            scaling_config=ScalingConfig(
+                num_workers=resources.workers, use_gpu=resources.gpus > 0, resources_per_worker=each
+            ),
+            run_config=RunConfig(
+                name="workers",
+                storage_path=notes,
+                failure_config=FailureConfig(max_failures=-1),  # what a trial may lose is counted by its orders
+            ),
+        ).fit()
 
 
 def _serve(arguments: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.errors import AllTrialsFailedError, ClusterError, SkinTuneError, WeightsError
 from skin_tune.model.network import load_weights
-from skin_tune.results.store import ExperimentWriter, now, usable
+from skin_tune.results.schema import now
+from skin_tune.results.store import ExperimentWriter, usable
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.tuning.asked import read_asked
 from skin_tune.tuning.plan import Plan, TuneRequest, checked, taken
@@ -167,9 +168,10 @@ def _say_new_count(plan: Plan, started: int) -> None:
 def _unfinished(writer: ExperimentWriter, plan: Plan) -> list[dict[str, Any]]:
     """Configs, with `trial_id`, of trials that were cut off: running ones, and stopped ones that can still go on."""
     found = []
+    resumable = plan.paths.resumable(plan.region, plan.name)
     for row in writer.trials():
-        last = plan.paths.checkpoints(plan.region, plan.name, row["trial_id"]) / "last.pt"
-        if row["status"] == "running" or (row["status"] == "stopped_early" and (last.is_file() or not row["epochs"])):
+        can_go_on = row["trial_id"] in resumable or not row["epochs"]
+        if row["status"] == "running" or (row["status"] == "stopped_early" and can_go_on):
             config = {name.removeprefix("config/"): row[name] for name in row if name.startswith("config/")}
             found.append({**config, "trial_id": row["trial_id"]})
     return found

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,9 +11,9 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
 from skin_tune.errors import ExperimentError, PackError, StoreError
 from skin_tune.model.network import load_weights
-from skin_tune.paths import RunPaths, atomic_write
+from skin_tune.paths import RunPaths, atomic_write, location, remove_tree
 from skin_tune.results.card import CardFacts, model_card
-from skin_tune.results.lock import ExperimentLock
+from skin_tune.results.lock import lock_experiment
 from skin_tune.results.ranking import rank_trials
 from skin_tune.results.store import load_test_openings, record_test_opening, write_predictions
 from skin_tune.training.checkpoint import load_checkpoint
@@ -92,7 +91,7 @@ def run_refit(
     What was interrupted goes on from its last epoch; what is complete is returned as it is.
     """
     plan = _checked(request)
-    lock = ExperimentLock(plan.paths.lock(plan.region, request.experiment), request.experiment)
+    lock = lock_experiment(plan.paths.lock(plan.region, request.experiment), request.experiment)
     try:
         complete = plan.folder / "metrics.json"
         if complete.is_file():
@@ -117,7 +116,7 @@ def _checked(request: RefitRequest) -> _Plan:
     asked = read_asked(asked_file) if asked_file.is_file() else None
     metric = asked.metric if asked else SELECTION_METRICS[0]
     row = _chosen(rank_trials(paths.storage, region=regions[0], experiment=request.experiment, sort=metric), request)
-    pack_file = request.pack or (Path(asked.pack) if asked else None)
+    pack_file = request.pack or (location(asked.pack) if asked else None)
     if pack_file is None:
         raise ExperimentError(f"experiment {request.experiment!r} does not say where its pack is; give --pack")
     pack = open_pack(pack_file.resolve())
@@ -174,7 +173,7 @@ def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> R
 
     status = "failed"
     try:
-        with refit_workers.on_cluster(request.workers) as resources:
+        with refit_workers.on_cluster(request.workers, [plan.pack.path, plan.paths.results]) as resources:
             setting = TrialSetting(
                 pack=plan.pack.path,
                 pack_id=plan.pack.info.pack_id,
@@ -269,7 +268,7 @@ def _write(plan: _Plan, facts: CardFacts, evaluation: Evaluation) -> None:
         probabilities=evaluation.probabilities,
     )
     with atomic_write(plan.folder / "model.pt") as temporary:
-        shutil.copyfile(plan.checkpoints / "best.pt", temporary)
+        temporary.write_bytes((plan.checkpoints / "best.pt").read_bytes())
     texts = {
         "config.json": json.dumps(facts.config, indent=1),
         "classes.json": json.dumps(plan.pack.classes),
@@ -279,4 +278,4 @@ def _write(plan: _Plan, facts: CardFacts, evaluation: Evaluation) -> None:
     for name, text in texts.items():
         with atomic_write(plan.folder / name) as temporary:
             temporary.write_text(text)
-    shutil.rmtree(plan.checkpoints)
+    remove_tree(plan.checkpoints)

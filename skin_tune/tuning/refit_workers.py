@@ -1,7 +1,8 @@
 """A refit's work on the Ray cluster: a worker group that trains, one worker that tests."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
@@ -10,16 +11,21 @@ from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.tuning import cluster
 from skin_tune.tuning.distributed import close_group, start_group
+from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.trial import OWN_ID, REGION, TrialSetting, WeightsTable, epoch_metrics, one_line
 
 _Result = TypeVar("_Result")
 
 
 @contextmanager
-def on_cluster(workers: int) -> Iterator[cluster.TrialResources]:
-    """Join a cluster that has room for the workers, or start one, and leave it at the end. Raises ClusterError."""
+def on_cluster(workers: int, paths: Sequence[Path]) -> Iterator[cluster.TrialResources]:
+    """Join a cluster that has room for the workers and sees `paths`, or start one, and leave it at the end.
+
+    Raises ClusterError.
+    """
     cluster.connect(worker_groups=True)
     try:
+        check_seen_everywhere(paths)
         yield cluster.trial_resources(None, None, at_once=1, workers=workers)
     finally:
         ray.shutdown()

@@ -1,8 +1,7 @@
 """The trials of one or several experiments in one Ray Tune run."""
 
-import secrets
-import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -18,7 +17,9 @@ from skin_tune.tuning import cluster
 from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.distributed import DistributedTrial
 from skin_tune.tuning.experiment import Experiment
+from skin_tune.tuning.journal import Journal
 from skin_tune.tuning.plan import Plan
+from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.progress import ProgressCallback
 from skin_tune.tuning.scheduler import rungs_of
 from skin_tune.tuning.search import SpaceSearcher
@@ -59,13 +60,16 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
         raise ClusterError(
             f"--gpu-hours {request.gpu_hours:g} cannot be counted: trials hold no GPU; see --time-budget"
         )
+    check_seen_everywhere([path for plan in plans.values() for path in (plan.pack.path, plan.asked_file)])
     settings = {region: _setting(plan) for region, plan in plans.items()}
     wandb_process = WandbProcess(storage.storage, request.wandb)
+    journals = {region: Journal(plan.paths.search_journal(region, plan.name)) for region, plan in plans.items()}
     stores = {
         region: StoreCallback(
             writers[region],
             settings[region],
             WandbLog(wandb_process, region, plan.name),
+            journals[region],
             plan.request.keep_checkpoints,
             resources.gpus * resources.workers,
         )
@@ -76,9 +80,9 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
         first.space.metric if len(plans) == 1 else None,
         sum(plan.trials for plan in plans.values()),
     )
-    searchers = {region: _searcher(plan, list(writers.values())) for region, plan in plans.items()}
+    searchers = {region: _searcher(plan, journals[region], list(writers.values())) for region, plan in plans.items()}
     rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}
-    notes = storage.ray / f"{first.name}-{secrets.token_hex(4)}"
+    notes = tempfile.TemporaryDirectory(prefix="skin-tune-ray-")  # what Ray writes down for itself
     tuner = Tuner(
         tune.with_resources(_trainable(settings, weights, resources, request.max_failures), resources.of_trial()),
         tune_config=TuneConfig(
@@ -93,8 +97,8 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             trial_dirname_creator=_dirname,
         ),
         run_config=RunConfig(
-            name=notes.name,
-            storage_path=str(notes.parent),
+            name=first.name,
+            storage_path=notes.name,
             stop=GpuBudget(request.gpu_hours, list(writers.values())) if request.gpu_hours is not None else None,
             failure_config=FailureConfig(max_failures=request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -109,11 +113,10 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
     finally:
         progress.close()
         try:
-            for region, writer in writers.items():
-                if writer.flush(force=True):
-                    stores[region].drop_ended()
+            for store in stores.values():
+                store.save(force=True)
         finally:
-            shutil.rmtree(notes, ignore_errors=True)
+            notes.cleanup()
             if said := wandb_process.close():
                 print(said, file=sys.stderr)
 
@@ -143,7 +146,7 @@ def _setting(plan: Plan) -> TrialSetting:
     )
 
 
-def _searcher(plan: Plan, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
+def _searcher(plan: Plan, journal: Journal, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
     def warm_start() -> Sequence[Units]:
         for writer in writers:  # the siblings may be among them
             writer.flush(force=True)
@@ -153,7 +156,7 @@ def _searcher(plan: Plan, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
         plan.space,
         plan.request.seed,
         plan.name,
-        plan.paths.search_journal(plan.region, plan.name),
+        journal.file,
         taken=plan.taken,
         unfinished=plan.unfinished,
         warm_start=warm_start,

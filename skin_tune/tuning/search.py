@@ -135,7 +135,6 @@ class SpaceSearcher(Searcher):
 
 def _study(journal: Path, seed: int) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    journal.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         # The constant liar keeps trials that run at the same time apart.

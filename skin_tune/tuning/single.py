@@ -1,7 +1,6 @@
 """One config trained on this machine without a cluster: `skin-tune train`."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,9 @@ import torch
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import open_pack
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError, StoreError
-from skin_tune.paths import RunPaths, check_experiment_name
-from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
+from skin_tune.results.schema import now
+from skin_tune.results.store import ExperimentWriter
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
@@ -98,9 +98,9 @@ def run_training(
     run_id = request.wandb_id or os.environ.get("WANDB_RUN_ID")  # the latter is set by wandb's agent
     wandb_log.start(TRIAL_ID, config.to_dict(), () if run_id else trainer.history, run_id)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         if request.resume is not None and request.resume.parent.resolve() != folder.resolve():
-            shutil.copy(request.resume.with_name("best.pt"), folder)
+            with atomic_write(folder / "best.pt") as temporary:
+                temporary.write_bytes(request.resume.with_name("best.pt").read_bytes())
         _run(trainer, writer, wandb_log, folder, name, on_epoch)
     except OSError as error:
         raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None

@@ -7,7 +7,9 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from skin_tune.errors import StoreError
-from skin_tune.results.store import ExperimentWriter, now, usable
+from skin_tune.results.schema import now
+from skin_tune.results.store import ExperimentWriter, usable
+from skin_tune.tuning.journal import Journal
 from skin_tune.tuning.trial import OWN_ID, TrialSetting, epoch_metrics, hyper_parameters, one_line
 from skin_tune.tuning.wandb_log import WandbLog
 
@@ -15,16 +17,29 @@ from skin_tune.tuning.wandb_log import WandbLog
 class StoreCallback(Callback):
     """Writes the tables `trials` and `epochs` of one experiment, and its wandb runs.
 
-    `gpus` are those that a trial holds; the best `keep` trials that are over keep their model.
+    `gpus` are those that a trial holds; the best `keep` trials that are over keep their model. The search's `journal`
+    is saved along with the tables.
     """
 
-    def __init__(self, writer: ExperimentWriter, setting: TrialSetting, wandb_log: WandbLog, keep: int, gpus: float):
-        self._writer, self._setting, self._wandb, self._keep, self._gpus = writer, setting, wandb_log, keep, gpus
+    def __init__(
+        self,
+        writer: ExperimentWriter,
+        setting: TrialSetting,
+        wandb_log: WandbLog,
+        journal: Journal,
+        keep: int,
+        gpus: float,
+    ):
+        self._writer, self._setting, self._wandb, self._journal = writer, setting, wandb_log, journal
+        self._keep, self._gpus = keep, gpus
         self._earlier: dict[str, tuple[float, float]] = {}
         self._ended: list[str] = []
         self._retired: list[str] = []
         self._kept = [row for row in writer.trials() if row.get("ended_at") and row.get("checkpoint")]
         self._fatal: StoreError | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its callbacks; a copy has nothing to write to
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         own_id = self._known(trial)
@@ -78,11 +93,13 @@ class StoreCallback(Callback):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         if self._fatal is not None:
             raise self._fatal  # here, and not where it was met: Tune would bury it in a traceback of its own
-        if self._writer.flush():
-            self.drop_ended()
+        self.save()
 
-    def drop_ended(self) -> None:
-        """Remove the files that ended trials no longer need, once their end is on disk."""
+    def save(self, *, force: bool = False) -> None:
+        """Write what has changed, and remove the files that ended trials no longer need once their end is written."""
+        if not self._writer.flush(force=force):
+            return
+        self._journal.save()
         for own_id in self._ended:
             (self._setting.checkpoints(own_id) / "last.pt").unlink(missing_ok=True)
         for own_id in self._retired:

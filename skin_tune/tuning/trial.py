@@ -11,7 +11,7 @@ from ray import tune
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import PackError, StoreError
+from skin_tune.errors import StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
 from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
@@ -45,11 +45,8 @@ class TrialSetting:
         return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
 
     def open_pack(self) -> Pack:
-        """The experiment's pack. Raises PackError where another has taken its place."""
-        pack = open_pack(self.pack)
-        if pack.info.pack_id != self.pack_id:
-            raise PackError(f"pack {str(self.pack)!r} has changed since the experiment began")
-        return pack
+        """The experiment's pack. Raises PackError where it is not to be had on this machine, or another is there."""
+        return open_pack(self.pack, self.pack_id)
 
 
 Settings = Mapping[str, TrialSetting]

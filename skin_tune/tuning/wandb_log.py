@@ -53,7 +53,7 @@ class WandbProcess:
             text=True,
             start_new_session=True,  # Ctrl-C ends the experiment, which then closes its runs
         )
-        self.send(storage=str(storage), mode=mode)
+        self.send(folder=str(self.paths.wandb.resolve()), mode=mode)
         self._thread = threading.Thread(target=self._feed, args=(self._process,), daemon=True)
         self._thread.start()
 
@@ -72,7 +72,7 @@ class WandbProcess:
             late = ""
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-            files = self.paths.storage / "wandb"
+            files = self.paths.wandb / "wandb"
             late = f"wandb: no answer for {CLOSING_SECONDS} s; upload later with: wandb sync {files}/*run-*"
         self._process = None
         self._moved.close()
@@ -89,9 +89,6 @@ class WandbProcess:
             if time.monotonic() > until:
                 raise subprocess.TimeoutExpired(process.args, CLOSING_SECONDS)
             time.sleep(0.05)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_process": None}  # Tune pickles its callbacks; a copy has nothing to write to
 
     def _feed(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None

@@ -15,21 +15,21 @@ from typing import Any
 
 import wandb
 
-from skin_tune.paths import atomic_write
+from skin_tune.paths import atomic_write, location
 
 INIT_SECONDS = 15
 """How long a server may take to accept a run before this and the following ones are written offline."""
 
 
 class WandbWriter:
-    """Writes runs below `<storage>/wandb`, one for each trial; each message names its `run`.
+    """Writes runs below `<folder>/wandb`, one for each trial; each message names its `run`.
 
     `mode` is online, offline, or auto: online where an API key is configured. What of a trial has been logged is noted
     in its `state` file, so that a resumed one goes on under its id and no step is logged twice.
     """
 
-    def __init__(self, storage: Path, mode: str):
-        self._storage, self._mode = storage, mode
+    def __init__(self, folder: Path, mode: str):
+        self._folder, self._mode = folder, mode
         if mode != "offline":
             self._log_in()
         self._runs: dict[str, Any] = {}
@@ -47,9 +47,10 @@ class WandbWriter:
     ) -> None:
         """Open a trial's run, or its continuation, and log the epochs of `history` that are not in it yet."""
         if run not in self._runs:
-            known = json.loads(Path(state).read_text()) if Path(state).is_file() else {}
+            note = location(state)
+            known = json.loads(note.read_text()) if note.is_file() else {}
             noted = {"id": id or known.get("id") or secrets.token_hex(8), "step": known.get("step", 0)}
-            self._states[run] = (Path(state), noted)
+            self._states[run] = (note, noted)
             self._note(run)
             self._runs[run] = self._init(labels, config, noted["id"])
         for metrics in history:
@@ -100,7 +101,7 @@ class WandbWriter:
         if self._offline:
             self.say(
                 f"{self._offline} {'run was' if self._offline == 1 else 'runs were'} written offline; "
-                f"upload them with: wandb sync {self._storage / 'wandb'}/offline-run-*"
+                f"upload them with: wandb sync {self._folder / 'wandb'}/offline-run-*"
             )
 
     def say(self, line: str) -> None:
@@ -140,7 +141,7 @@ class WandbWriter:
         region, experiment, trial = labels["region"], labels["experiment"], labels["trial"]
         return wandb.init(
             mode="online" if self._mode == "online" else "offline",
-            dir=self._storage,
+            dir=self._folder,
             project=os.environ.get("WANDB_PROJECT", "skin-tune"),
             id=run_id,
             name=trial if trial.startswith(experiment) else experiment,
@@ -175,7 +176,7 @@ def main() -> None:
     """Carry out the messages on standard input: {"do": method, ...its arguments}; the first one holds the set-up."""
     os.nice(10)  # training comes first
     setup = json.loads(sys.stdin.readline())
-    writer = WandbWriter(Path(setup["storage"]), setup["mode"])
+    writer = WandbWriter(Path(setup["folder"]), setup["mode"])
     complained = False
     for line in sys.stdin:
         message = json.loads(line)

@@ -1,12 +1,15 @@
 """A cluster of several nodes, one of which is lost."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import ray
 from ray.cluster_utils import Cluster
 
 from skin_tune.results import load_epochs, load_trials
@@ -76,6 +79,47 @@ def test_trials_of_a_lost_node_go_on_elsewhere_and_a_new_node_is_used(
     assert trials["error"].isna().all()
     epochs = load_epochs(storage).groupby("trial_id")["epoch"].apply(list)
     assert epochs.tolist() == [list(range(1, 13))] * 6
+
+
+@pytest.fixture
+def node_with_its_own_disk(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
+    """A folder of which another node of the cluster has its own, empty one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounts = f"mount -t tmpfs none {folder} && mount -t tmpfs none /tmp/ray"  # the latter: to others it never was here
+    join = f"{mounts} && exec {Path(sys.executable).parent}/ray start --num-cpus 1 --block --address"
+    node = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", f"{join} {cluster.address}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: node.poll() is not None or len(psutil.Process(node.pid).children(recursive=True)) > 1)
+        if node.poll() is not None:
+            pytest.skip("only a user who may mount can give a node a disk of its own")
+        yield folder
+    finally:
+        if node.poll() is None:
+            node.terminate()
+            node.wait()
+
+
+def test_what_not_every_node_sees_is_refused_before_anything_starts(
+    cluster: Cluster, node_with_its_own_disk: Path, make_pack: PackMaker
+):
+    ray.init(address=cluster.address)
+    wait_until(lambda: len(ray.nodes()) == 2)
+    ray.shutdown()
+    disk = node_with_its_own_disk
+    pack = make_pack().path
+    (disk / "space.yaml").write_text(SPACE)
+    command = ("tune", pack, "--space", disk / "space.yaml", "--gpus-per-trial", 0, "--storage", disk / "runs")
+    asked = disk / "runs" / "experiments" / "lip_dryness" / "exp" / "asked.json"
+    assert_one_line_error(
+        skin_tune(*command, "--name", "exp", env=joining(cluster)), str(asked), "does not see", "s3://"
+    )
+    assert not (disk / "runs").exists(), "the name stays free"
 
 
 def test_a_budget_of_gpu_hours_ends_a_run_and_its_cost_is_told(cluster: Cluster, make_pack: PackMaker, tmp_path: Path):

@@ -97,6 +97,6 @@ def test_what_cannot_be_refitted_is_refused_in_one_line(tuned: Path, tmp_path: P
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--workers", 0), "--workers 0", "below 1")
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--workers", 8), "batch_size=16", "8 workers")
     other = write_synthetic_pack(tmp_path / "other.arrow", seed=1)
-    assert_one_line_error(skin_tune_here("refit", "exp", *common, "--pack", other.path), "synthetic-1", "synthetic-0")
+    assert_one_line_error(skin_tune_here("refit", "exp", *common, "--pack", other.path), other.info.pack_id)
     untested = write_synthetic_pack(tmp_path / "untested.arrow", {"train": (40, 20), "val": (8, 6), "test": (0, 0)})
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--pack", untested.path), "no test image")

@@ -1,0 +1,114 @@
+"""Paths in S3 and in servers that speak its language, found by AWS's own variables (AWS_ENDPOINT_URL and so on).
+
+A bucket that does not answer is asked again for minutes, so that a trial outlives its outage. Nothing is cached, and
+nothing but an OSError is raised: callers treat a bucket as they treat a disk.
+"""
+
+import errno
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError
+from fsspec.asyn import sync_wrapper
+from s3fs import S3FileSystem
+from upath.implementations.cloud import S3Path
+from upath.registry import register_implementation
+
+from skin_tune.errors import StoreError
+
+_ATTEMPTS = 20
+"""Waits between them grow to twenty seconds: about three minutes in all."""
+
+_ATTEMPTS_AT_FIRST = 2
+"""What a user has just typed is answered at once."""
+
+
+class BucketFileSystem(S3FileSystem):
+    """s3fs with the manners above; `attempts` is how often a request is sent before it fails."""
+
+    retries = 2  # beside those of botocore, which do not cover an answer that breaks off
+
+    def __init__(self, *args: Any, attempts: int = _ATTEMPTS, **options: Any):
+        retries = {"mode": "standard", "total_max_attempts": attempts}
+        super().__init__(*args, use_listings_cache=False, config_kwargs={"retries": retries}, **options)
+
+    async def _call_s3(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._call_s3(method, *args, **kwargs)
+        except (BotoCoreError, ValueError) as error:  # ValueError: an endpoint that is no URL
+            raise OSError(errno.EIO, str(error)) from error
+
+    call_s3 = sync_wrapper(_call_s3)
+
+
+class BucketPath(S3Path):
+    """``s3://bucket/name``, with pathlib's methods."""
+
+    __slots__ = ()
+
+    @property
+    def fs(self) -> BucketFileSystem:
+        return BucketFileSystem()
+
+    def exists(self, *, follow_symlinks: bool = True) -> bool:
+        return bool(self._kind())
+
+    def is_file(self, *, follow_symlinks: bool = True) -> bool:
+        return self._kind() == "file"
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool:
+        return self._kind() == "directory"
+
+    def _kind(self) -> str:
+        """file, directory, or nothing. Raises OSError, where fsspec would say no, if the bucket cannot be asked."""
+        try:
+            return str(self.fs.info(self.path)["type"])
+        except FileNotFoundError:
+            return ""
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        """Nothing to do: folders are parts of the names of a bucket's objects."""
+
+    def write_if(self, content: bytes, etag: str | None) -> str:
+        """Write where the version `etag` is, or with None where nothing is; the new version.
+
+        Raises FileExistsError where something else is.
+        """
+        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        bucket, _, key = self.path.partition("/")
+        try:
+            answer = self.fs.call_s3("put_object", Bucket=bucket, Key=key, Body=content, **condition)
+        except OSError as error:
+            if _status(error) in (404, 409, 412):  # gone, being written, or written by another
+                raise FileExistsError(errno.EEXIST, "written by another", str(self)) from None
+            raise
+        return str(answer["ETag"])
+
+    def version(self) -> tuple[str, float]:
+        """Its version, and its age in seconds by the server's own clock."""
+        bucket, _, key = self.path.partition("/")
+        answer = self.fs.call_s3("head_object", Bucket=bucket, Key=key)
+        there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return str(answer["ETag"]), (there - answer["LastModified"]).total_seconds()
+
+    def check(self) -> "BucketPath":
+        """Itself. Raises StoreError where the bucket does not exist or cannot be used."""
+        name = self.path.partition("/")[0]
+        try:
+            BucketFileSystem(attempts=_ATTEMPTS_AT_FIRST).call_s3("head_bucket", Bucket=name)
+        except FileNotFoundError:
+            raise StoreError(f"{str(self)!r}: there is no bucket {name!r}; create it first") from None
+        except PermissionError:
+            raise StoreError(f"{str(self)!r}: the credentials at hand give no access to bucket {name!r}") from None
+        except OSError as error:
+            raise StoreError(f"{str(self)!r} cannot be reached: {error.strerror or error}") from None
+        return self
+
+
+def _status(error: OSError) -> int:
+    """The HTTP status behind an error; 0 where there was no answer."""
+    response = getattr(error.__cause__, "response", {})
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+register_implementation("s3", BucketPath, clobber=True)

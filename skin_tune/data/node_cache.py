@@ -1,0 +1,77 @@
+"""Files of a bucket on this machine's disk: fetched once, then mapped by every process here.
+
+A copy is named by the hash of its content, so that another file of the same name cannot be taken for it.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from skin_tune.errors import PackError
+from skin_tune.paths import atomic_write, cache_folder, download
+
+_GIGABYTES = "100"
+"""What all copies together may take, where SKIN_TUNE_CACHE_GB does not say."""
+
+
+@contextmanager
+def node_copy(source: Path, content_id: str, hashed: Callable[[Path], str]) -> Iterator[Path]:
+    """Yield the copy of a bucket's `source`; it stays where it is while the caller opens it.
+
+    One that is new, or has been touched since, is `hashed`. Raises PackError where that does not give `content_id`, and
+    OSError where the bucket cannot be read or the cache not be written.
+    """
+    folder = cache_folder() / "packs"
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / content_id
+    with _lock(copy):
+        if not _is_as_checked(copy):
+            _fetch(source, copy, content_id, hashed)
+            _make_room(folder, copy)
+        os.utime(copy, ns=(time.time_ns(), copy.stat().st_mtime_ns))
+        yield copy
+
+
+def _fetch(source: Path, copy: Path, content_id: str, hashed: Callable[[Path], str]) -> None:
+    with atomic_write(copy) as temporary:
+        download(source, temporary)
+        if (found := hashed(temporary)) != content_id:
+            raise PackError(f"{str(source)!r} is damaged: its content is {found}, not {content_id}; prepare it again")
+    _checked(copy).write_text(_state(copy))
+
+
+def _is_as_checked(copy: Path) -> bool:
+    return copy.is_file() and _checked(copy).is_file() and _checked(copy).read_text() == _state(copy)
+
+
+def _state(copy: Path) -> str:
+    about = copy.stat()
+    return f"{about.st_size} bytes, written at {about.st_mtime_ns}"
+
+
+def _make_room(folder: Path, newest: Path) -> None:
+    """Remove the copies that were used longest ago; a process that has one mapped keeps it all the same."""
+    allowed = float(os.environ.get("SKIN_TUNE_CACHE_GB") or _GIGABYTES) * 1e9
+    copies = [path for path in folder.iterdir() if not path.suffix and path != newest]
+    allowed -= newest.stat().st_size
+    for copy in sorted(copies, key=lambda path: path.stat().st_atime_ns, reverse=True):
+        allowed -= copy.stat().st_size
+        if allowed < 0:
+            try:
+                with _lock(copy, timeout=0):
+                    copy.unlink()
+                    _checked(copy).unlink(missing_ok=True)
+            except Timeout:  # it is being opened
+                continue
+
+
+def _checked(copy: Path) -> Path:
+    return copy.with_suffix(".checked")
+
+
+def _lock(copy: Path, timeout: float = -1) -> FileLock:
+    return FileLock(copy.with_suffix(".lock"), timeout=timeout)

@@ -1,0 +1,90 @@
+"""Packs of a bucket are fetched once to a node, and never trusted unseen."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.errors import PackError
+from skin_tune.paths import location, upload
+from tests.conftest import Bucket, PackMaker
+
+
+@pytest.fixture
+def put(bucket: Bucket, make_pack: PackMaker) -> Callable[..., Pack]:
+    """Bring a synthetic pack to the bucket; what is returned has the bucket's path."""
+
+    def to_bucket(name: str = "pack", **options: object) -> Path:
+        there = location(f"{bucket.url}/packs/{name}.arrow")
+        upload(make_pack(name=name, **options).path, there)
+        return there
+
+    return to_bucket
+
+
+def test_a_pack_in_a_bucket_opens_as_one_on_disk(put: Callable[..., Path], make_pack: PackMaker):
+    local, opened = make_pack(), open_pack(put())
+    assert opened.info == local.info
+    np.testing.assert_array_equal(opened.images, local.images)
+    np.testing.assert_array_equal(opened.subjects, local.subjects)
+    assert str(opened.path).startswith("s3://")
+    assert not opened.images.flags.owndata  # it is mapped, not read
+
+
+def test_it_is_fetched_once(put: Callable[..., Path], bucket: Bucket):
+    there = put()
+    pack_id = open_pack(there).info.pack_id
+    bucket.outage.touch()
+    assert open_pack(there, pack_id).info.pack_id == pack_id
+
+
+def test_a_copy_that_was_touched_is_fetched_again(put: Callable[..., Path], tmp_path: Path):
+    there = put()
+    first = open_pack(there)
+    (copy,) = [path for path in (tmp_path / "cache" / "packs").iterdir() if not path.suffix]
+    content = bytearray(copy.read_bytes())
+    content[len(content) // 2] ^= 255
+    copy.write_bytes(content)
+    np.testing.assert_array_equal(open_pack(there).images, open_pack(there, first.info.pack_id).images)
+    assert copy.read_bytes() != bytes(content)
+
+
+def test_a_pack_that_was_damaged_on_its_way_is_refused(put: Callable[..., Path]):
+    there = put()
+    content = bytearray(there.read_bytes())
+    content[len(content) // 2] ^= 255
+    there.write_bytes(bytes(content))
+    with pytest.raises(PackError, match="damaged"):
+        open_pack(there)
+
+
+def test_another_pack_of_the_same_name_is_not_taken_for_it(put: Callable[..., Path]):
+    there = put()
+    first = open_pack(there).info.pack_id
+    second = open_pack(put(seed=1))
+    assert second.info.pack_id != first
+    assert open_pack(there).info.pack_id == second.info.pack_id
+    with pytest.raises(PackError, match="damaged"):
+        open_pack(there, "0" * 32)
+
+
+def test_what_is_no_pack_is_refused(bucket: Bucket):
+    there = location(f"{bucket.url}/text.arrow")
+    there.write_bytes(b"no pack at all, but long enough to be read as one")
+    with pytest.raises(PackError, match="not a pack"):
+        open_pack(there)
+
+
+def test_copies_used_longest_ago_make_room(put: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    packs = [put(f"pack{seed}", seed=seed) for seed in range(3)]
+    size = (tmp_path / "pack0.arrow").stat().st_size
+    monkeypatch.setenv("SKIN_TUNE_CACHE_GB", str(2.5 * size / 1e9))
+    first, second = open_pack(packs[0]), open_pack(packs[1])
+    open_pack(packs[0])
+    third = open_pack(packs[2])
+    kept = {path.name for path in (tmp_path / "cache" / "packs").iterdir() if not path.suffix}
+    assert kept == {first.info.pack_id, third.info.pack_id}
+    assert second.images.sum() > 0  # who has it mapped can go on
+    np.testing.assert_array_equal(open_pack(packs[1]).images, second.images)
