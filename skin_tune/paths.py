@@ -85,6 +85,10 @@ class RunPaths:
     def search_journal(self, region: str, experiment: str) -> Path:
         return self.experiment(region, experiment) / "search.log"
 
+    def warm_start(self, region: str, experiment: str) -> Path:
+        """What an experiment took over from its siblings."""
+        return self.experiment(region, experiment) / "warm_start.json"
+
     def wandb_state(self, region: str, experiment: str, trial_id: str) -> Path:
         """Which wandb run is a trial's, and up to which epoch it has been logged."""
         return self.experiment(region, experiment) / "wandb" / f"{trial_id}.json"

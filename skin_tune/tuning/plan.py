@@ -2,9 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +87,9 @@ class Plan:
     def to_run(self) -> int:
         return max(0, self.trials - len(self.taken)) + len(self.unfinished)
 
-    @property
-    def warm_start(self) -> Callable[[], Sequence[Units]]:
-        """Reads the store when it is called: siblings may be on their way until then."""
-        if not self.request.warm_start:
-            return tuple
-        return partial(
-            best_of_siblings, self.paths.storage, self.request.warm_start, self.region, self.name, self.space
-        )
+    def best_of_siblings(self) -> Sequence[Units]:
+        """What to try first, by what the store holds at the moment."""
+        return best_of_siblings(self.paths.storage, self.request.warm_start, self.region, self.name, self.space)
 
 
 def parse_duration(text: str) -> float:

@@ -27,7 +27,7 @@ from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSe
 from skin_tune.tuning.tracking import StoreCallback
 from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
-from skin_tune.tuning.warm import Units
+from skin_tune.tuning.warm import Units, chosen_once
 
 
 def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_order: bool = False) -> None:
@@ -147,10 +147,15 @@ def _setting(plan: Plan) -> TrialSetting:
 
 
 def _searcher(plan: Plan, journal: Journal, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
-    def warm_start() -> Sequence[Units]:
+    def choose() -> Sequence[Units]:
         for writer in writers:  # the siblings may be among them
             writer.flush(force=True)
-        return plan.warm_start()
+        return plan.best_of_siblings()
+
+    def warm_start() -> Sequence[Units]:
+        if not plan.request.warm_start:
+            return ()
+        return chosen_once(plan.paths.warm_start(plan.region, plan.name), choose)
 
     return SpaceSearcher(
         plan.space,

@@ -1,11 +1,13 @@
 """A head start: the best configs of sibling experiments, to be tried first."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from skin_tune.errors import ExperimentError
+from skin_tune.paths import atomic_write
 from skin_tune.results.store import load_trials
 from skin_tune.tuning.space import Space
 
@@ -48,6 +50,17 @@ def best_of_siblings(storage: Path, names: Sequence[str], region: str, experimen
         if len(whole) == len(units) and whole not in found:
             found.append(whole)
     return found[:CONFIGS]
+
+
+def chosen_once(file: Path, choose: Callable[[], Sequence[Units]]) -> Sequence[Units]:
+    """What `file` says was chosen, or what `choose` does now: siblings may have changed when an experiment goes on."""
+    if file.is_file():
+        known: list[Units] = json.loads(file.read_text())
+        return known
+    chosen = choose()
+    with atomic_write(file) as temporary:
+        temporary.write_text(json.dumps(chosen))
+    return chosen
 
 
 def _usable(storage: Path, region: str, experiment: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning.search import SpaceSearcher
 from skin_tune.tuning.space import Space
 from skin_tune.tuning.space_file import load_space
-from skin_tune.tuning.warm import CONFIGS, best_of_siblings, check_siblings
+from skin_tune.tuning.warm import CONFIGS, best_of_siblings, check_siblings, chosen_once
 
 SPACE = """
 method: {method}
@@ -95,3 +95,16 @@ def test_a_search_tries_them_first_and_then_goes_its_own_way(tmp_path: Path, met
     resumed = searcher("resumed", warm=True, started=CONFIGS - 1)
     assert resumed.suggest("0")["learning_rate"] == pytest.approx(0.04)
     assert resumed.suggest("1")["learning_rate"] not in rates[:CONFIGS]
+
+
+def test_what_was_taken_over_stays_when_the_siblings_have_changed(tmp_path: Path):
+    space, file = space_of(tmp_path), tmp_path / "warm_start.json"
+
+    def choose() -> list[dict[str, float]]:
+        return best_of_siblings(tmp_path, ["cheek_pore"], "lip_dryness", "mine", space)
+
+    write(tmp_path, "cheek_pore", "first", (0.5, 1e-3, "completed"))
+    first = chosen_once(file, choose)
+    write(tmp_path, "cheek_pore", "second", (0.9, 1e-2, "completed"))
+    assert len(choose()) == 2
+    assert chosen_once(file, choose) == first
