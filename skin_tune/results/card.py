@@ -36,6 +36,9 @@ class CardFacts:
     confusion: Sequence[Sequence[int]]
     """[K][K], true class by row."""
     config: Mapping[str, Any]
+    code_version: str = ""
+    libraries: str = ""
+    hardware: str = ""
 
 
 def model_card(facts: CardFacts) -> str:
@@ -83,6 +86,8 @@ def model_card(facts: CardFacts) -> str:
             f"- {facts.epochs} epochs, of which epoch {facts.best_epoch} is this model, on {facts.workers} "
             f"{'workers' if facts.workers > 1 else 'worker'}: {facts.seconds:.0f} s, "
             f"{facts.gpu_seconds:.0f} GPU-seconds.",
+            f"- Code: skin-tune {facts.code_version or '-'}; {facts.libraries or '-'}.",
+            f"- Machine: {facts.hardware or '-'}.",
             "",
             *_table(("hyper-parameter", "value"), list(facts.config.items())),
             "",

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from skin_tune.training.metrics import Confusion, confusion_matrix
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model says of one split. Rows are this rank's share of the split; the confusion matrix is everyone's."""
+    """What a model says of one split, in the order of the pack's rows."""
 
     confusion: Confusion
     """int64 [K, K], true class by row."""
@@ -36,6 +37,15 @@ class Evaluation:
     labels: npt.NDArray[np.int64]
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
+
+    def columns(self) -> dict[str, Any]:
+        """Its rows as the store's `write_predictions` takes them."""
+        return {
+            "sources": self.sources.tolist(),
+            "subjects": self.subjects.tolist(),
+            "labels": self.labels,
+            "probabilities": self.probabilities,
+        }
 
 
 @torch.no_grad()
@@ -49,7 +59,7 @@ def evaluate(
     rank: int = 0,
     world_size: int = 1,
 ) -> Evaluation:
-    """Predict one split, images resized only. With `world_size` > 1 each rank predicts its share.
+    """Predict one split, images resized only. With `world_size` > 1 each rank predicts its share, and has the whole.
 
     Raises ConfigError where the split is empty.
     """
@@ -68,18 +78,29 @@ def evaluate(
         parts.append(logits.softmax(dim=1))
     classes = len(pack.classes)
     probabilities = torch.cat(parts).cpu().numpy() if parts else np.zeros((0, classes), np.float32)
-    confusion = torch.from_numpy(confusion_matrix(pack.labels[own], probabilities.argmax(axis=1), classes)).to(device)
+    loss_sum = loss.item()
     if world_size > 1:
-        torch.distributed.all_reduce(confusion)
-        torch.distributed.all_reduce(loss)
+        probabilities, loss_sum = _of_all_ranks(probabilities, loss_sum, len(rows), world_size)
     return Evaluation(
-        confusion=confusion.cpu().numpy(),
-        loss=loss.item() / len(rows),
+        confusion=confusion_matrix(pack.labels[rows], probabilities.argmax(axis=1), classes),
+        loss=loss_sum / len(rows),
         probabilities=probabilities,
-        labels=pack.labels[own],
-        subjects=pack.subjects[own],
-        sources=pack.sources[own],
+        labels=pack.labels[rows],
+        subjects=pack.subjects[rows],
+        sources=pack.sources[rows],
     )
+
+
+def _of_all_ranks(
+    own: npt.NDArray[np.float32], loss: float, rows: int, world_size: int
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Probabilities [rows, K] and summed loss from the shares of all ranks: rank r has rows r, r + world_size, ..."""
+    shares: list[Any] = [None] * world_size
+    torch.distributed.all_gather_object(shares, (own, loss))
+    whole = np.empty((rows, own.shape[1]), np.float32)
+    for rank, (probabilities, _) in enumerate(shares):
+        whole[rank::world_size] = probabilities
+    return whole, sum(part for _, part in shares)
 
 
 def evaluate_file(model: Path, pack: Path, split: str) -> Evaluation:
@@ -96,6 +117,15 @@ def evaluate_file(model: Path, pack: Path, split: str) -> Evaluation:
     network.load_state_dict(content["model"])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return evaluate(network.to(device).to(memory_format=torch.channels_last), opened, split, config, device)
+
+
+def hardware(device: torch.device, workers: int = 1) -> str:
+    """What a model is trained on, such as ``NVIDIA H100 80GB HBM3`` or ``4 x x86_64 CPU, 8 threads``."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+    return f"{workers} x {name}" if workers > 1 else name
 
 
 def autocast(config: TrialConfig, device: torch.device) -> contextlib.AbstractContextManager[Any]:

@@ -89,6 +89,8 @@ class Trainer:
         self.best_epoch = 0
         self.best_metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
+        self.validation: Evaluation | None = None
+        """What the model said of the validation images after the last epoch, if that was run here."""
 
         self.train_rows = pack.indices(*_train_splits(include_val))
         self.train_labels = pack.labels[self.train_rows]
@@ -179,7 +181,7 @@ class Trainer:
         return metrics
 
     def _validate(self) -> dict[str, float]:
-        validation = self.evaluate("val")
+        self.validation = validation = self.evaluate("val")
         self._check_finite("val_loss", validation.loss)
         scores = metrics_of(validation.confusion, self.pack.classes)
         metrics = {"val_loss": validation.loss, **{f"val_{name}": value for name, value in scores.items()}}
@@ -190,7 +192,7 @@ class Trainer:
         return not self.best_metrics or self.include_val or metrics[self.metric] > self.best_metrics[self.metric]
 
     def evaluate(self, split: str) -> Evaluation:
-        """Predict one split; its rows are this rank's share. Raises ConfigError where the split is empty."""
+        """Predict one split; all ranks call it. Raises ConfigError where the split is empty."""
         return evaluate(
             self.network, self.pack, split, self.config, self.device, rank=self.rank, world_size=self.world_size
         )

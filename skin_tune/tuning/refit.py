@@ -10,6 +10,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
 from skin_tune.errors import ExperimentError, PackError, StoreError
+from skin_tune.evidence import code_version, libraries
 from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, atomic_write, location, remove_tree
 from skin_tune.results.card import CardFacts, model_card
@@ -181,9 +182,10 @@ def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> R
                 region=plan.region,
                 experiment=request.experiment,
                 metric=plan.metric,
+                split_seed=plan.pack.info.split_seed,
                 include_val=request.include_val,
             )
-            best_epoch = refit_workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
+            ended = refit_workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
             record_test_opening(
                 plan.paths.storage,
                 plan.region,
@@ -196,7 +198,8 @@ def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> R
                 resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test"
             )
         seconds = sum(row["epoch_seconds"] for row in epochs.values())
-        facts = _facts(plan, evaluation, len(epochs), best_epoch, seconds, resources.gpus * request.workers * seconds)
+        gpu_seconds = resources.gpus * request.workers * seconds
+        facts = _facts(plan, evaluation, ended, len(epochs), seconds, gpu_seconds)
         _write(plan, facts, evaluation)
         wandb_log.test(plan.model, facts.metrics, facts.confusion, plan.pack.classes)
         status = "completed"
@@ -207,7 +210,12 @@ def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> R
 
 
 def _facts(
-    plan: _Plan, evaluation: Evaluation, epochs: int, best_epoch: int, seconds: float, gpu_seconds: float
+    plan: _Plan,
+    evaluation: Evaluation,
+    ended: Mapping[str, Any],
+    epochs: int,
+    seconds: float,
+    gpu_seconds: float,
 ) -> CardFacts:
     info, request = plan.pack.info, plan.request
     scores = metrics_of(evaluation.confusion, plan.pack.classes)
@@ -231,7 +239,7 @@ def _facts(
         trial=plan.trial,
         trained_on=" and ".join(trained_on),
         epochs=epochs,
-        best_epoch=best_epoch,
+        best_epoch=int(ended["best_epoch"]),
         workers=request.workers,
         seconds=seconds,
         gpu_seconds=gpu_seconds,
@@ -247,6 +255,9 @@ def _facts(
         classes=classes,
         confusion=evaluation.confusion.tolist(),
         config=plan.config.to_dict(),
+        code_version=code_version(),
+        libraries=libraries(),
+        hardware=ended["hardware"],
     )
 
 
@@ -262,10 +273,7 @@ def _write(plan: _Plan, facts: CardFacts, evaluation: Evaluation) -> None:
         plan.request.experiment,
         plan.model,
         "test",
-        sources=evaluation.sources.tolist(),
-        subjects=evaluation.subjects.tolist(),
-        labels=evaluation.labels,
-        probabilities=evaluation.probabilities,
+        **evaluation.columns(),
     )
     with atomic_write(plan.folder / "model.pt") as temporary:
         temporary.write_bytes((plan.checkpoints / "best.pt").read_bytes())

@@ -39,21 +39,23 @@ def train(
     model: str,
     max_failures: int,
     on_epoch: Callable[[Mapping[str, float]], None],
-) -> int:
-    """Train `config` to its last epoch, going on from the last checkpoint of `model` if there is one; the best epoch.
+) -> Mapping[str, Any]:
+    """Train `config` to its last epoch, going on from the last checkpoint of `model` if there is one.
 
-    Raises ExperimentError where training diverges or fails, StoreError where the storage cannot be written.
+    Returns what was reported of the last epoch. Raises ExperimentError where training diverges or fails, StoreError
+    where the storage cannot be written.
     """
+    order = {**config.to_dict(), OWN_ID: model, REGION: setting.region}
     group = start_group({setting.region: setting}, weights, resources, max_failures)
     try:
         while True:
-            result = ray.get(group.carry_out.remote({**config.to_dict(), OWN_ID: model, REGION: setting.region}))
+            result: Mapping[str, Any] = ray.get(group.carry_out.remote(order))
             if "status" in result:
                 error = StoreError if result["fatal"] else ExperimentError
                 raise error(f"refit {model!r} {result['status']}: {result['error']}")
             on_epoch(epoch_metrics(result))
             if result["done"]:
-                return int(result["best_epoch"])
+                return result
     except ray.exceptions.RayError as error:
         raise ExperimentError(f"refit {model!r} lost its workers: {_reason(error)}") from None
     finally:

@@ -139,6 +139,7 @@ def _setting(plan: Plan) -> TrialSetting:
     return TrialSetting(
         pack=plan.pack.path,
         pack_id=plan.pack.info.pack_id,
+        split_seed=plan.pack.info.split_seed,
         storage=plan.paths.storage,
         region=plan.region,
         experiment=plan.name,

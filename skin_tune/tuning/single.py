@@ -12,10 +12,12 @@ import torch
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import open_pack
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError, StoreError
+from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
 from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.results.store import ExperimentWriter, write_predictions
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
+from skin_tune.training.evaluation import hardware
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
@@ -101,7 +103,7 @@ def run_training(
         if request.resume is not None and request.resume.parent.resolve() != folder.resolve():
             with atomic_write(folder / "best.pt") as temporary:
                 temporary.write_bytes(request.resume.with_name("best.pt").read_bytes())
-        _run(trainer, writer, wandb_log, folder, name, on_epoch)
+        _run(trainer, writer, wandb_log, request.storage, name, on_epoch)
     except OSError as error:
         raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
     except torch.OutOfMemoryError:
@@ -122,7 +124,8 @@ def run_training(
 
 
 def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
-    fresh = {} if writer.trial(TRIAL_ID) else {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()}
+    row = writer.trial(TRIAL_ID)
+    fresh = {} if row else {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()}
     writer.update_trial(
         TRIAL_ID,
         status="running",
@@ -130,6 +133,10 @@ def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
         ended_at=None,
         seed=trainer.config.seed,
         pack_id=trainer.pack.info.pack_id,
+        split_seed=trainer.pack.info.split_seed,
+        code_version=joined(row.get("code_version"), code_version()),
+        libraries=joined(row.get("libraries"), libraries()),
+        hardware=joined(row.get("hardware"), hardware(trainer.device)),
         **fresh,
         **{f"config/{name}": value for name, value in trainer.config.to_dict().items()},
     )
@@ -139,10 +146,12 @@ def _run(
     trainer: Trainer,
     writer: ExperimentWriter,
     wandb_log: WandbLog,
-    folder: Path,
+    storage: Path,
     name: str,
     on_epoch: Callable[[Mapping[str, float], int], None],
 ) -> None:
+    region = trainer.pack.info.region
+    folder = RunPaths(storage).checkpoints(region, name, TRIAL_ID)
     row = writer.trial(TRIAL_ID)
     earlier, earlier_gpu = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
     started = time.monotonic()
@@ -152,6 +161,8 @@ def _run(
         writer.add_epoch(TRIAL_ID, metrics)
         if trainer.improved:
             save_checkpoint(folder / "best.pt", trainer.model_state())
+            if trainer.validation is not None:
+                write_predictions(storage, region, name, TRIAL_ID, "val", **trainer.validation.columns())
             writer.record_best(TRIAL_ID, metrics, str(folder / "best.pt"))
         spent = time.monotonic() - started
         writer.update_trial(

@@ -7,6 +7,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from skin_tune.errors import StoreError
+from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter, usable
 from skin_tune.tuning.journal import Journal
@@ -45,7 +46,13 @@ class StoreCallback(Callback):
         own_id = self._known(trial)
         row = self._writer.trial(own_id)
         self._earlier[own_id] = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
-        self._writer.update_trial(own_id, status="running", ended_at=None)
+        self._writer.update_trial(
+            own_id,
+            status="running",
+            ended_at=None,
+            code_version=joined(row.get("code_version"), code_version()),
+            libraries=joined(row.get("libraries"), libraries()),
+        )
         self._kept = [row for row in self._kept if row["trial_id"] != own_id]  # it may have been cut off and go on
         self._retired = [name for name in self._retired if name != own_id]
         self._wandb.start(own_id, hyper_parameters(trial.config), self._writer.epochs_of(own_id))
@@ -67,6 +74,8 @@ class StoreCallback(Callback):
         if "status" in result:
             self._writer.update_trial(own_id, status=result["status"], error=result["error"])
             return
+        known = self._writer.trial(own_id).get("hardware")
+        self._writer.update_trial(own_id, hardware=joined(known, result["hardware"]))
         metrics = epoch_metrics(result)
         self._writer.add_epoch(own_id, metrics)
         self._wandb.log(own_id, metrics)
@@ -117,6 +126,7 @@ class StoreCallback(Callback):
                 epochs=0,
                 seed=trial.config["seed"],
                 pack_id=self._setting.pack_id,
+                split_seed=self._setting.split_seed,
                 started_at=now(),
                 **config,
             )

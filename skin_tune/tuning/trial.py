@@ -14,7 +14,9 @@ from skin_tune.data.pack import Pack, open_pack
 from skin_tune.errors import StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
+from skin_tune.results.store import write_predictions
 from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
+from skin_tune.training.evaluation import Evaluation, hardware
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 
@@ -37,12 +39,17 @@ class TrialSetting:
     region: str
     experiment: str
     metric: str
+    split_seed: int
     include_val: bool = False
     """Whether the validation images are trained on, too."""
 
     def checkpoints(self, trial_id: str) -> Path:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
         return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
+
+    def keep_validation(self, trial_id: str, validation: Evaluation) -> None:
+        """Put what a trial's best epoch so far says of the validation images into the store."""
+        write_predictions(self.storage, self.region, self.experiment, trial_id, "val", **validation.columns())
 
     def open_pack(self) -> Pack:
         """The experiment's pack. Raises PackError where it is not to be had on this machine, or another is there."""
@@ -136,6 +143,8 @@ def next_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSettin
         try:
             if trainer.improved:
                 save_checkpoint(folder / "best.pt", trainer.model_state())
+                if trainer.validation is not None:
+                    setting.keep_validation(config[OWN_ID], trainer.validation)
             if not trainer.finished:
                 save_checkpoint(folder / "last.pt", trainer.state_dict())
         except OSError as error:
@@ -153,6 +162,7 @@ def last_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSettin
         **trainer.history[-1],
         "best_epoch": trainer.best_epoch,
         f"best_{setting.metric}": trainer.best_metrics.get(setting.metric),
+        "hardware": hardware(trainer.device, trainer.world_size),
         "checkpoint": str(setting.checkpoints(config[OWN_ID]) / "best.pt"),
         "done": trainer.finished,
     }

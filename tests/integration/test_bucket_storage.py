@@ -77,7 +77,9 @@ def test_an_experiment_in_a_bucket_outlives_an_outage_and_its_driver(
     assert refit.returncode == 0, refit.stderr
     (model,) = (experiments / "killed" / "refit").iterdir()
     assert {path.name for path in model.iterdir()} >= {"model.pt", "metrics.json", "model_card.md"}
-    assert (load_predictions(f"{bucket.url}/runs")["split"] == "test").all()
+    said = load_predictions(f"{bucket.url}/runs", experiment="killed")
+    assert set(said[said["split"] == "test"]["trial_id"]) == {model.name}
+    assert set(said[said["split"] == "val"]["trial_id"]) == {*trials["trial_id"], model.name}
 
 
 def figures(bucket: Bucket, experiment: str) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """A champion that is trained again and tested once."""
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     assert json.loads((folder / "classes.json").read_text()) == ["0", "1", "2"]
 
     rows = load_predictions(storage, experiment="exp")
-    assert set(rows["split"]) == {"test"}
+    rows = rows[rows["split"] == "test"]
     assert set(rows["trial_id"]) == {folder.name}
     label, predicted = rows["label"], rows["predicted"]
     probabilities = np.stack(rows["probabilities"].to_list())
@@ -81,6 +82,8 @@ def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     assert openings[["trial_id", "command"]].to_numpy().tolist() == [[folder.name, "refit"]]
     card = (folder / "model_card.md").read_text()
     assert "has been opened once" in card
+    assert f"torch {version('torch')}" in card
+    assert "- Machine: " in card
     assert f"| {facts['classes'][2]['class']} | 14 | 3 |" in card
 
     (run,) = offline_runs(storage).values()

@@ -6,11 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from skin_tune.results import load_epochs, load_trials
+from skin_tune import __version__
+from skin_tune.data.pack import open_pack
+from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
 from tests.cli_runner import assert_one_line_error, skin_tune
 from tests.conftest import PackMaker, write_synthetic_pack
@@ -74,6 +79,35 @@ def test_asha_stops_bad_trials_before_their_last_epoch(mixed: tuple[Path, subpro
     usable = trials[trials["status"].isin(["completed", "stopped_early"])]
     run, full = usable["epochs"].sum(), 4 * len(usable)
     assert f"early stopping: {run} of {full} epochs run" in mixed[1].stdout
+
+
+def test_each_trials_best_epoch_can_be_recomputed_from_what_it_said_of_each_image(
+    mixed: tuple[Path, subprocess.CompletedProcess[str]],
+):
+    trials = load_trials(mixed[0]).set_index("trial_id")
+    scored = trials[trials["val_balanced_acc"].notna()]
+    said = load_predictions(mixed[0])
+    assert set(said["trial_id"]) == set(scored.index)
+    assert set(said["split"]) == {"val"}
+    for trial_id, rows in said.groupby("trial_id"):
+        assert len(rows) == 18
+        assert rows["subject"].is_unique
+        assert balanced_accuracy_score(rows["label"], rows["predicted"]) == scored["val_balanced_acc"][trial_id]
+        probabilities = np.stack(rows["probabilities"].to_numpy())
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-3)
+        loss = log_loss(rows["label"], probabilities / probabilities.sum(axis=1, keepdims=True), labels=[0, 1, 2])
+        assert loss == pytest.approx(scored["val_loss"][trial_id], rel=1e-2)
+
+
+def test_every_figure_can_be_traced(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
+    trials = load_trials(mixed[0])
+    pack = open_pack(mixed[0].parent / "pack.arrow")
+    assert set(trials["pack_id"]) == {pack.info.pack_id}
+    assert set(trials["split_seed"]) == {0}
+    assert trials["code_version"].str.startswith(__version__).all()
+    assert trials["libraries"].str.contains(f"torch {version('torch')}", regex=False).all()
+    ran = trials[trials["epochs"] > 0]
+    assert ran["hardware"].str.contains("CPU, 1 threads").all()
 
 
 def test_the_store_agrees_with_itself_and_the_table_with_the_store(
