@@ -26,8 +26,12 @@ def write_synthetic_pack(
     size: int = 32,
     region: str = "lip_dryness",
     seed: int = 0,
+    pack_id: str | None = None,
 ) -> Pack:
-    """A pack whose images grow brighter with their grade; `counts` gives images per split and grade."""
+    """A pack whose images grow brighter with their grade; `counts` gives images per split and grade.
+
+    It claims to be `pack_id`, or what its content is.
+    """
     counts = counts or {"train": (24, 12, 6), "val": (8, 6, 4), "test": (8, 6, 4)}
     rng = np.random.default_rng(seed)
     classes = [str(grade) for grade in range(len(counts["train"]))]
@@ -47,7 +51,7 @@ def write_synthetic_pack(
         split_seed=0,
         split_ratios=[60, 20, 20],
         counts={name: dict(zip(classes, map(int, counts[name]), strict=True)) for name in SPLITS},
-        pack_id=content_id(region, classes, size, digests, labels, split, names),
+        pack_id=pack_id or content_id(region, classes, size, digests, labels, split, names),
     )
     blank = [""] * len(labels)
     rows = PackRows(np.array(labels, np.int16), np.array(split, np.int8), names, names, blank, blank)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score
 
+from skin_tune.data.pack import open_pack
 from skin_tune.results import load_predictions, load_test_openings, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.evaluation import evaluate_file
@@ -101,5 +102,7 @@ def test_what_cannot_be_refitted_is_refused_in_one_line(tuned: Path, tmp_path: P
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--workers", 8), "batch_size=16", "8 workers")
     other = write_synthetic_pack(tmp_path / "other.arrow", seed=1)
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--pack", other.path), other.info.pack_id)
-    untested = write_synthetic_pack(tmp_path / "untested.arrow", {"train": (40, 20), "val": (8, 6), "test": (0, 0)})
+    counts = {"train": (40, 20), "val": (8, 6), "test": (0, 0)}
+    same = open_pack(tuned / "pack.arrow").info.pack_id
+    untested = write_synthetic_pack(tmp_path / "untested.arrow", counts, pack_id=same)
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--pack", untested.path), "no test image")
