@@ -42,7 +42,7 @@ class Outcome:
     """Ids of trials that a budget or Ctrl-C cut off: neither completed nor judged."""
 
 
-def run_experiment(request: TuneRequest) -> Outcome:
+def run_experiment(request: TuneRequest | Plan) -> Outcome:
     """Run an experiment to its end, to its budget, or to Ctrl-C.
 
     Everything the user gave is checked before Ray starts. Raises AllTrialsFailedError, with the commonest reason, where
@@ -54,7 +54,7 @@ def run_experiment(request: TuneRequest) -> Outcome:
     return outcome
 
 
-def run_experiments(requests: Sequence[TuneRequest], *, in_order: bool = False) -> list[Outcome | SkinTuneError]:
+def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = False) -> list[Outcome | SkinTuneError]:
     """Run experiments of different regions on one cluster side by side.
 
     With `in_order` a region's trials start once those before it have all been started, so that it can start from what
@@ -67,7 +67,7 @@ def run_experiments(requests: Sequence[TuneRequest], *, in_order: bool = False) 
     with ExitStack() as open_writers:
         for request in requests:
             try:
-                plan = checked(request, siblings_to_come=in_order)
+                plan = request if isinstance(request, Plan) else checked(request, siblings_to_come=in_order)
                 writer = ExperimentWriter(plan.paths.storage, plan.region, plan.name)
                 open_writers.callback(writer.close)
                 plan = _taken_up(plan, writer)
@@ -141,7 +141,10 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     """`plan` with what an interrupted experiment has left."""
     unfinished = _unfinished(writer, plan)
     taken = [row["trial_id"] for row in writer.trials()]
-    if plan.request.resume:
+    if plan.configs:
+        unfinished += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
+        taken = [*taken, *(config["trial_id"] for config in plan.configs)]
+    elif plan.request.resume:
         _say_new_count(plan, len(taken))
     for config in unfinished:
         _recover_epochs(writer, plan, config["trial_id"])

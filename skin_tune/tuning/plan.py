@@ -64,6 +64,8 @@ class Plan:
     name: str
     trials: int
     """Trials the experiment has when it is complete."""
+    configs: Sequence[Mapping[str, Any]] = ()
+    """Configs, with `trial_id`, that are all there is to run; where there is none, the space is searched."""
     taken: Collection[str] = ()
     """Ids of trials that were started before an interruption."""
     unfinished: Sequence[Mapping[str, Any]] = ()
@@ -128,7 +130,7 @@ def checked(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
 def check_words(request: TuneRequest) -> Space:
     """The space of a request; raises a SkinTuneError for what is wrong whatever the pack holds."""
     space = load_space(request.space, request.overrides)
-    _check_numbers(request)
+    check_numbers(request)
     check_mode(request.wandb)
     if request.name is not None:
         check_experiment_name(request.name)
@@ -147,7 +149,8 @@ def taken(plan: Plan) -> ExperimentError:
     )
 
 
-def _check_numbers(request: TuneRequest) -> None:
+def check_numbers(request: TuneRequest) -> None:
+    """Raise ExperimentError for a count or a budget that cannot be."""
     for flag, value, least in (
         ("--concurrent", request.concurrent, 1),
         ("--workers-per-trial", request.workers_per_trial, 1),

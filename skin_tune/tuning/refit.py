@@ -8,20 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.pack import Pack
 from skin_tune.errors import ExperimentError, PackError, StoreError
 from skin_tune.evidence import code_version, libraries
 from skin_tune.model.network import load_weights
-from skin_tune.paths import RunPaths, atomic_write, location, remove_tree
+from skin_tune.paths import RunPaths, atomic_write, remove_tree
 from skin_tune.results.card import CardFacts, model_card
 from skin_tune.results.lock import lock_experiment
-from skin_tune.results.ranking import rank_trials
 from skin_tune.results.store import load_test_openings, record_test_opening, write_predictions
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.evaluation import Evaluation, evaluate_file
-from skin_tune.training.metrics import SELECTION_METRICS, class_table, metrics_of
+from skin_tune.training.metrics import class_table, metrics_of
 from skin_tune.training.trainer import check_fit
-from skin_tune.tuning.asked import read_asked
+from skin_tune.tuning.known import KnownExperiment, config_of, find_experiment
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
 
 _MAX_FAILURES = 3
@@ -108,49 +107,36 @@ def _checked(request: RefitRequest) -> _Plan:
     check_mode(request.wandb)
     if request.workers < 1:
         raise ExperimentError(f"--workers {request.workers} is below 1")
-    paths = RunPaths(request.storage.resolve())
-    trials = rank_trials(paths.storage, region=request.region, experiment=request.experiment)
-    regions = sorted(set(trials["region"]))
-    if len(regions) > 1:
-        raise ExperimentError(f"{', '.join(regions)} have an experiment {request.experiment!r} each; give --region")
-    asked_file = paths.asked(regions[0], request.experiment)
-    asked = read_asked(asked_file) if asked_file.is_file() else None
-    metric = asked.metric if asked else SELECTION_METRICS[0]
-    row = _chosen(rank_trials(paths.storage, region=regions[0], experiment=request.experiment, sort=metric), request)
-    pack_file = request.pack or (location(asked.pack) if asked else None)
-    if pack_file is None:
-        raise ExperimentError(f"experiment {request.experiment!r} does not say where its pack is; give --pack")
-    pack = open_pack(pack_file.resolve())
-    if pack.info.pack_id != row["pack_id"]:
-        raise PackError(f"{str(pack_file)!r} is pack {pack.info.pack_id}, and {row['trial_id']} is of {row['pack_id']}")
+    known = find_experiment(request.storage, request.experiment, request.region, request.pack)
+    row = _chosen(known, request.trial)
+    pack = known.open_pack(row)
     if not len(pack.indices("test")):
-        raise PackError(f"pack {str(pack_file)!r} has no test image; prepare it with another --split")
-    values = {name.removeprefix("config/"): value for name, value in row.items() if name.startswith("config/")}
-    config = TrialConfig.from_mapping({name: value for name, value in values.items() if value == value})
+        raise PackError(f"pack {str(pack.path)!r} has no test image; prepare it with another --split")
+    config = config_of(row)
     check_fit(config, pack, request.workers, include_val=request.include_val)
     return _Plan(
         request=request,
-        paths=paths,
-        region=regions[0],
+        paths=known.paths,
+        region=known.region,
         trial=row["trial_id"],
-        metric=metric,
+        metric=known.metric,
         config=config,
         pack=pack,
-        trials=len(trials),
+        trials=len(known.trials),
     )
 
 
-def _chosen(ranked: Any, request: RefitRequest) -> dict[str, Any]:
-    """The row of the trial to refit; `ranked` is a frame of trials, best first."""
-    if request.trial is not None:
-        ranked = ranked[ranked["trial_id"] == request.trial]
-        if ranked.empty:
-            raise ExperimentError(f"experiment {request.experiment!r} has no trial {request.trial!r}")
-    row: dict[str, Any] = ranked.iloc[0].to_dict()
-    if row["status"] in ("diverged", "failed") or math.isnan(row["val_balanced_acc"]):
-        what = f"trial {request.trial!r}" if request.trial else f"every trial of {request.experiment!r}"
-        raise ExperimentError(f"{what} diverged, failed or ran no epoch: there is no config to refit")
-    return row
+def _chosen(known: KnownExperiment, trial: str | None) -> Mapping[Any, Any]:
+    """The row of the trial to refit: the best one's, or that of `trial`."""
+    usable = known.usable()
+    if trial is None:
+        return usable.iloc[0].to_dict()
+    if trial not in set(known.trials["trial_id"]):
+        raise ExperimentError(f"experiment {known.name!r} has no trial {trial!r}")
+    chosen = usable[usable["trial_id"] == trial]
+    if chosen.empty:
+        raise ExperimentError(f"trial {trial!r} diverged, failed or ran no epoch: there is no config to refit")
+    return chosen.iloc[0].to_dict()
 
 
 def _run(plan: _Plan, on_epoch: Callable[[Mapping[str, float], int], None]) -> Refit:

@@ -1,0 +1,64 @@
+"""The best configs of an experiment once more, each with the same new seeds: what of their rank was luck."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from skin_tune.errors import ExperimentError
+from skin_tune.tuning.experiment import Outcome
+from skin_tune.tuning.given import Resources, run_given
+from skin_tune.tuning.known import config_of, find_experiment
+
+
+@dataclass(frozen=True)
+class ConfirmRequest:
+    """What `confirm` was asked for."""
+
+    experiment: str
+    region: str | None = None
+    """Needed where several regions have an experiment of that name."""
+    top: int = 5
+    """How many of the best configs."""
+    seeds: int = 5
+    """How many runs of each."""
+    pack: Path | None = None
+    """None: where it was when the experiment started."""
+    storage: Path = Path("runs")
+    resources: Resources = field(default_factory=Resources)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The runs of an experiment's best configs, and which of them are whose."""
+
+    region: str
+    experiment: str
+    """Of the runs: ``<experiment>-confirm``."""
+    metric: str
+    runs: dict[str, list[str]]
+    """Ids of a trial's runs, seed by seed, by the id of the trial whose config they have; best trial first."""
+    outcome: Outcome
+
+
+def run_confirm(request: ConfirmRequest) -> Confirmation:
+    """Run every config with every seed to its last epoch; runs that are in the store already are not repeated.
+
+    Seeds are those after the experiment's own, which its best configs may owe their rank to. Raises ExperimentError
+    where there is nothing to confirm.
+    """
+    for flag, value in (("--top", request.top), ("--seeds", request.seeds)):
+        if value < 1:
+            raise ExperimentError(f"{flag} {value} is below 1")
+    known = find_experiment(request.storage, request.experiment, request.region, request.pack)
+    rows = known.usable().head(request.top).to_dict("records")
+    pack = known.open_pack(rows[0])
+    first = 1 + int(known.trials["seed"].max())
+    seeds = range(first, first + request.seeds)
+    runs = {row["trial_id"]: [f"{row['trial_id']}-seed{seed}" for seed in seeds] for row in rows}
+    configs = [
+        {**config_of(row).to_dict(), "seed": seed, "trial_id": own_id}
+        for row in rows
+        for seed, own_id in zip(seeds, runs[row["trial_id"]], strict=True)
+    ]
+    name = f"{request.experiment}-confirm"
+    outcome = run_given(configs, name, pack, known.metric, known.paths.storage, request.resources)
+    return Confirmation(known.region, name, known.metric, runs, outcome)

@@ -1,0 +1,70 @@
+"""Configs that are given, not searched, run as an experiment of their own, each to its last epoch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack
+from skin_tune.paths import RunPaths, check_experiment_name
+from skin_tune.training.trainer import check_fit
+from skin_tune.tuning.experiment import Outcome, run_experiment
+from skin_tune.tuning.plan import Plan, TuneRequest, check_numbers
+from skin_tune.tuning.space import Parameter, Space
+from skin_tune.tuning.wandb_log import check_mode
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What runs may take, and where they are logged; None as for `tune`."""
+
+    cpus_per_trial: int | None = None
+    gpus_per_trial: float | None = None
+    concurrent: int | None = None
+    wandb: str | None = None
+
+
+def run_given(
+    configs: Sequence[Mapping[str, Any]], name: str, pack: Pack, metric: str, storage: Path, resources: Resources
+) -> Outcome:
+    """Run `configs`, each with its `trial_id`, as experiment `name`; those that are in the store are not repeated.
+
+    What was interrupted goes on. Raises a SkinTuneError for what cannot work, before anything starts.
+    """
+    check_mode(resources.wandb)
+    paths = RunPaths(storage.resolve())
+    request = TuneRequest(
+        pack=pack.path,
+        space=Path(),
+        name=check_experiment_name(name),
+        storage=storage,
+        cpus_per_trial=resources.cpus_per_trial,
+        gpus_per_trial=resources.gpus_per_trial,
+        concurrent=resources.concurrent,
+        wandb=resources.wandb,
+        resume=paths.asked(pack.info.region, name).is_file(),
+    )
+    check_numbers(request)
+    for config in configs:
+        values = {key: value for key, value in config.items() if key != "trial_id"}
+        check_fit(TrialConfig.from_mapping(values), pack)
+    plan = Plan(
+        request=request,
+        space=_space_of(configs, metric),
+        pack=pack,
+        paths=paths,
+        name=name,
+        trials=len(configs),
+        configs=configs,
+    )
+    return run_experiment(plan)
+
+
+def _space_of(configs: Sequence[Mapping[str, Any]], metric: str) -> Space:
+    """The grid on which `configs` lie; none of them is stopped early."""
+    parameters = []
+    for field in fields(TrialConfig):
+        values = tuple(dict.fromkeys(config[field.name] for config in configs))
+        parameters.append(Parameter(field.name, "constant" if len(values) == 1 else "categorical", values))
+    return Space("grid", metric, tuple(parameters))

@@ -1,0 +1,86 @@
+"""An experiment that has been run: its region, its trials, its pack."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.errors import ExperimentError, PackError
+from skin_tune.paths import RunPaths, location
+from skin_tune.results.ranking import rank_trials
+from skin_tune.training.metrics import SELECTION_METRICS
+from skin_tune.tuning.asked import read_asked
+
+
+@dataclass(frozen=True)
+class KnownExperiment:
+    """What the store and the experiment's folder say of it."""
+
+    paths: RunPaths
+    region: str
+    name: str
+    metric: str
+    """What its best epochs and trials are chosen by."""
+    trials: pd.DataFrame
+    """Rows of the store's `trials`, best `metric` first; those that cannot win come last."""
+    pack_file: Path
+    """Where its pack is, or was when it started."""
+
+    def usable(self) -> pd.DataFrame:
+        """The trials that have neither diverged nor failed and ran an epoch, best first.
+
+        Raises ExperimentError where there is none.
+        """
+        able = ~self.trials["status"].isin(["diverged", "failed"]) & self.trials[self.metric].notna()
+        if not able.any():
+            raise ExperimentError(f"every trial of {self.name!r} diverged, failed or ran no epoch")
+        return self.trials[able]
+
+    def open_pack(self, row: Mapping[Any, Any]) -> Pack:
+        """The pack of a trial, whose row in the store is `row`. Raises PackError where it is another by now."""
+        pack = open_pack(self.pack_file)
+        if pack.info.pack_id != row["pack_id"]:
+            raise PackError(
+                f"{str(self.pack_file)!r} is pack {pack.info.pack_id}, and {row['trial_id']} is of {row['pack_id']}"
+            )
+        return pack
+
+
+def find_experiment(storage: Path, name: str, region: str | None = None, pack: Path | None = None) -> KnownExperiment:
+    """The experiment `name` below `storage`; `pack` is where its pack is now, if it was moved.
+
+    Raises ExperimentError or StoreError where there is no such experiment, or several regions have one.
+    """
+    paths = RunPaths(storage.resolve())
+    trials = rank_trials(paths.storage, region=region, experiment=name)
+    regions = sorted(set(trials["region"]))
+    if len(regions) > 1:
+        raise ExperimentError(f"{', '.join(regions)} have an experiment {name!r} each; give --region")
+    asked_file = paths.asked(regions[0], name)
+    asked = read_asked(asked_file) if asked_file.is_file() else None
+    if pack is None and asked is None:
+        raise ExperimentError(f"experiment {name!r} does not say where its pack is; give --pack")
+    metric = asked.metric if asked else SELECTION_METRICS[0]
+    return KnownExperiment(
+        paths=paths,
+        region=regions[0],
+        name=name,
+        metric=metric,
+        trials=rank_trials(paths.storage, region=regions[0], experiment=name, sort=metric),
+        pack_file=(pack or location(asked.pack if asked else "")).resolve(),
+    )
+
+
+def config_of(row: Mapping[Any, Any]) -> TrialConfig:
+    """The config in a row of the store's `trials`."""
+    names = [str(name) for name in row if str(name).startswith("config/") and not _is_gap(row[name])]
+    return TrialConfig.from_mapping({name.removeprefix("config/"): row[name] for name in names})
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
