@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from skin_tune.console import open_console
+from skin_tune.console import fits, open_console
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def _print_table(console: Console, comparison: "Comparison", limit: int | None) 
     scores = sorted(_HEADINGS, key=lambda score: score != comparison.metric)
     for status, with_interval in ((True, 6), *((False, count) for count in range(6, 0, -1))):
         table = _table(comparison, limit, scores, status, with_interval)
-        if console.measure(table).maximum <= console.width:
+        if fits(console, table):
             break
     console.print(table)
 
@@ -98,7 +98,7 @@ def _words(comparison: "Comparison") -> list[str]:
         line = f"best: {best['trial_id']}, {name} {_interval(best, comparison.metric)}"
         if comparison.expected:
             expected = _number(comparison.expected[comparison.metric])
-            line += f"; as the best of {len(rows)} it owes some to luck: {expected} is expected on other people"
+            line += f"; of the best of {len(rows)}, {expected} is to be expected on people who did not choose it"
         said.append(line)
         if len(rows) > 1 and comparison.subjects > 1:
             said.extend(_judgement(comparison, rows))
@@ -114,18 +114,15 @@ def _judgement(comparison: "Comparison", rows: "pd.DataFrame") -> list[str]:
     close = comparison.within_noise
     some = ", ".join(close["trial_id"][:_NAMED]) + (", ..." if len(close) > _NAMED else "")
     if comparison.against_baseline:
-        baseline = rows.loc[comparison.reference, "trial_id"]
-        better = rows[(rows["p_adjusted"] < 0.05) & (rows["chance_better"] > 0.5)]
+        better = (~rows.index.isin(close.index) & (rows["chance_better"] > 0.5)).sum()
         return [
-            f"{len(better)} of {len(rows) - 1} are better than {baseline}, {len(close)} within noise of it"
-            f"{f' ({some})' if len(close) else ''}",
+            f"{better} of {len(rows) - 1} are better than the baseline, {len(close)} within noise of it"
+            f"{f': {some}' if len(close) else ''}",
             "better: chance of beating it on other people; p: of luck setting one of them so far apart from it",
         ]
     second = rows.iloc[1]
     worse = f"{second['trial_id']}, the second, is worse with a chance of {_chance(1 - second['chance_better'])}"
-    noise = f"within noise of the best: {some}" if len(close) else "no other is within noise of it"
-    if len(close) > 1:
-        noise = f"{len(close)} are within noise of the best: {some}"
+    noise = f"{len(close)} of {len(rows) - 1} within noise of the best" + (f": {some}" if len(close) else "")
     return [
         f"{worse}; {noise}",
         f"better: chance of beating the best on other people; p: of luck putting the best of {len(rows)} so far ahead",
@@ -134,9 +131,7 @@ def _judgement(comparison: "Comparison", rows: "pd.DataFrame") -> list[str]:
 
 def _interval(row: Any, score: str) -> str:
     low, high = row[f"{score}_low"], row[f"{score}_high"]
-    return (
-        f"{_number(row[score])} [{_number(low, '.2f')}, {_number(high, '.2f')}]" if low == low else _number(row[score])
-    )
+    return _number(row[score]) + (f" [{low:.2f}, {high:.2f}]" if low == low else "")
 
 
 def _number(value: float, form: str = ".3f") -> str:

@@ -102,7 +102,8 @@ def intervals(point: Floats, resampled: Floats, without: Floats, level: float = 
     ordered = np.sort(np.ascontiguousarray(resampled.T))  # [T, R], NaN last
     defined = ordered.shape[1] - np.count_nonzero(np.isnan(ordered), axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        below = sum(np.count_nonzero(ordered.T < point + side, axis=0) for side in (-TIE, TIE)) / (2 * defined)
+        less, as_much = (np.count_nonzero(ordered.T - point < side, axis=0) for side in (-TIE, TIE))
+        below = (less + as_much) / (2 * defined)
         bias = special.ndtri(np.clip(below, 0.5 / len(resampled), 1 - 0.5 / len(resampled)))
         df = _degrees_of_freedom(without)
         reach = special.stdtrit(df, 0.5 + level / 2) * np.sqrt((df + 1) / df)

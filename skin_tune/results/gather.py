@@ -57,7 +57,7 @@ def gather(storage: str | Path, region: str, experiments: Sequence[str], metric:
     rest = [row for row in range(len(keys)) if row not in set(compared)]
     missing = sum(key not in tallies and not failed for key, failed in zip(keys, unusable, strict=True))
     notes = [
-        *_notes_on_trials(trials, metric, missing, len(usable) - len(compared)),
+        *_notes_on_trials(trials, metric, {keys[row][0] for row in usable}, missing, len(usable) - len(compared)),
         *(_notes_on_subjects(whole.true[:, 0]) if whole else ()),
     ]
     return Gathered(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, tuple(notes))
@@ -107,10 +107,12 @@ def _joined(trials: list[Tallies]) -> Tallies:
     )
 
 
-def _notes_on_trials(trials: pd.DataFrame, metric: str, missing: int, other_images: int) -> list[str]:
+def _notes_on_trials(
+    trials: pd.DataFrame, metric: str, predicting: set[str], missing: int, other_images: int
+) -> list[str]:
     notes = []
     for experiment, of in trials.groupby("experiment", sort=False):
-        if metric not in of or of[metric].isna().all():
+        if experiment not in predicting and (metric not in of or of[metric].isna().all()):
             notes.append(f"experiment {experiment} has no trial that finished an epoch")
     for count, why in (
         (missing, "the store has no predictions of theirs, as from older versions or before a first epoch"),
