@@ -12,6 +12,7 @@ from skin_tune.options import (
     Overrides,
     PackPath,
     Packs,
+    RunOptions,
     SourceOptions,
     Storage,
     TuneOptions,
@@ -229,6 +230,30 @@ def tune_request(pack: Path, region: str, overrides: list[str] | None, options: 
         wandb=options.wandb,
         resume=options.resume,
     )
+
+
+@app.command()
+@spelled_out
+def confirm(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
+    options: RunOptions,
+    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
+    top: Annotated[int, typer.Option(help="How many of the best configs.")] = 5,
+    seeds: Annotated[int, typer.Option(help="How many runs of each.")] = 5,
+    pack: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
+    ] = None,
+) -> None:
+    """Run an experiment's best configs again with new seeds, and name the champion; what is there is not repeated."""
+    from skin_tune.results.champion import championship
+    from skin_tune.tables_given import print_confirmation
+    from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
+    from skin_tune.tuning.given import Resources
+
+    resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
+    done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
+    result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
+    print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
 
 
 @app.command()

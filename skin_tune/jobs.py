@@ -9,7 +9,7 @@ import typer
 
 from skin_tune.cli import prepare_packs, tune_pack, tune_request
 from skin_tune.errors import ExperimentError, SkinTuneError, SomeRegionsFailedError, SourceError
-from skin_tune.options import Overrides, Packs, SourceOptions, TuneOptions, spelled_out
+from skin_tune.options import Overrides, Packs, RunOptions, SourceOptions, TuneOptions, spelled_out
 from skin_tune.paths import RunPaths, pack_path
 from skin_tune.regions import CATALOGUE
 
@@ -26,17 +26,44 @@ def tune_region(
     packs: Packs = Path("packs"),
 ) -> None:
     """Tune one region: prepare its pack where there is none, then search its space."""
-    if not region.isidentifier() or region == "all":
-        raise SourceError(f"region {region!r} is not one plain name, such as forehead_wrinkle")
+    _check_region(region)
     _check_early([region], overrides, options)
-    pack = pack_path(packs, region, source.size)
-    if pack.exists():
-        print(f"using pack {pack}")
-    elif not data:
-        raise SourceError(f"there is no pack {str(pack)!r} and no --data to prepare it from")
-    elif failed := prepare_packs(data, region, source, packs):
-        raise failed[region]
-    tune_pack(pack, overrides, options)
+    tune_pack(_ready_pack(region, data, source, packs), overrides, options)
+
+
+@spelled_out
+def ablation(
+    region: Annotated[str, typer.Argument(metavar="REGION", help="The region to ask.")],
+    source: SourceOptions,
+    options: RunOptions,
+    overrides: Overrides = None,
+    name: Annotated[str, typer.Option(help="Name of the experiment.")] = "ablation",
+    seeds: Annotated[int, typer.Option(help="How many runs of each cell.")] = 3,
+    data: Data = None,
+    packs: Packs = Path("packs"),
+    out: Annotated[Path, typer.Option(help="The figure.")] = Path("ablation.html"),
+) -> None:
+    """Loss x oversampling x augmentation, every cell with the same seeds: is class-balanced loss worth anything?
+
+    What was interrupted goes on with the same command.
+    """
+    from skin_tune.config import parse_overrides
+    from skin_tune.results.factorial import factorial
+    from skin_tune.results.factorial_figure import write_figure
+    from skin_tune.tables_given import print_ablation
+    from skin_tune.tuning.ablation import AblationRequest, check_ablation, run_ablation
+    from skin_tune.tuning.given import Resources
+
+    _check_region(region)
+    resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
+    values = parse_overrides(overrides or [])
+    check_ablation(seeds, values)
+    pack = _ready_pack(region, data, source, packs)
+    request = AblationRequest(pack, name, seeds, values, options.storage, resources)
+    done = run_ablation(request)
+    result = factorial(options.storage, done.region, done.experiment, done.runs)
+    write_figure(result, out)
+    print_ablation(result, done.outcome.rows, out, options.price_per_gpu_hour)
 
 
 @spelled_out
@@ -78,6 +105,22 @@ def tune_all(
     print_outcomes(everything, options.storage, options.price_per_gpu_hour)
     if failed := [name for name, end in everything.items() if isinstance(end, SkinTuneError)]:
         raise SomeRegionsFailedError(f"{len(failed)} of {len(regions)} regions failed: {', '.join(failed)}")
+
+
+def _check_region(region: str) -> None:
+    if not region.isidentifier() or region == "all":
+        raise SourceError(f"region {region!r} is not one plain name, such as forehead_wrinkle")
+
+
+def _ready_pack(region: str, data: list[Path] | None, source: SourceOptions, packs: Path) -> Path:
+    pack = pack_path(packs, region, source.size)
+    if pack.exists():
+        print(f"using pack {pack}")
+    elif not data:
+        raise SourceError(f"there is no pack {str(pack)!r} and no --data to prepare it from")
+    elif failed := prepare_packs(data, region, source, packs):
+        raise failed[region]
+    return pack
 
 
 def _regions(region: str, packs: Path, size: int, data: list[Path] | None) -> list[str]:

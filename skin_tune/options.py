@@ -97,6 +97,18 @@ class TuneOptions:
     ] = False
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """Where given configs run, and what they may take."""
+
+    storage: Storage = Path("runs")
+    cpus_per_trial: Annotated[int | None, typer.Option(help="CPUs, and torch threads, of a run.")] = None
+    gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a run, or a share of one.")] = None
+    concurrent: Annotated[int | None, typer.Option(help="At most so many runs at a time.")] = None
+    price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None
+    wandb: Wandb = None
+
+
 def spelled_out(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with each parameter that is a dataclass of options replaced by those options, as typer reads them."""
     hints = get_type_hints(command, include_extras=True)

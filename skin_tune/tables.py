@@ -81,8 +81,8 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
     run, full = sum(row["epochs"] for row in judged), sum(int(row["config/epochs"]) for row in judged)
     if run < full:
         console.print(f"early stopping: {run} of {full} epochs run, {100 * (1 - run / full):.0f} % saved")
-    if gpu_seconds := sum(row.get("gpu_seconds") or 0.0 for row in outcome.rows):
-        console.print(f"cost: {_cost(gpu_seconds, price)}")
+    if line := cost_line(outcome.rows, price):
+        console.print(line)
     for reason in dict.fromkeys(row["error"] for row in outcome.rows if row.get("error")):
         console.print(f"failed or diverged: {reason}")
     if outcome.cut_off:
@@ -128,6 +128,12 @@ def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path,
         elif end.cut_off:
             console.print(f"{region}: {len(end.cut_off)} trials were cut off; --resume goes on with them")
     console.print(f"see again: skin-tune trials --storage {storage}", soft_wrap=True)
+
+
+def cost_line(rows: Sequence[Mapping[str, Any]], price: float | None) -> str:
+    """What trials have cost; nothing where they held no GPU."""
+    gpu_seconds = sum(row.get("gpu_seconds") or 0.0 for row in rows)
+    return f"cost: {_cost(gpu_seconds, price)}" if gpu_seconds else ""
 
 
 def _cost(gpu_seconds: float, price: float | None) -> str:

@@ -105,20 +105,21 @@ def intervals(point: Floats, resampled: Floats, without: Floats, level: float = 
         less, as_much = (np.count_nonzero(ordered.T - point < side, axis=0) for side in (-TIE, TIE))
         below = (less + as_much) / (2 * defined)
         bias = special.ndtri(np.clip(below, 0.5 / len(resampled), 1 - 0.5 / len(resampled)))
-        df = _degrees_of_freedom(without)
+        df = degrees_of_freedom(without)
         reach = special.stdtrit(df, 0.5 + level / 2) * np.sqrt((df + 1) / df)
         low, high = (_quantile(ordered, defined, special.ndtr(2 * bias + side)) for side in (-reach, reach))
         unknown = ~(high - low > TIE) | np.isnan(point)
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
 
 
-def _degrees_of_freedom(without: Floats) -> Floats:
+def degrees_of_freedom(without: Floats) -> Floats:
     """Of the jackknife's variance [T], see `intervals`."""
     subjects = len(without)
     defined = ~np.isnan(without)
     mean = np.where(defined, without, 0).sum(axis=0) / defined.sum(axis=0)
     squares = np.where(defined, without - mean, 0).astype(np.float64) ** 2
-    kurtosis = subjects * (squares**2).sum(axis=0) / squares.sum(axis=0) ** 2
+    with np.errstate(invalid="ignore"):
+        kurtosis = subjects * (squares**2).sum(axis=0) / squares.sum(axis=0) ** 2
     df = 2 * subjects / (kurtosis - (subjects - 3) / (subjects - 1))
     return np.clip(np.nan_to_num(df, nan=subjects - 1), 1, subjects - 1)
 

@@ -4,6 +4,7 @@ A factorial of loss x oversampling x augmentation, every cell with the same seed
 """
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,21 +37,42 @@ class AblationRequest:
     resources: Resources = field(default_factory=Resources)
 
 
-def run_ablation(request: AblationRequest) -> Outcome:
+@dataclass(frozen=True)
+class Ablation:
+    """The runs of an ablation."""
+
+    region: str
+    experiment: str
+    runs: dict[tuple[str, str, str], list[str]]
+    """Ids of the runs of each cell, seed by seed; a cell is named by the words of its levels."""
+    outcome: Outcome
+
+
+def check_ablation(seeds: int, overrides: Mapping[str, Any]) -> None:
+    """Raise ExperimentError where an override would fix what the ablation varies."""
+    if seeds < 1:
+        raise ExperimentError(f"--seeds {seeds} is below 1")
+    if fixed := sorted({*FACTORS, "seed", "augment"} & overrides.keys()):
+        raise ExperimentError(f"{fixed[0]}={overrides[fixed[0]]} cannot be fixed: the ablation varies it")
+
+
+def run_ablation(request: AblationRequest) -> Ablation:
     """Run every cell with every seed to its last epoch; runs that are in the store already are not repeated.
 
     With augmentation on, all draws are augmented, so that it means the same whether images are drawn once or often.
     Raises ExperimentError where an override would fix a factor.
     """
-    if request.seeds < 1:
-        raise ExperimentError(f"--seeds {request.seeds} is below 1")
-    if fixed := sorted({*FACTORS, "seed", "augment"} & request.overrides.keys()):
-        raise ExperimentError(f"{fixed[0]}={request.overrides[fixed[0]]} cannot be fixed: the ablation varies it")
+    check_ablation(request.seeds, request.overrides)
     pack = open_pack(request.pack.resolve())
+    runs: dict[tuple[str, str, str], list[str]] = {}
     configs: list[dict[str, Any]] = []
     for seed in range(request.seeds):  # seed by seed: a run that is cut short has whole replications
-        for cell in itertools.product(*(levels.values() for levels in FACTORS.values())):
-            values = {**request.overrides, **dict(zip(FACTORS, cell, strict=True)), "augment": "all", "seed": seed}
-            config = TrialConfig.from_mapping(values).to_dict()
-            configs.append({**config, "trial_id": f"{request.name}-{len(configs):03d}"})
-    return run_given(configs, request.name, pack, SELECTION_METRICS[0], request.storage, request.resources)
+        for loss, oversampling, augmentation in itertools.product(*FACTORS.values()):
+            cell = (loss, oversampling, augmentation)
+            levels = {name: FACTORS[name][word] for name, word in zip(FACTORS, cell, strict=True)}
+            config = TrialConfig.from_mapping({**request.overrides, **levels, "augment": "all", "seed": seed})
+            own_id = f"{request.name}-{len(configs):03d}"
+            runs.setdefault(cell, []).append(own_id)
+            configs.append({**config.to_dict(), "trial_id": own_id})
+    outcome = run_given(configs, request.name, pack, SELECTION_METRICS[0], request.storage, request.resources)
+    return Ablation(pack.info.region, request.name, runs, outcome)

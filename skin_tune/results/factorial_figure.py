@@ -1,0 +1,74 @@
+"""The picture of a factorial: the cells, and the effects with their intervals."""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from skin_tune.paths import atomic_write
+from skin_tune.results.factorial import Factorial
+
+_COLOURS = ("#8c8c8c", "#e69f00", "#0072b2")  # of the losses; told apart by colour-blind eyes, too (Okabe & Ito 2008)
+
+
+def write_figure(result: Factorial, out: Path) -> None:
+    """One HTML file that opens offline."""
+    figure = figure_of(result)
+    with atomic_write(out) as temporary:
+        figure.write_html(temporary, include_plotlyjs=True, full_html=True, config={"displaylogo": False})
+
+
+def figure_of(result: Factorial) -> go.Figure:
+    """Balanced accuracy by oversampling, a line for each loss, without and with augmentation; below, all effects."""
+    figure = make_subplots(
+        rows=2,
+        cols=2,
+        specs=[[{}, {}], [{"colspan": 2}, None]],
+        subplot_titles=("augmentation off", "augmentation on", "effects on balanced accuracy, 95 % intervals"),
+        shared_yaxes=True,
+        row_heights=[0.45, 0.55],
+        vertical_spacing=0.13,
+    )
+    metric = "val_balanced_acc"
+    for column, augmentation in enumerate(("off", "on"), start=1):
+        of_column = result.cells[result.cells["augmentation"] == augmentation]
+        for number, (loss, rows) in enumerate(of_column.groupby("loss", sort=False)):
+            figure.add_scatter(
+                row=1,
+                col=column,
+                x=[place + 0.05 * (number - 1) for place in range(len(rows))],
+                y=rows[metric],
+                error_y={
+                    "array": rows[f"{metric}_high"] - rows[metric],
+                    "arrayminus": rows[metric] - rows[f"{metric}_low"],
+                },
+                name=str(loss),
+                legendgroup=str(loss),
+                showlegend=column == 1,
+                line={"color": _COLOURS[number % len(_COLOURS)]},
+            )
+        figure.update_xaxes(
+            row=1, col=column, tickvals=[0, 1], ticktext=["none", "balanced"], range=[-0.4, 1.4], title="oversampling"
+        )
+    figure.update_yaxes(row=1, col=1, title="balanced accuracy")
+    effects = result.effects[result.effects["metric"] == metric].iloc[::-1]
+    figure.add_scatter(
+        row=2,
+        col=1,
+        x=effects["value"],
+        y=effects["effect"],
+        error_x={"array": effects["high"] - effects["value"], "arrayminus": effects["value"] - effects["low"]},
+        mode="markers",
+        marker={"color": "#333333", "size": 8},
+        showlegend=False,
+    )
+    figure.add_vline(row=2, col=1, x=0, line={"color": "#8c8c8c", "dash": "dot"})
+    figure.update_layout(
+        template="plotly_white",
+        height=900,
+        width=1000,
+        legend={"orientation": "h", "y": 1.08},
+        margin={"l": 40, "r": 20, "t": 90, "b": 40},
+    )
+    figure.update_yaxes(automargin=True)
+    return figure
