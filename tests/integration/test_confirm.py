@@ -1,0 +1,67 @@
+"""The best configs of an experiment, run again with new seeds."""
+
+from pathlib import Path
+
+import pytest
+
+from skin_tune.results import load_epochs, load_trials
+from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.conftest import write_synthetic_pack
+
+SPACE = """
+method: grid
+parameters:
+  learning_rate: {values: [1.0e-3, 1.0e-12, 3.0e-3]}
+  backbone: {value: resnet18}
+  weights: {value: none}
+  image_size: {value: 32}
+  batch_size: {value: 16}
+  warmup_epochs: {value: 0}
+  epochs: {value: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("confirm")
+    pack = write_synthetic_pack(folder / "pack.arrow")
+    (folder / "space.yaml").write_text(SPACE)
+    done = skin_tune("tune", pack.path, "--space", folder / "space.yaml", "--storage", folder / "runs", "--name", "exp")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_the_best_configs_are_run_with_the_same_new_seeds_and_one_is_named(tuned: Path):
+    storage = tuned / "runs"
+    searched = load_trials(storage, experiment="exp").sort_values("val_balanced_acc", ascending=False)
+    best = searched["trial_id"].tolist()[:2]
+    command = ("confirm", "exp", "--top", 2, "--storage", storage, "--cpus-per-trial", 1)
+    done = skin_tune(*command, "--seeds", 2)
+    assert done.returncode == 0, done.stderr
+    runs = load_trials(storage, experiment="exp-confirm")
+    assert sorted(runs["trial_id"]) == sorted(f"{trial}-seed{seed}" for trial in best for seed in (1, 2))
+    assert runs["config/seed"].tolist() == runs["seed"].tolist()
+    for trial in best:
+        of_trial = runs[runs["trial_id"].str.startswith(trial)]
+        assert sorted(of_trial["seed"]) == [1, 2]
+        rate = searched.set_index("trial_id")["config/learning_rate"][trial]
+        assert set(of_trial["config/learning_rate"]) == {rate}
+    assert set(runs["status"]) == {"completed"}
+    assert "champion" in done.stdout
+    assert "skin-tune refit exp --trial exp-" in done.stdout
+
+    more = skin_tune(*command, "--seeds", 3)
+    assert more.returncode == 0, more.stderr
+    grown = load_trials(storage, experiment="exp-confirm").set_index("trial_id")
+    assert len(grown) == 6
+    again = runs.set_index("trial_id")["ended_at"]
+    assert (grown["ended_at"][again.index] == again).all(), "what had been run was not run again"
+    assert len(load_epochs(storage, experiment="exp-confirm")) == 12
+
+
+def test_what_cannot_be_confirmed_is_refused_in_one_line(tuned: Path):
+    common = ("--storage", tuned / "runs")
+    assert_one_line_error(skin_tune_here("confirm", "none", *common), "'none'", "lip_dryness/exp")
+    assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--top", 0), "--top 0", "below 1")
+    assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--seeds", 0), "--seeds 0", "below 1")
+    assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--wandb", "on"), "--wandb 'on'")
