@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from skin_tune import cli_model
 from skin_tune.errors import SkinTuneError
 from skin_tune.options import (
     Overrides,
@@ -279,3 +280,7 @@ def trials(
 
     check_format(format)
     print_trials(rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit), format)
+
+
+for command in (cli_model.evaluate, cli_model.predict, cli_model.export):
+    app.command()(command)
