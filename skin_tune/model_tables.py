@@ -88,7 +88,7 @@ def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", 
             table.add_row(row["path"], *([row["part"]] if sides else []), *cells)
         console.print(table)
     failed = [row for row in rows if row["reason"]]
-    whole = sum(prediction.whole for prediction in predictions)
+    whole = sum(prediction.whole and not prediction.reason for prediction in predictions)
     if whole:
         hint = "; give --labels where they show more" if model.region in CATALOGUE else ""
         print(f"{whole} images were taken for crops of {model.region} as they are{hint}", file=sys.stderr)

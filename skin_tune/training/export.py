@@ -42,7 +42,7 @@ class ExportedGrader(nn.Module):
 
     def __init__(self, model: TrainedModel):
         super().__init__()
-        self.network = model.network.cpu()
+        self.network = model.network.cpu().to(memory_format=torch.contiguous_format)
         side, size = model.crop_size, model.config.image_size
         one = torch.eye(side)[None, None]
         shrink = F.interpolate(one, size=(size, side), mode="bilinear", antialias=True, align_corners=False)[0, 0]
