@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from skin_tune import cli_model
 from skin_tune.errors import SkinTuneError
 from skin_tune.options import (
     Overrides,
@@ -330,3 +331,7 @@ def compare(
     print_comparisons(comparisons, format, limit)
     for error in failed:
         print(f"not compared: {error}", file=sys.stderr)
+
+
+for command in (cli_model.evaluate, cli_model.predict, cli_model.export):
+    app.command()(command)

@@ -35,6 +35,10 @@ class CheckpointError(SkinTuneError):
     """A checkpoint is missing, unreadable or of another model."""
 
 
+class ExportError(SkinTuneError):
+    """A model cannot be exported, or the export does not give what the model gives."""
+
+
 class ClusterError(SkinTuneError):
     """The cluster cannot give a trial what was asked for."""
 
@@ -55,5 +59,11 @@ class SomeRegionsFailedError(SkinTuneError):
 
 class AllTrialsFailedError(SkinTuneError):
     """An experiment ran and not one of its trials gave a result."""
+
+    exit_code = 1
+
+
+class NothingGradedError(SkinTuneError):
+    """Photos were given and not one of them could be graded."""
 
     exit_code = 1

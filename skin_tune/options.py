@@ -44,6 +44,15 @@ PackPath = Annotated[
         parser=typed_location, metavar="PACK", help="A pack written by `prepare`: a file, or s3://bucket/name."
     ),
 ]
+ModelPath = Annotated[
+    Path,
+    typer.Argument(
+        parser=typed_location,
+        metavar="MODEL",
+        help="A trial's best.pt or a refit's model.pt: a file, or s3://bucket/name.",
+    ),
+]
+Format = Annotated[str, typer.Option(help="table, csv or json.")]
 Wandb = Annotated[
     str | None, typer.Option(help="online, offline or disabled; WANDB_MODE, or online if a key is configured.")
 ]

@@ -105,6 +105,14 @@ class RunPaths:
         return {path.parent.name for path in self.experiment(region, experiment).glob("checkpoints/*/last.pt")}
 
 
+def made_by(model: Path) -> tuple[str, str] | None:
+    """Experiment and trial (or refit) that a model file is of, told from where it lies; None for one that was moved."""
+    parts = model.resolve().parts[-6:]
+    if len(parts) == 6 and parts[0] == "experiments" and parts[3] in ("checkpoints", "refit"):
+        return parts[2], parts[4]
+    return None
+
+
 def pack_path(folder: Path, region: str, size: int) -> Path:
     """Where `prepare` puts the pack of a region."""
     return folder / f"{region}-{size}.arrow"

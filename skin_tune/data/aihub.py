@@ -4,6 +4,7 @@ import json
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,38 @@ from skin_tune.data.sources import (
 from skin_tune.regions import Region, View
 
 Targets = dict[int, list[tuple[Region, View]]]
+
+
+@dataclass(frozen=True)
+class Label:
+    """What one label file says, as found: neither box nor grades have been checked."""
+
+    facepart: int
+    box: Any
+    grades: dict[str, Any]
+    photo: str
+    """File name of the photo it is of."""
+    subject: str
+
+
+class BadLabelError(Exception):
+    """A label file that cannot be used; its two arguments are the reason and its detail."""
+
+
+def read_label(label_file: Path) -> Label:
+    """Read one label file. Raises BadLabelError for one that cannot be read or is no label."""
+    name = PHOTO_NAME.fullmatch(label_file.stem)
+    try:
+        label = json.loads(label_file.read_bytes())
+        facepart, box = int(label["images"]["facepart"]), label["images"]["bbox"]
+        grades, info = dict(label.get("annotations") or {}), label.get("info") or {}
+        photo = str(info.get("filename") or f"{label_file.stem.rpartition('_')[0]}.jpg")
+        subject = storable(str(info.get("id") or (name["subject"] if name else "")))
+    except OSError as error:
+        raise BadLabelError("unreadable label file", error.strerror or str(error)) from None
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise BadLabelError("bad JSON", f"{type(error).__name__}: {error}") from None
+    return Label(facepart, box, grades, photo, subject)
 
 
 def read_aihub(
@@ -79,39 +112,32 @@ def _read_label(
     def quarantine(reason: str, detail: str = "", regions: Iterable[str] = ("",)) -> None:
         manifest.quarantined.extend(Quarantined(region, source, reason, detail[:200]) for region in regions)
 
-    name = PHOTO_NAME.fullmatch(label_file.stem)
     try:
-        label = json.loads(label_file.read_bytes())
-        facepart, box = int(label["images"]["facepart"]), label["images"]["bbox"]
-        grades, info = dict(label.get("annotations") or {}), label.get("info") or {}
-        filename = str(info.get("filename") or f"{label_file.stem.rpartition('_')[0]}.jpg")
-        subject = storable(str(info.get("id") or (name["subject"] if name else "")))
-    except OSError as error:
-        return quarantine("unreadable label file", error.strerror or str(error))
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        return quarantine("bad JSON", f"{type(error).__name__}: {error}")
+        label = read_label(label_file)
+    except BadLabelError as error:
+        return quarantine(*error.args)
     graded: list[tuple[Region, View]] = []
-    for region, view in targets.get(facepart, ()):
-        grade = grades.get(view.key)
-        if box is None or grade is None:
+    for region, view in targets.get(label.facepart, ()):
+        grade = label.grades.get(view.key)
+        if label.box is None or grade is None:
             manifest.not_visible[region.name] += 1
         elif not _is_grade(grade, region):
             manifest.quarantined.append(grade_out_of_range(region.name, source, grade, manifest.classes[region.name]))
         else:
             graded.append((region, view))
     names = [region.name for region, _ in graded]
-    if not subject:
+    if not label.subject:
         return quarantine("no subject", "neither info.id nor the file name tells it", names)
-    if re.search(r"[/\\\0]", filename) or filename == "..":
-        return quarantine("path leaves its root", f"info.filename is {filename!r}", names)
-    photo = photos.get(filename) or photos.get(Path(filename).stem)
+    if re.search(r"[/\\\0]", label.photo) or label.photo == "..":
+        return quarantine("path leaves its root", f"info.filename is {label.photo!r}", names)
+    photo = photos.get(label.photo) or photos.get(Path(label.photo).stem)
     if photo is None:
-        return quarantine("missing photo", filename, names)
+        return quarantine("missing photo", label.photo, names)
     if leaves_root(photo_root, photo):
         return quarantine("path leaves its root", str(photo.relative_to(photo_root)), names)
-    edges = as_box(box)
+    edges = as_box(label.box)
     if edges is None:
-        return quarantine("box is not four numbers", reprlib.repr(box), names)
+        return quarantine("box is not four numbers", reprlib.repr(label.box), names)
     photo_name = PHOTO_NAME.fullmatch(photo.stem)
     for region, view in graded:
         manifest.rows.append(
@@ -119,8 +145,8 @@ def _read_label(
                 region=region.name,
                 photo=photo,
                 source=f"{source}#{view.key}",
-                label=int(grades[view.key]),
-                subject=subject,
+                label=int(label.grades[view.key]),
+                subject=label.subject,
                 box=edges,
                 mirrored=view.mirrored,
                 device=photo_name["device"] if photo_name else "",

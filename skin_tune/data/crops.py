@@ -85,7 +85,7 @@ def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int) -> Generator[list
             yield from results
     except BrokenProcessPool:
         raise SourceError(
-            "a process that cuts photos was killed, perhaps for want of memory; no pack was written"
+            "a process that cuts photos was killed, perhaps for want of memory; nothing was written"
         ) from None
 
 

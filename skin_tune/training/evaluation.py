@@ -18,10 +18,9 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.augment import network_input
 from skin_tune.data.batches import prefetched
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import ConfigError, PackError
-from skin_tune.model.network import build_network
-from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.errors import ConfigError
 from skin_tune.training.metrics import Confusion, confusion_matrix
+from skin_tune.training.trained import TrainedModel, best_device, check_same_task, load_model
 
 
 @dataclass(frozen=True)
@@ -103,20 +102,23 @@ def _of_all_ranks(
     return whole, sum(part for _, part in shares)
 
 
+def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
+    """What `model` says of a split, on this machine's GPU if it has one.
+
+    Raises PackError for a pack of other classes or of images too small.
+    """
+    check_same_task(model, pack)
+    device = best_device()
+    network = model.network.to(device).to(memory_format=torch.channels_last)
+    return evaluate(network, pack, split, model.config, device)
+
+
 def evaluate_file(model: Path, pack: Path, split: str) -> Evaluation:
-    """What the model in a `best.pt` or `model.pt` says of a split, on this machine's GPU if it has one.
+    """What the model in a `best.pt` or `model.pt` says of a split.
 
     Raises CheckpointError for a file that holds no model, PackError for a pack of other classes.
     """
-    content = load_checkpoint(model)
-    opened = open_pack(pack)
-    if content["classes"] != opened.classes:
-        raise PackError(f"pack {str(pack)!r} has classes {opened.classes}, the model grades {content['classes']}")
-    config = TrialConfig.from_mapping(content["config"])
-    network = build_network(config, len(opened.classes))
-    network.load_state_dict(content["model"])
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return evaluate(network.to(device).to(memory_format=torch.channels_last), opened, split, config, device)
+    return evaluate_model(load_model(model), open_pack(pack), split)
 
 
 def hardware(device: torch.device, workers: int = 1) -> str:

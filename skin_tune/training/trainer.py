@@ -198,12 +198,13 @@ class Trainer:
         )
 
     def model_state(self) -> dict[str, Any]:
-        """The model alone, with what is needed to use it: config, class names, region, pack and best metrics."""
+        """The model alone, with what is needed to use it: config, class names, region and pack."""
         return {
             "config": self.config.to_dict(),
             "classes": self.pack.classes,
             "region": self.pack.info.region,
             "pack_id": self.pack.info.pack_id,
+            "pack_size": self.pack.info.size,
             "metric": self.metric,
             "epoch": self.epoch,
             "model": self.network.state_dict(),

@@ -1,0 +1,79 @@
+"""Commands that use a finished model: `evaluate`, `predict`, `export`. Heavy imports wait until a command runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skin_tune.options import Format, ModelPath, PackPath, Storage, typed_location
+
+
+def evaluate(
+    model: ModelPath,
+    pack: PackPath,
+    split: Annotated[str, typer.Option(help="test, val or train; each opening of a test split is recorded.")] = "test",
+    storage: Storage = Path("runs"),
+    format: Format = "table",
+) -> None:
+    """Grade one split of a pack with a model, and show how well it did class by class."""
+    from skin_tune.model_tables import print_evaluated
+    from skin_tune.tables import check_format
+    from skin_tune.tuning.evaluate import run_evaluation
+
+    check_format(format)
+    print_evaluated(run_evaluation(model, pack, split, storage), format)
+
+
+def predict(
+    model: ModelPath,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos, crops, or folders of them.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="AI-Hub: the tree of label files, if they are not beside their photos.")
+    ] = None,
+    format: Format = "table",
+) -> None:
+    """Grade photos: those with AI-Hub label files are cut by them, others are taken as crops of the region."""
+    from skin_tune.data.photos import find_photos, wanted_crops
+    from skin_tune.errors import NothingGradedError
+    from skin_tune.model_tables import print_predictions
+    from skin_tune.tables import check_format
+    from skin_tune.terminal import counting
+    from skin_tune.training.predict import predict as graded
+    from skin_tune.training.trained import load_model
+
+    check_format(format)
+    photos = find_photos(images)
+    loaded = load_model(model)
+    wanted = wanted_crops(photos, loaded.region, labels)
+    with counting("photos") as progress:
+        predictions = graded(loaded, wanted, progress)
+    print_predictions(predictions, loaded, format)
+    if all(prediction.reason for prediction in predictions):
+        raise NothingGradedError(f"none of {len(photos)} photos could be graded, such as {str(photos[0])!r}")
+
+
+def export(
+    model: ModelPath,
+    format: Annotated[str | None, typer.Option(help="onnx or pt2 (torch.export); told from --out, or onnx.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="FILE", help="Beside the model if not given.")
+    ] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(parser=typed_location, metavar="PACK", help="Check the export on its validation images."),
+    ] = None,
+) -> None:
+    """Write a model as a program of its own, from uint8 pixels to probabilities, and check it against the model."""
+    from skin_tune.data.pack import open_pack
+    from skin_tune.training.export import TOLERANCE, check_format, export_model, sample_images
+    from skin_tune.training.trained import load_model
+
+    form = format or ("pt2" if out is not None and out.suffix == ".pt2" else "onnx")
+    check_format(form)
+    loaded = load_model(model)
+    file = out or model.with_suffix(f".{form}")
+    images = sample_images(loaded, open_pack(pack) if pack else None)
+    difference = export_model(loaded, form, file, images)
+    of = f"validation images of {pack}" if pack else "random images"
+    print(f"{file}: uint8 [N, {loaded.crop_size}, {loaded.crop_size}, 3] -> probabilities [N, {len(loaded.classes)}]")
+    print(f"largest difference from the model on {len(images)} {of}: {difference:.1e} (at most {TOLERANCE:.0e})")

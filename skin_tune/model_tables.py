@@ -1,0 +1,129 @@
+"""What a finished model says, for people and for programs."""
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from skin_tune.console import open_console
+from skin_tune.data.sources import storable
+from skin_tune.regions import CATALOGUE
+from skin_tune.results.card import times
+from skin_tune.training.metrics import class_table, metrics_of
+from skin_tune.training.predict import Prediction, expected_grade
+
+if TYPE_CHECKING:
+    from skin_tune.training.trained import TrainedModel
+    from skin_tune.tuning.evaluate import Evaluated
+
+
+def print_evaluated(outcome: "Evaluated", form: str) -> None:
+    """A row for each class, the confusion matrix, and one line of scores; beside test figures, how often they were had.
+
+    As csv only the classes go to standard output, the line of scores to standard error.
+    """
+    model, pack, confusion = outcome.model, outcome.pack, outcome.evaluation.confusion
+    scores = {"loss": outcome.evaluation.loss, **metrics_of(confusion, pack.classes)}
+    rows: list[dict[str, Any]] = [
+        {**row, **{f"predicted_{name}": int(count) for name, count in zip(pack.classes, counts, strict=True)}}
+        for row, counts in zip(class_table(confusion, pack.classes), confusion, strict=True)
+    ]
+    images = len(outcome.evaluation.labels)
+    if model.region != pack.info.region:
+        print(f"note: the model grades {model.region}, the pack is of {pack.info.region}", file=sys.stderr)
+    if form == "json":
+        facts = {
+            "model": storable(str(model.path)),
+            "region": model.region,
+            "pack": storable(str(pack.path)),
+            "pack_id": pack.info.pack_id,
+            "split": outcome.split,
+            "images": images,
+            "test_openings": outcome.test_openings,
+            "scores": {name: _defined(value) for name, value in scores.items()},
+            "classes": [{name: _defined(value) for name, value in row.items()} for row in rows],
+            "confusion": confusion.tolist(),
+        }
+        print(json.dumps(facts, indent=2))
+        return
+    shown = ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk")
+    line = f"{outcome.split}: " + ", ".join(f"{name} {_number(scores[name])}" for name in shown) + f", {images} images"
+    if outcome.test_openings is not None:
+        line += f" (this test split has been opened {times(outcome.test_openings)})"
+    if form == "csv":
+        print(_csv([{name: _defined(value) for name, value in row.items()} for row in rows]), end="")
+        print(line, file=sys.stderr)
+        return
+    console = open_console()
+    table = Table("class", box=None)
+    for heading in (f"{outcome.split} images", "precision", "recall", "F1", "graded as", *pack.classes):
+        table.add_column(heading, justify="right")
+    for row, counts in zip(rows, confusion.tolist(), strict=True):
+        figures = [_number(row[name]) for name in ("precision", "recall", "f1")]
+        table.add_row(row["class"], str(row["images"]), *figures, "", *map(str, counts))
+    console.print(table)
+    console.print(line, soft_wrap=True)
+
+
+def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", form: str) -> None:
+    """A row for each crop: grade, expected grade, probabilities, or the reason why there are none."""
+    rows = [_row(prediction, model.classes) for prediction in predictions]
+    if form == "json":
+        print(json.dumps(rows, indent=2))
+    elif form == "csv":
+        print(_csv(rows), end="")
+    else:
+        console = open_console()
+        sides = any(row["part"] for row in rows)
+        table = Table("photo", *(["part"] if sides else []), box=None)
+        for heading in ("grade", "expected", *(f"p({name})" for name in model.classes)):
+            table.add_column(heading, justify="right")
+        for row in rows:
+            cells = [row["grade"] or "-", *(_number(row[name]) for name in list(row)[3:-1])]
+            table.add_row(row["path"], *([row["part"]] if sides else []), *cells)
+        console.print(table)
+    failed = [row for row in rows if row["reason"]]
+    whole = sum(prediction.whole and not prediction.reason for prediction in predictions)
+    if whole:
+        hint = "; give --labels where they show more" if model.region in CATALOGUE else ""
+        print(f"{whole} images were taken for crops of {model.region} as they are{hint}", file=sys.stderr)
+    for row in failed[:_REASONS_SHOWN] if form == "table" else ():
+        print(f"not graded: {row['path']}: {row['reason']}", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of {len(rows)} crops could not be graded", file=sys.stderr)
+
+
+_REASONS_SHOWN = 20
+
+
+def _row(prediction: Prediction, classes: Sequence[str]) -> dict[str, Any]:
+    chances = prediction.probabilities
+    return {
+        "path": storable(str(prediction.photo)),
+        "part": prediction.part,
+        "grade": None if chances is None else classes[chances.index(max(chances))],
+        "expected_grade": None if chances is None else round(expected_grade(chances, classes), 4),
+        **{f"p_{name}": None if chances is None else chances[place] for place, name in enumerate(classes)},
+        "reason": storable(prediction.reason),
+    }
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _defined(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"

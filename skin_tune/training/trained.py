@@ -1,0 +1,67 @@
+"""A model that training has left: a trial's `best.pt` or a refit's `model.pt`, ready to grade."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack
+from skin_tune.errors import CheckpointError, PackError, SkinTuneError
+from skin_tune.model.network import build_network
+from skin_tune.training.checkpoint import load_checkpoint
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with what is needed to use it."""
+
+    path: Path
+    network: nn.Module
+    """On the CPU, in evaluation mode: float32 [B, 3, S, S] from `network_input` to logits [B, K]."""
+    config: TrialConfig
+    classes: list[str]
+    region: str
+    pack_id: str
+    """Of the pack it was trained on."""
+    crop_size: int
+    """Side in pixels of the crops it was trained on; the network resizes them to `config.image_size`."""
+
+
+def load_model(path: Path) -> TrainedModel:
+    """Read a model file. Raises CheckpointError for a file that holds no model."""
+    content = load_checkpoint(path)
+    try:
+        config = TrialConfig.from_mapping(content["config"])
+        network = build_network(config, len(content["classes"]))
+        network.load_state_dict(content["model"])
+        network.requires_grad_(False).eval()
+        return TrainedModel(
+            path=path,
+            network=network,
+            config=config,
+            classes=list(content["classes"]),
+            region=str(content["region"]),
+            pack_id=str(content["pack_id"]),
+            crop_size=int(content.get("pack_size", config.image_size)),
+        )
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, SkinTuneError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{str(path)!r} holds no model that this program can use: {first[:160]}") from None
+
+
+def check_same_task(model: TrainedModel, pack: Pack) -> None:
+    """Raise PackError where `pack` has other classes than `model`, or images too small for it."""
+    if model.classes != pack.classes:
+        raise PackError(f"pack {str(pack.path)!r} has classes {pack.classes}, the model grades {model.classes}")
+    if pack.info.size < model.config.image_size:
+        raise PackError(
+            f"pack {str(pack.path)!r} has images of {pack.info.size} px, the model needs {model.config.image_size}; "
+            f"prepare it with --size {model.crop_size}"
+        )
+
+
+def best_device() -> torch.device:
+    """This machine's GPU if it has one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,52 @@
+"""A finished model on one split of a pack: `skin-tune evaluate`. Opening a test split is recorded before it happens."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.split import SPLITS
+from skin_tune.errors import PackError
+from skin_tune.paths import made_by
+from skin_tune.results.store import load_test_openings, record_test_opening
+from skin_tune.training.evaluation import Evaluation, evaluate_model
+from skin_tune.training.trained import TrainedModel, check_same_task, load_model
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a model says of a split, and of which."""
+
+    model: TrainedModel
+    pack: Pack
+    split: str
+    evaluation: Evaluation
+    test_openings: int | None
+    """How often this pack's test split has been opened below the storage, this time included; None for other splits."""
+
+
+def run_evaluation(model_file: Path, pack_file: Path, split: str, storage: Path) -> Evaluated:
+    """Evaluate the model of a file on a split of a pack, which may be of another clinic but has the same classes.
+
+    Raises CheckpointError for a file that holds no model, PackError where pack or split do not fit, and StoreError
+    where the opening of a test split cannot be recorded: it then stays closed.
+    """
+    if split not in SPLITS:
+        raise PackError(f"--split {split!r} is not one of {', '.join(SPLITS)}")
+    model, pack = load_model(model_file), open_pack(pack_file)
+    check_same_task(model, pack)
+    if not len(pack.indices(split)):
+        raise PackError(f"pack {str(pack_file)!r} has no {split} image; prepare it with another --split")
+    openings = None
+    if split == "test":
+        pack_id = pack.info.pack_id
+        experiment, trial_id = made_by(model_file) or ("evaluate", f"{model_file.stem}-{_digest(model_file)}")
+        record_test_opening(storage, pack.info.region, experiment, trial_id, command="evaluate", pack_id=pack_id)
+        recorded = load_test_openings(storage, pack.info.region)
+        openings = int((recorded["pack_id"] == pack_id).sum())
+    return Evaluated(model, pack, split, evaluate_model(model, pack, split), openings)
+
+
+def _digest(file: Path) -> str:
+    """Tells apart models that were moved away from their experiments and bear the same name."""
+    return hashlib.blake2b(file.read_bytes(), digest_size=4).hexdigest()

@@ -1,0 +1,118 @@
+"""An exported model takes pixels as they are decoded and says what the model says."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+import torch.nn.functional as F
+from torchvision.transforms.v2.functional import normalize
+
+from skin_tune.data.pack import Pack
+from skin_tune.errors import ExportError, PackError
+from skin_tune.training import export
+from skin_tune.training.evaluation import evaluate_model
+from skin_tune.training.export import METADATA_FILE, TOLERANCE, ExportedGrader, export_model, sample_images
+from skin_tune.training.trained import TrainedModel, load_model
+from tests.conftest import PackMaker, write_synthetic_pack
+from tests.models import write_model
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    return write_synthetic_pack(tmp_path_factory.mktemp("pack") / "pack.arrow", size=40)
+
+
+@pytest.fixture(scope="module")
+def model(pack: Pack) -> TrainedModel:
+    """It takes crops of 40 px and looks at 32."""
+    return load_model(write_model(pack.path.with_name("best.pt"), pack, image_size=32))
+
+
+def assert_graded_as_by(model: TrainedModel, pack: Pack, probabilities: np.ndarray) -> None:
+    # Here the model resizes in whole numbers, which costs a little; see ExportedGrader.
+    np.testing.assert_allclose(probabilities, evaluate_model(model, pack, "val").probabilities, atol=0.01)
+
+
+def test_an_onnx_file_grades_as_the_model_does(pack: Pack, model: TrainedModel, tmp_path: Path):
+    images = sample_images(model, pack)
+    difference = export_model(model, "onnx", tmp_path / "new" / "model.onnx", images)
+    assert 0 <= difference <= TOLERANCE
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["model.onnx"]
+    session = onnxruntime.InferenceSession(tmp_path / "new" / "model.onnx")
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["classes"]) == ["0", "1", "2"]
+    assert about["region"] == "lip_dryness"
+    assert about["pack_id"] == pack.info.pack_id
+    (pixels,) = session.get_inputs()
+    assert (pixels.name, pixels.type, pixels.shape[1:]) == ("pixels", "tensor(uint8)", [40, 40, 3])
+    val = pack.images[pack.indices("val")]
+    (probabilities,) = session.run(None, {"pixels": val})
+    assert_graded_as_by(model, pack, probabilities)
+    (alone,) = session.run(None, {"pixels": val[3:4]})
+    np.testing.assert_allclose(alone, probabilities[3:4], atol=1e-5)
+
+
+def test_a_pt2_file_grades_as_the_model_does(pack: Pack, model: TrainedModel, tmp_path: Path):
+    difference = export_model(model, "pt2", tmp_path / "model.pt2", sample_images(model, None))
+    assert 0 <= difference <= TOLERANCE
+    about = {METADATA_FILE: ""}
+    program = torch.export.load(tmp_path / "model.pt2", extra_files=about).module()
+    assert json.loads(json.loads(about[METADATA_FILE])["classes"]) == ["0", "1", "2"]
+    val = torch.from_numpy(pack.images[pack.indices("val")])
+    assert_graded_as_by(model, pack, program(val).numpy())
+    np.testing.assert_allclose(program(val[3:4]), program(val)[3:4], atol=1e-5)
+
+
+@pytest.mark.parametrize("image_size", [16, 31, 40])
+def test_preprocessing_is_an_anti_aliased_resize_and_imagenets_scale(pack: Pack, model: TrainedModel, image_size: int):
+    changed = load_model(model.path)
+    object.__setattr__(changed, "config", type(model.config)(**{**model.config.to_dict(), "image_size": image_size}))
+    grader = ExportedGrader(changed)
+    grader.network = torch.nn.Identity()
+    seen: list[torch.Tensor] = []
+    grader.network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    pixels = torch.from_numpy(pack.images[:4].copy())
+    grader(pixels)
+    images = pixels.permute(0, 3, 1, 2).float() / 255
+    size = (image_size, image_size)
+    images = F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)
+    expected = normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    torch.testing.assert_close(seen[0], expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", [0.9, float("nan")])
+def test_an_export_that_differs_is_not_written(
+    model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: float
+):
+    monkeypatch.setattr(export, "normalise", lambda images: images * wrong)
+    with pytest.raises(ExportError, match=r"more than 0\.0001; it was not written"):
+        export_model(model, "pt2", tmp_path / "model.pt2", sample_images(model, None))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_exported_is_refused_before_the_work(
+    pack: Pack, model: TrainedModel, tmp_path: Path, make_pack: PackMaker, monkeypatch: pytest.MonkeyPatch
+):
+    images = sample_images(model, pack)
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path, tmp_path / "file" / "model.pt2"):
+        with pytest.raises(ExportError, match=f"--out '{out}'"):
+            export_model(model, "pt2", out, images)
+    with pytest.raises(ExportError, match="'tflite' is not one of onnx, pt2"):
+        export_model(model, "tflite", tmp_path / "model", images)
+    with pytest.raises(PackError, match="images of 64 px, the model takes 40"):
+        sample_images(model, make_pack(size=64))
+    with pytest.raises(PackError, match="no val image"):
+        sample_images(model, make_pack({"train": (4, 4, 4), "val": (0, 0, 0), "test": (4, 4, 4)}, size=40))
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    with pytest.raises(ExportError, match=r"needs onnxscript and onnxruntime.*pip install 'skin-tune\[onnx\]'"):
+        export.check_format("onnx")
+
+
+def test_test_images_are_not_among_those_an_export_is_checked_on(pack: Pack, model: TrainedModel):
+    images = {image.tobytes() for image in sample_images(model, pack)}
+    assert images <= {image.tobytes() for image in pack.images[pack.indices("val")]}
+    assert len(images) == 18
