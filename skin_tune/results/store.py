@@ -23,7 +23,7 @@ from skin_tune.paths import RunPaths, atomic_write, location
 from skin_tune.results.lock import lock_experiment
 from skin_tune.results.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
 
-Columns = Sequence[str] | None
+Names = Sequence[str] | None
 
 _FILE = "data.parquet"
 _READERS = 16
@@ -183,7 +183,7 @@ def load_predictions(
     *,
     split: str | None = None,
     trial: str | None = None,
-    columns: Columns = None,
+    columns: Names = None,
 ) -> pd.DataFrame:
     """One row per image that a model was asked about: its class and the probabilities [K] it was given.
 
@@ -200,17 +200,12 @@ def load_test_openings(storage: str | Path, region: str | None = None, experimen
 
 
 def _load(
-    table: str,
-    storage: str | Path,
-    region: str | None,
-    experiment: str | None,
-    name: str = "*",
-    columns: Columns = None,
+    table: str, storage: str | Path, region: str | None, experiment: str | None, file: str = "*", columns: Names = None
 ) -> pd.DataFrame:
     root = RunPaths(location(storage)).results
     if not root.is_dir():
         raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
-    files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{name}.parquet"))
+    files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{file}.parquet"))
     with ThreadPoolExecutor(_READERS) as readers:  # a bucket takes a tenth of a second for each
         parts = list(readers.map(lambda file: _placed(_read(file, columns), *file.parts[-3:-1]), files))
     if not parts:
@@ -220,8 +215,7 @@ def _load(
 
 def _placed(part: pa.Table, *folders: str) -> pa.Table:
     for position, (name, folder) in enumerate(zip(("region", "experiment"), folders, strict=True), start=1):
-        value = pa.scalar(folder.partition("=")[2], pa.string())
-        part = part.add_column(position, name, pa.repeat(value, len(part)))
+        part = part.add_column(position, name, pa.repeat(folder.partition("=")[2], len(part)).cast(pa.string()))
     return part
 
 
@@ -229,7 +223,7 @@ def _rows_of(file: Path) -> list[dict[str, Any]]:
     return _read(file).to_pylist() if file.is_file() else []
 
 
-def _read(file: Path, columns: Columns = None) -> pa.Table:
+def _read(file: Path, columns: Names = None) -> pa.Table:
     # Fetched at once: a reader that opens a file twice may find a newer one the second time.
     return pq.ParquetFile(pa.BufferReader(file.read_bytes())).read(columns)
 

@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from skin_tune import tables_compare
+from skin_tune import tables, tables_compare
 from skin_tune.errors import StoreError
 from skin_tune.metrics import METRICS
 from skin_tune.results.compare import SCORES, compare, compare_regions
 from skin_tune.results.store import ExperimentWriter, now, write_predictions
 from skin_tune.training.metrics import confusion_matrix, metrics_of
 from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.conftest import Bucket
 
 K = 4
 RNG = np.random.default_rng(0)
@@ -140,6 +141,24 @@ def test_trials_without_predictions_are_shown_with_gaps_and_said_to_be(tmp_path:
     assert note.startswith("1 trial is not compared: the store has no predictions of theirs")
 
 
+def test_a_store_from_before_there_were_predictions_is_shown_with_its_scores_alone(tmp_path: Path):
+    write(tmp_path, {"old": None, "older": None})
+    done = skin_tune_here("compare", "--storage", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "note: 2 trials are not compared" in done.stdout
+    assert "[" not in done.stdout
+    assert_one_line_error(
+        skin_tune_here("compare", "--baseline", "old", "--storage", tmp_path), "'old'", "such as none"
+    )
+
+
+def test_a_store_in_a_bucket_is_compared_as_one_on_disk(tmp_path: Path, bucket: Bucket):
+    for storage in (tmp_path, bucket.path):
+        write(storage, {"one": graded(0.7), "two": graded(0.8)})
+    here, there = (compare(storage, "lip_dryness", resamples=200) for storage in (tmp_path, bucket.url))
+    pd.testing.assert_frame_equal(here.trials, there.trials)
+
+
 def test_trials_that_predicted_other_images_are_not_compared(tmp_path: Path):
     write(tmp_path, {"one": graded(0.7), "two": graded(0.8)})
     write(tmp_path, {"half": graded(0.1)[:60]}, experiment="two", label=LABEL[:60], subject=tuple(SUBJECT[:60]))
@@ -222,6 +241,17 @@ def test_the_table_fits_the_terminal(tmp_path: Path, width: int, monkeypatch: py
     assert "…" not in "".join(table)
     assert "forehead-001" in table[2]
     assert "[" in table[1]
+
+
+def test_the_list_of_trials_drops_columns_until_it_fits_the_terminal(monkeypatch: pytest.MonkeyPatch):
+    words = {"region": "lip_dryness", "experiment": "one", "trial_id": "a", "status": "completed"}
+    rows = [{**words, **{f"config/name_{column}": float(column + row) for column in range(9)}} for row in (0, 1)]
+    out = io.StringIO()
+    monkeypatch.setattr(tables, "open_console", lambda: Console(file=out, width=120))
+    tables.print_trials(pd.DataFrame(rows), "table")
+    assert "…" not in out.getvalue()
+    assert "name_0" in out.getvalue()
+    assert "name_8" not in out.getvalue()
 
 
 def test_programs_get_csv_and_json(tmp_path: Path):
