@@ -36,9 +36,9 @@ def measure() -> list[Row]:
         full_length = _space(folder / "full.yaml", full_length=True)
         _search(folder, _SIBLING, default, "sibling", 0)
         for seed in _SEEDS:
-            _search(folder, _TARGET, full_length, f"random-{seed}", seed)
             _search(folder, _TARGET, default, f"cold-{seed}", seed)
             _search(folder, _TARGET, default, f"warm-{seed}", seed, warm_start=["sibling"])
+            _search(folder, _TARGET, full_length, f"random-{seed}", seed)
         histories = load_epochs(folder / "runs", _TARGET).groupby("experiment")[_METRIC].apply(list)
     return [
         _row("ASHA + TPE / random search with full-length trials", histories, "cold", "random", "<= 0.25", 0.25),
