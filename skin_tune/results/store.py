@@ -122,10 +122,12 @@ def write_predictions(
     subjects: Sequence[str],
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float32],
+    devices: Sequence[str] = (),
+    angles: Sequence[str] = (),
 ) -> None:
     """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
 
-    `predicted` is the class of the highest probability; probabilities are kept to a relative precision of 1/8192, which
+    `devices` and `angles`, what took each photo and from where, may be left out or blank. `predicted` is the class of the highest probability; probabilities are kept to a relative precision of 1/8192, which
     halves the file. Raises StoreError where the storage cannot be written.
     """
     rows = len(labels)
@@ -135,6 +137,8 @@ def write_predictions(
         pa.array([split] * rows),
         pa.array(sources, pa.string()),
         pa.array(subjects, pa.string()),
+        pa.array([name or None for name in devices or [None] * rows], pa.string()),
+        pa.array([name or None for name in angles or [None] * rows], pa.string()),
         pa.array(labels, pa.int16()),
         pa.array(probabilities.argmax(axis=1), pa.int16()),
         pa.ListArray.from_arrays(offsets, pa.array(_rounded(probabilities.ravel()))),
@@ -143,7 +147,7 @@ def write_predictions(
     _save(
         folder / f"{trial_id}-{split}.parquet",
         pa.table(columns, schema=PREDICTIONS),
-        use_dictionary=["trial_id", "split", "source", "subject", "label", "predicted"],
+        use_dictionary=["trial_id", "split", "source", "subject", "device", "angle", "label", "predicted"],
         column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},
     )
 
