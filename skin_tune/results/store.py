@@ -127,8 +127,9 @@ def write_predictions(
 ) -> None:
     """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
 
-    `devices` and `angles`, what took each photo and from where, may be left out or blank. `predicted` is the class of the highest probability; probabilities are kept to a relative precision of 1/8192, which
-    halves the file. Raises StoreError where the storage cannot be written.
+    `devices` and `angles` say what took each photo and from where; they may be left out or blank. `predicted` is the
+    class of the highest probability; probabilities are kept to a relative precision of 1/8192, which halves the file.
+    Raises StoreError where the storage cannot be written.
     """
     rows = len(labels)
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * probabilities.shape[1])
