@@ -279,3 +279,29 @@ def trials(
 
     check_format(format)
     print_trials(rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit), format)
+
+
+@app.command()
+def compare(
+    experiments: Annotated[
+        list[str] | None, typer.Argument(metavar="[EXPERIMENT]...", help="Of the store; all if none.")
+    ] = None,
+    storage: Storage = Path("runs"),
+    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="TRIAL", help="Hold the others against this trial; the best if none.")
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="METRIC", help="Compare by this.")] = "val_balanced_acc",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
+    format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
+) -> None:
+    """Compare trials on the validation split, with intervals over subjects, and say what is luck."""
+    from skin_tune.results.compare import compare_regions
+    from skin_tune.tables import check_format
+    from skin_tune.tables_compare import print_comparisons
+
+    check_format(format)
+    comparisons, failed = compare_regions(storage, region, experiments or [], metric=sort, baseline=baseline)
+    print_comparisons(comparisons, format, limit)
+    for error in failed:
+        print(f"not compared: {error}", file=sys.stderr)

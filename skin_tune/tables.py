@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from skin_tune.console import open_console
+from skin_tune.console import fits, open_console
 from skin_tune.errors import SkinTuneError, StoreError
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _print_ranked(console: Console, rows: Sequence[Mapping[Any, Any]], searched:
             words = [row[name] for name in (*extra, "trial_id", "status")]
             numbers = [row.get(name) for name in ("epochs", "best_epoch", *_METRIC_HEADINGS, *shown)]
             table.add_row(str(rank), *words, *map(_cell, numbers))
-        if not shown or console.measure(table).maximum <= console.width:
+        if not shown or fits(console, table):
             break
         shown.pop()
     console.print(table)

@@ -26,12 +26,7 @@ def rank_trials(
         raise StoreError(f"--limit {limit} is below 1")
     frame = load_trials(storage, region, experiment)
     if frame.empty:
-        wanted = " ".join(
-            f"{name} {value!r}" for name, value in (("region", region), ("experiment", experiment)) if value
-        )
-        known = load_trials(storage)[["region", "experiment"]].drop_duplicates().itertuples(index=False)
-        holds = ", ".join(f"{row.region}/{row.experiment}" for row in known) or "none"
-        raise StoreError(f"no trial of {wanted or 'any experiment'} below {str(storage)!r}; it holds {holds}")
+        raise no_trial(storage, region, experiment)
     if sort not in frame or not pd.api.types.is_numeric_dtype(frame[sort]):
         metrics = [name for name in map(str, frame) if name.startswith(("val_", "train_")) or name in _LESS_IS_BETTER]
         raise StoreError(f"--sort {sort!r} is not a metric of the store; it has {', '.join(metrics)}")
@@ -40,6 +35,15 @@ def rank_trials(
         ["_unusable", sort], ascending=[True, sort in _LESS_IS_BETTER], na_position="last", kind="stable"
     )
     return order.drop(columns="_unusable").head(limit or len(frame)).reset_index(drop=True)
+
+
+def no_trial(storage: str | Path, region: str | None, experiment: str | None) -> StoreError:
+    """The error of a store that has no such trial; it says what the store holds."""
+    asked = (("region", region), ("experiment", experiment))
+    wanted = " ".join(f"{name} {value!r}" for name, value in asked if value)
+    known = load_trials(storage)[["region", "experiment"]].drop_duplicates().itertuples(index=False)
+    holds = ", ".join(f"{row.region}/{row.experiment}" for row in known) or "none"
+    return StoreError(f"no trial of {wanted or 'any experiment'} below {str(storage)!r}; it holds {holds}")
 
 
 def varied(frame: pd.DataFrame) -> list[str]:

@@ -4,6 +4,7 @@ Each experiment is one file per table, rewritten whole under a temporary name an
 experiment, and a reader sees the state of a moment, never half of one.
 """
 
+import glob
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -184,12 +185,23 @@ def load_epochs(storage: str | Path, region: str | None = None, experiment: str 
     return _load("epochs", storage, region, experiment)
 
 
-def load_predictions(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+def load_predictions(
+    storage: str | Path,
+    region: str | None = None,
+    experiment: str | None = None,
+    *,
+    split: str | None = None,
+    trial: str | None = None,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """One row per image that a model was asked about: its class and the probabilities [K] it was given.
 
-    Empty where nothing matches. Raises StoreError where there is no store.
+    `columns` of the table are read, all if None; `region` and `experiment` come with them. Empty where nothing matches.
+    Raises StoreError where there is no store.
     """
-    return _load("predictions", storage, region, experiment)
+    files = f"{glob.escape(trial) if trial else '*'}-{split or '*'}.parquet"
+    frame = _load("predictions", storage, region, experiment, files, columns)
+    return frame if trial is None or "trial_id" not in frame else frame[frame["trial_id"] == trial]
 
 
 def load_test_openings(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
@@ -197,34 +209,41 @@ def load_test_openings(storage: str | Path, region: str | None = None, experimen
     return _load("test_openings", storage, region, experiment)
 
 
-def _load(table: str, storage: str | Path, region: str | None, experiment: str | None) -> pd.DataFrame:
+def _load(
+    table: str,
+    storage: str | Path,
+    region: str | None,
+    experiment: str | None,
+    name: str = "*.parquet",
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
     root = RunPaths(location(storage)).results
     if not root.is_dir():
         raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
-    files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/*.parquet"))
-    tables = []
+    files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{name}"))
     with ThreadPoolExecutor(_READERS) as readers:  # a bucket takes a tenth of a second for each
-        parts = list(readers.map(_read, files))
-    for file, part in zip(files, parts, strict=True):
-        of = [name.partition("=")[2] for name in file.parts[-3:-1]]
-        for position, (name, value) in enumerate(zip(("region", "experiment"), of, strict=True), start=1):
-            part = part.add_column(position, name, pa.array([value] * len(part), pa.string()))
-        tables.append(part)
-    if not tables:
+        parts = list(readers.map(lambda file: _placed(_read(file, columns), *file.parts[-3:-1]), files))
+    if not parts:
         empty = SCHEMAS[table].empty_table()
-        for position, name in enumerate(("region", "experiment"), start=1):
-            empty = empty.add_column(position, name, pa.array([], pa.string()))
-        return empty.to_pandas()
-    return pa.concat_tables(tables, promote_options="permissive").to_pandas()
+        parts = [_placed(empty.select(columns) if columns else empty, "", "")]
+    return pa.concat_tables(parts, promote_options="permissive").to_pandas()
+
+
+def _placed(part: pa.Table, *folders: str) -> pa.Table:
+    """A table with the region and experiment of its folders after its first column."""
+    for position, (name, folder) in enumerate(zip(("region", "experiment"), folders, strict=True), start=1):
+        value = pa.scalar(folder.partition("=")[2], pa.string())
+        part = part.add_column(position, name, pa.repeat(value, len(part)))
+    return part
 
 
 def _rows_of(file: Path) -> list[dict[str, Any]]:
     return _read(file).to_pylist() if file.is_file() else []
 
 
-def _read(file: Path) -> pa.Table:
+def _read(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
     # Fetched at once: a reader that opens a file twice may find a newer one the second time.
-    return pq.ParquetFile(pa.BufferReader(file.read_bytes())).read()
+    return pq.ParquetFile(pa.BufferReader(file.read_bytes())).read(columns)
 
 
 def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:

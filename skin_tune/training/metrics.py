@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skin_tune.metrics import scores_of, tallies_of
+
 Confusion = npt.NDArray[np.int64]
 
 SELECTION_METRICS = ("val_balanced_acc", "val_macro_f1")
@@ -20,29 +22,13 @@ def confusion_matrix(labels: npt.ArrayLike, predicted: npt.ArrayLike, classes: i
 def metrics_of(confusion: Confusion, class_names: list[str]) -> dict[str, float]:
     """``acc balanced_acc macro_f1 mae within_one qwk recall_<class>``, as scikit-learn defines them.
 
-    Classes are ordinal: `mae` is the mean absolute difference in grades, `within_one` the share at most one grade off,
-    `qwk` Cohen's kappa with quadratic weights. A class without samples has a NaN recall and does not count for
-    `balanced_acc`; one neither present nor predicted does not count for `macro_f1`. What is 0/0 is NaN.
+    See `scores_of` for what they are; a class without samples has a NaN recall.
     """
-    counts = confusion.astype(np.float64)
-    total, true, predicted, hits = counts.sum(), counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
-    grades = np.arange(len(counts))
-    distance = np.abs(grades[:, None] - grades[None, :])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        recall = hits / true
-        f1 = 2 * hits / (true + predicted)
-        expected = np.outer(true, predicted) / total
-        disagreement = (distance**2 * counts).sum() / (distance**2 * expected).sum()
-        metrics = {
-            "acc": hits.sum() / total,
-            "balanced_acc": np.nanmean(recall) if total else np.nan,
-            "macro_f1": np.nanmean(f1) if total else np.nan,
-            "mae": (distance * counts).sum() / total,
-            "within_one": counts[distance <= 1].sum() / total,
-            "qwk": 1 - disagreement,
-        }
-    metrics |= {f"recall_{name}": value for name, value in zip(class_names, recall, strict=True)}
-    return {name: float(value) for name, value in metrics.items()}
+    tallies = tallies_of(confusion.astype(np.float64))
+    metrics = {name: float(value) for name, value in scores_of(tallies).items()}
+    with np.errstate(invalid="ignore"):
+        recall = tallies.hits / tallies.true
+    return metrics | {f"recall_{name}": float(value) for name, value in zip(class_names, recall, strict=True)}
 
 
 def class_table(confusion: Confusion, class_names: list[str]) -> list[dict[str, Any]]:

@@ -1,0 +1,207 @@
+"""Which of a region's trials is better, and how sure that is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skin_tune.errors import StoreError
+from skin_tune.metrics import LESS_IS_BETTER, METRICS, Tallies, scores_of
+from skin_tune.results.bootstrap import RESAMPLES, Floats, draws_of, in_parts, intervals, left_out, weighted
+from skin_tune.results.gather import gather
+from skin_tune.results.luck import chance_better, expected_of_winner, p_behind_best, p_unlike_baseline
+from skin_tune.results.ranking import no_trial
+from skin_tune.results.store import load_trials
+
+SCORES = tuple(f"val_{name}" for name in METRICS)
+"""What trials may be compared by."""
+
+NOISE = 0.05
+"""Trials whose `p_adjusted` is at least this are within noise."""
+
+_BOUNDS = [f"{score}_{side}" for score in SCORES for side in ("low", "high")]
+_AGAINST = ["difference", "difference_low", "difference_high", "chance_better", "p_adjusted"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The trials of one region, all on one pack, best first."""
+
+    region: str
+    metric: str
+    """One of SCORES: the order, and what `difference`, `chance_better` and `p_adjusted` are of."""
+    trials: pd.DataFrame
+    """A row per trial: ``region experiment trial_id status pack_id compared``, each of SCORES with ``<score>_low`` and
+    ``<score>_high``, ``difference difference_low difference_high`` (trial - reference), ``chance_better`` (than the
+    reference), ``p_adjusted``. Those `compared` come first; what cannot be said is NaN."""
+    reference: int | None
+    """Row of `trials` that the others are held against: the best, or the baseline. None if none is compared."""
+    against_baseline: bool
+    expected: dict[str, float]
+    """SCORES of the best trial as estimated on subjects that did not choose it; empty unless two are compared."""
+    images: int
+    subjects: int
+    resamples: int
+    notes: tuple[str, ...]
+    """What is missing and why, a clause each."""
+
+    @property
+    def compared(self) -> pd.DataFrame:
+        """The rows of `trials` with statistics."""
+        return self.trials[self.trials["compared"]]
+
+    @property
+    def within_noise(self) -> pd.DataFrame:
+        """The compared trials that luck alone may set apart from the reference, which is not among them."""
+        rows = self.compared
+        return rows[rows["p_adjusted"] >= NOISE]
+
+
+def compare(
+    storage: str | Path,
+    region: str,
+    experiments: Sequence[str] = (),
+    *,
+    metric: str = "val_balanced_acc",
+    baseline: str | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Comparison:
+    """Compare a region's trials, of `experiments` or of all, on their predictions of the validation split.
+
+    Intervals are of 95% and over subjects, see `bootstrap.intervals`; `p_adjusted` takes into account how many trials
+    were looked at, see `luck`. `baseline` is a trial id, or ``experiment/trial`` where several have it. All trials
+    share the resamples, which the seed decides.
+
+    Raises StoreError for what does not exist, and for trials on different packs.
+    """
+    if metric not in SCORES:
+        raise StoreError(f"--sort {metric!r} is not one of {', '.join(SCORES)}")
+    gathered = gather(storage, region, experiments, metric)
+    rows = gathered.trials.reindex(
+        columns=["region", "experiment", "trial_id", "status", "pack_id", *SCORES, *_BOUNDS, *_AGAINST]
+    ).astype(dict.fromkeys([*SCORES, *_BOUNDS, *_AGAINST], np.float64))
+    rows.insert(5, "compared", rows.index < gathered.compared)
+    against = None if baseline is None else _position(rows[: gathered.compared], baseline)
+    expected: dict[str, float] = {}
+    if tallies := gathered.tallies:
+        against, expected = _fill(rows, tallies, metric, against, draws_of(len(tallies.true), resamples, seed))
+    order = _order(rows, metric)
+    return Comparison(
+        region=region,
+        metric=metric,
+        trials=rows.loc[order].reset_index(drop=True),
+        reference=None if against is None else order.index(against),
+        against_baseline=baseline is not None,
+        expected=expected,
+        images=int(tallies.true.sum()) if tallies else 0,
+        subjects=len(tallies.true) if tallies else 0,
+        resamples=resamples,
+        notes=gathered.notes,
+    )
+
+
+def compare_regions(
+    storage: str | Path,
+    region: str | None = None,
+    experiments: Sequence[str] = (),
+    *,
+    metric: str = "val_balanced_acc",
+    baseline: str | None = None,
+) -> tuple[list[Comparison], list[StoreError]]:
+    """`compare` each region that has trials of `experiments` and the `baseline`; what keeps others from it is second.
+
+    Raises StoreError where not one can be compared.
+    """
+    trials = load_trials(storage, region)
+    if trials.empty:
+        raise no_trial(storage, region, None)
+    for experiment in set(experiments) - set(trials["experiment"]):
+        raise no_trial(storage, region, experiment)
+    if baseline is not None and baseline.rpartition("/")[2] in set(trials["trial_id"]):
+        with_baseline = trials.loc[trials["trial_id"] == baseline.rpartition("/")[2], "region"]
+        trials = trials[trials["region"].isin(with_baseline)]
+    comparisons, failed = [], []
+    for name, of in trials.groupby("region", sort=False):
+        here = [each for each in experiments if each in set(of["experiment"])]
+        if experiments and not here:
+            continue
+        try:
+            comparisons.append(compare(storage, str(name), here, metric=metric, baseline=baseline))
+        except StoreError as error:
+            failed.append(error)
+    if not comparisons:
+        raise failed[0]
+    return comparisons, failed
+
+
+def _fill(
+    rows: pd.DataFrame, tallies: Tallies, metric: str, baseline: int | None, draws: Floats
+) -> tuple[int, dict[str, float]]:
+    """Put the statistics of tallies [S, T, ...] into the first T rows; the reference's row, the winner's figures."""
+    subjects, count = tallies.hits.shape[:2]
+    name, sign = _plain(metric), -1 if _plain(metric) in LESS_IS_BETTER else 1
+    resampled = np.empty((len(draws), count), np.float32)
+    without = np.empty((subjects, count), np.float32)
+    figures: dict[str, Floats] = {column: np.empty(count) for column in (*SCORES, *_BOUNDS)}
+    for part, some in in_parts(tallies):
+        exact, drawn, fewer = (
+            scores_of(sums) for sums in (weighted(some, np.ones((1, subjects))), weighted(some, draws), left_out(some))
+        )
+        for each in METRICS:
+            score = f"val_{each}"
+            figures[score][part] = exact[each][0]
+            figures[f"{score}_low"][part], figures[f"{score}_high"][part] = intervals(
+                exact[each][0], drawn[each], fewer[each]
+            )
+        resampled[:, part], without[:, part] = sign * drawn[name], sign * fewer[name]
+
+    point = sign * figures[metric]
+    reference = int(np.where(np.isnan(point), -np.inf, point).argmax()) if baseline is None else baseline
+    figures["difference"] = sign * (point - point[reference])
+    expected = {}
+    if subjects > 1:
+        lead, lead_drawn, lead_without = (each - each[..., [reference]] for each in (point, resampled, without))
+        bounds = [sign * bound for bound in intervals(lead, lead_drawn, lead_without)]
+        figures["difference_low"], figures["difference_high"] = bounds[::sign]
+        figures["chance_better"] = chance_better(resampled, reference)
+        figures["p_adjusted"] = (
+            p_behind_best(point, resampled) if baseline is None else p_unlike_baseline(point, resampled, reference)
+        )
+        if count > 1:
+            winner = scores_of(expected_of_winner(tallies, resampled, draws))
+            expected = {f"val_{each}": float(value) for each, value in winner.items()}
+    for column, values in figures.items():
+        rows.loc[: count - 1, column] = values
+    for column in ("difference_low", "difference_high", "chance_better", "p_adjusted"):
+        rows.loc[reference, column] = np.nan
+    return reference, expected
+
+
+def _plain(score: str) -> str:
+    return score.removeprefix("val_")
+
+
+def _position(compared: pd.DataFrame, baseline: str) -> int:
+    """The row of a trial, given by its id or as experiment/trial."""
+    whole = compared["experiment"] + "/" + compared["trial_id"]
+    found = compared.index[(compared["trial_id"] == baseline) | (whole == baseline)]
+    if len(found) == 1:
+        return int(found[0])
+    if len(found):
+        raise StoreError(f"--baseline {baseline!r} is in several experiments; give one of {', '.join(whole[found])}")
+    some = ", ".join(compared["trial_id"][:3]) or "none"
+    raise StoreError(f"--baseline {baseline!r} is not a trial that can be compared, such as {some}")
+
+
+def _order(rows: pd.DataFrame, metric: str) -> list[int]:
+    """Best first; then those that are not compared; then those that failed or diverged, which never win."""
+    unusable = rows["status"].isin(["diverged", "failed"])
+    less = _plain(metric) in LESS_IS_BETTER
+    keys = rows.assign(_gap=~rows["compared"], _unusable=unusable)
+    order = keys.sort_values(
+        ["_gap", "_unusable", metric], ascending=[True, True, less], na_position="last", kind="stable"
+    )
+    return list(order.index)

@@ -1,0 +1,137 @@
+"""What there is to compare: the trials of one region and, where the store has them, their predictions by subject."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skin_tune.errors import StoreError
+from skin_tune.metrics import Numbers, Tallies
+from skin_tune.results.bootstrap import tally_subjects
+from skin_tune.results.ranking import no_trial
+from skin_tune.results.store import load_predictions, load_trials
+
+_KEY = ["experiment", "trial_id"]
+_FEW_SUBJECTS = 3
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Trials, those that can be compared first."""
+
+    trials: pd.DataFrame
+    tallies: Tallies | None
+    """[S, T, ...] of the first T rows of `trials`; None where none can be compared."""
+    notes: tuple[str, ...]
+
+    @property
+    def compared(self) -> int:
+        """T."""
+        return 0 if self.tallies is None else self.tallies.hits.shape[1]
+
+
+def gather(storage: str | Path, region: str, experiments: Sequence[str], metric: str) -> Gathered:
+    """Trials of a region's `experiments` (all if none) and their tallies on the validation split.
+
+    Raises StoreError where an experiment has no trial, and where trials were trained on different packs.
+    """
+    trials = load_trials(storage, region)
+    if trials.empty:
+        raise no_trial(storage, region, None)
+    for experiment in set(experiments) - set(trials["experiment"]):
+        raise no_trial(storage, region, experiment)
+    if experiments:
+        trials = trials[trials["experiment"].isin(experiments)]
+    _check_pack(trials, region)
+    tallies = _tallies(_predictions(storage, region, experiments), storage)
+    keys = list(trials[_KEY].itertuples(index=False, name=None))
+    unusable = trials["status"].isin(["diverged", "failed"]).to_list()
+    usable = [row for row, key in enumerate(keys) if key in tallies and not unusable[row]]
+    images = Counter(tallies[keys[row]].true.tobytes() for row in usable).most_common(1)
+    compared = [row for row in usable if tallies[keys[row]].true.tobytes() == images[0][0]]
+    whole = _joined([tallies[keys[row]] for row in compared]) if compared else None
+    rest = [row for row in range(len(keys)) if row not in set(compared)]
+    missing = sum(key not in tallies and not failed for key, failed in zip(keys, unusable, strict=True))
+    notes = [
+        *_notes_on_trials(trials, metric, {keys[row][0] for row in usable}, missing, len(usable) - len(compared)),
+        *(_notes_on_subjects(whole.true[:, 0]) if whole else ()),
+    ]
+    return Gathered(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, tuple(notes))
+
+
+def _check_pack(trials: pd.DataFrame, region: str) -> None:
+    packs = trials.dropna(subset=["pack_id"]).groupby("pack_id", sort=False)["experiment"].unique()
+    if len(packs) > 1:
+        (one, first), (other, second) = list(packs.items())[:2]
+        raise StoreError(
+            f"{region} has trials on different packs, whose scores do not compare: {one!r} ({', '.join(first)}) and "
+            f"{other!r} ({', '.join(second)}); name experiments of one pack: "
+            f"skin-tune compare {first[0]} --region {region}"
+        )
+
+
+def _predictions(storage: str | Path, region: str, experiments: Sequence[str]) -> pd.DataFrame:
+    columns = ["trial_id", "subject", "label", "predicted"]
+    asked: list[str | None] = [*experiments] or [None]
+    parts = [load_predictions(storage, region, each, split="val", columns=columns) for each in asked]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _tallies(rows: pd.DataFrame, storage: str | Path) -> dict[Any, Tallies]:
+    """Tallies [S, ...] of each (experiment, trial), over the same subjects and classes."""
+    if rows.empty:
+        return {}
+    region, experiment, trial = (str(rows[name].iloc[0]) for name in ("region", *_KEY))
+    one = load_predictions(storage, region, experiment, split="val", trial=trial, columns=["trial_id", "probabilities"])
+    classes = max(len(one["probabilities"].iloc[0]), *(int(rows[name].max()) + 1 for name in ("label", "predicted")))
+    subject, subjects = pd.factorize(rows["subject"], use_na_sentinel=False)
+    label, predicted = (rows[name].to_numpy(np.int64) for name in ("label", "predicted"))
+    return {
+        key: tally_subjects(subject[of], label[of], predicted[of], len(subjects), classes)
+        for key, of in rows.groupby(_KEY, sort=False).indices.items()
+    }
+
+
+def _joined(trials: list[Tallies]) -> Tallies:
+    """Tallies [S, T, ...] of trials that predicted the same images, of the subjects that these show."""
+    shown = trials[0].true.any(axis=1)
+    return Tallies(
+        true=trials[0].true[shown, None],
+        predicted=np.stack([trial.predicted[shown] for trial in trials], axis=1),
+        hits=np.stack([trial.hits[shown] for trial in trials], axis=1),
+        off=np.stack([trial.off[shown] for trial in trials], axis=1),
+    )
+
+
+def _notes_on_trials(
+    trials: pd.DataFrame, metric: str, predicting: set[str], missing: int, other_images: int
+) -> list[str]:
+    notes = []
+    for experiment, of in trials.groupby("experiment", sort=False):
+        if experiment not in predicting and (metric not in of or of[metric].isna().all()):
+            notes.append(f"experiment {experiment} has no trial that finished an epoch")
+    for count, why in (
+        (missing, "the store has no predictions of theirs, as from older versions or before a first epoch"),
+        (other_images, "their predictions are of other images than the rest's"),
+    ):
+        if count:
+            notes.append(f"{count} {'trial is' if count == 1 else 'trials are'} not compared: {why}")
+    return notes
+
+
+def _notes_on_subjects(true: Numbers) -> list[str]:
+    """What images [S, K] of each subject and class leave unsaid."""
+    notes = []
+    subjects = (true > 0).sum(axis=0)
+    for grade in np.flatnonzero(subjects == 0):
+        notes.append(f"no validation image is of grade {grade}: balanced accuracy is over the other grades")
+    for grade in np.flatnonzero((subjects > 0) & (subjects < _FEW_SUBJECTS)):
+        seen = "one subject" if subjects[grade] == 1 else f"{subjects[grade]} subjects"
+        notes.append(f"grade {grade} is seen in {seen} only: balanced accuracy and macro F1 hang on it")
+    if len(true) == 1:
+        notes.append("all validation images are of one subject: no interval can be given")
+    return notes

@@ -1,0 +1,78 @@
+"""How much of a lead is luck: trials against each other, on the same resamples of subjects.
+
+Figures are oriented so that more is better: `point` [T] of the trials, `resampled` [R, T] of the same resamples.
+"""
+
+import numpy as np
+
+from skin_tune.metrics import Tallies
+from skin_tune.results.bootstrap import TIE, Floats
+
+
+def chance_better(resampled: Floats, baseline: int) -> Floats:
+    """Share of the resamples [T] in which each trial beats the baseline; a tie counts one half."""
+    lead = resampled - resampled[:, [baseline]]
+    wins = ((lead > TIE).sum(axis=0) + (lead > -TIE).sum(axis=0)) / 2
+    with np.errstate(invalid="ignore"):
+        return wins / (~np.isnan(lead)).sum(axis=0)
+
+
+def p_behind_best(point: Floats, resampled: Floats) -> Floats:
+    """For each trial [T]: were it as good as any, how often luck alone would put the best of T this far ahead of it.
+
+    The trials for which this is at least 0.05 hold the truly best one in 95 of 100 cases, however many were tried:
+    comparisons with the best (Hsu 1981, doi:10.1214/aos/1176345582) by the bootstrap of White's reality check
+    (2000, doi:10.1111/1468-0262.00152), whose benchmark each trial is in turn.
+    """
+    luck = _luck(point, resampled)
+    lead = luck.max(axis=1, keepdims=True) - luck
+    return _share(lead >= np.nanmax(point) - point - TIE, point)
+
+
+def p_unlike_baseline(point: Floats, resampled: Floats, baseline: int) -> Floats:
+    """For each trial [T]: were all as good as the baseline, how often luck alone would set the one that differs most
+    this far apart from it.
+
+    The single-step max-T adjustment (Westfall & Young 1993, Resampling-Based Multiple Testing, 2.3), with differences
+    in units of their standard deviation over resamples. NaN for the baseline itself.
+    """
+    luck = _luck(point, resampled)
+    luck -= luck[:, [baseline]]
+    spread = luck.std(axis=0)
+    difference = np.abs(point - point[baseline])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        farthest = np.nan_to_num(np.abs(luck) / spread).max(axis=1, keepdims=True)
+        p = _share(farthest >= np.where(difference > TIE, difference / spread, 0), point)
+    p[baseline] = np.nan
+    return p
+
+
+def expected_of_winner(tallies: Tallies, resampled: Floats, draws: Floats) -> Tallies:
+    """Tallies [..., without trials] that estimate the winner's figures on people who did not choose it.
+
+    In each resample the trial that is best there is asked about the people who were not drawn (bootstrap bias-corrected
+    cross-validation, Tsamardinos et al. 2018, doi:10.1007/s10994-018-5714-4). Their images are pooled over resamples,
+    not averaged resample by resample: those without anyone of a rare grade would leave that grade out.
+    """
+    winners = np.where(np.isnan(resampled), -np.inf, resampled).argmax(axis=1)
+    chosen = np.unique(winners)
+    out = np.stack([(draws[winners == trial] == 0).sum(axis=0) for trial in chosen], axis=1).astype(
+        np.float64
+    )  # [S, W]
+    return Tallies(
+        true=np.einsum("sw,sk->k", out, tallies.true[:, 0]),
+        predicted=np.einsum("sw,swk->k", out, tallies.predicted[:, chosen]),
+        hits=np.einsum("sw,swk->k", out, tallies.hits[:, chosen]),
+        off=np.einsum("sw,swk->k", out, tallies.off[:, chosen]),
+    )
+
+
+def _luck(point: Floats, resampled: Floats) -> Floats:
+    """What each resample adds to the figures [R, T]; nothing where one is not defined."""
+    return np.nan_to_num(resampled - point)
+
+
+def _share(extreme: Floats, point: Floats) -> Floats:
+    """p-values that count the sample as one more resample (Davison & Hinkley 1997, 4.2.5)."""
+    p = (extreme.sum(axis=0) + 1) / (len(extreme) + 1)
+    return np.where(np.isnan(point), np.nan, p)

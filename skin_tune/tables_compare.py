@@ -1,0 +1,146 @@
+"""How a comparison of trials is printed: a leaderboard with intervals, and below it what it means, in words."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from skin_tune.console import fits, open_console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skin_tune.results.compare import Comparison
+
+_HEADINGS = {
+    "val_balanced_acc": "balanced acc",
+    "val_macro_f1": "macro F1",
+    "val_acc": "acc",
+    "val_mae": "MAE",
+    "val_within_one": "within one",
+    "val_qwk": "QWK",
+}
+_NAMED = 5
+
+
+def print_comparisons(comparisons: Sequence["Comparison"], form: str, limit: int | None) -> None:
+    """A table for each region, or all rows as csv, or everything as json."""
+    if form == "csv":
+        import pandas as pd
+
+        rows = pd.concat([each.trials[:limit] for each in comparisons], ignore_index=True)
+        print(rows.to_csv(index=False), end="")
+        return
+    if form == "json":
+        print(json.dumps([_plain(each, limit) for each in comparisons], indent=2))
+        return
+    console = open_console()
+    for number, each in enumerate(comparisons):
+        if len(comparisons) > 1:
+            console.print(f"{chr(10) if number else ''}{each.region}")
+        _print_table(console, each, limit)
+        for line in _words(each):
+            console.print(line)
+
+
+def _plain(comparison: "Comparison", limit: int | None) -> dict[str, Any]:
+    frame = comparison.trials[:limit]
+    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    expected = {score: None if value != value else value for score, value in comparison.expected.items()}
+    named = (comparison.trials["experiment"] + "/" + comparison.trials["trial_id"]).to_list()
+    reference = None if comparison.reference is None else named[comparison.reference]
+    return {**asdict(comparison), "trials": rows, "expected": expected, "reference": reference}
+
+
+def _print_table(console: Console, comparison: "Comparison", limit: int | None) -> None:
+    """With the status and as many intervals as the terminal has room for, those of the first metrics first."""
+    scores = sorted(_HEADINGS, key=lambda score: score != comparison.metric)
+    for status, with_interval in ((True, 6), *((False, count) for count in range(6, 0, -1))):
+        table = _table(comparison, limit, scores, status, with_interval)
+        if fits(console, table):
+            break
+    console.print(table)
+
+
+def _table(comparison: "Comparison", limit: int | None, scores: list[str], status: bool, with_interval: int) -> Table:
+    several = comparison.trials["experiment"].nunique() > 1
+    words = [*(["experiment"] if several else []), "trial_id", *(["status"] if status else [])]
+    table = Table(box=None)
+    table.add_column("rank", justify="right", no_wrap=True)
+    for word in words:
+        table.add_column(word.removesuffix("_id"), no_wrap=True)
+    against = "vs baseline" if comparison.against_baseline else "vs best"
+    for heading in (*(_HEADINGS[score] for score in scores), against, "better", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    rows = comparison.trials[:limit].to_dict("records")
+    for rank, row in enumerate(rows, start=1):
+        figures = [
+            _interval(row, score) if place < with_interval else _number(row[score])
+            for place, score in enumerate(scores)
+        ]
+        if rank - 1 == comparison.reference:
+            judged = ["baseline" if comparison.against_baseline else "best", "", ""]
+        else:
+            judged = [_number(row["difference"], "+.3f"), _chance(row["chance_better"]), _number(row["p_adjusted"])]
+        table.add_row(str(rank), *(row[word] for word in words), *figures, *judged)
+    return table
+
+
+def _words(comparison: "Comparison") -> list[str]:
+    """What the table means."""
+    said = []
+    name, rows = _HEADINGS[comparison.metric], comparison.compared
+    if len(rows) and comparison.reference is not None:
+        best = rows.iloc[0]
+        line = f"best: {best['trial_id']}, {name} {_interval(best, comparison.metric)}"
+        if comparison.expected:
+            expected = _number(comparison.expected[comparison.metric])
+            line += f"; of the best of {len(rows)}, {expected} is to be expected on people who did not choose it"
+        said.append(line)
+        if len(rows) > 1 and comparison.subjects > 1:
+            said.extend(_judgement(comparison, rows))
+        if comparison.subjects > 1:
+            said.append(
+                f"intervals: 95%, {comparison.resamples} resamples of {comparison.subjects} subjects "
+                f"({comparison.images} validation images)"
+            )
+    return [*said, *(f"note: {note}" for note in comparison.notes)]
+
+
+def _judgement(comparison: "Comparison", rows: "pd.DataFrame") -> list[str]:
+    close = comparison.within_noise
+    some = ", ".join(close["trial_id"][:_NAMED]) + (", ..." if len(close) > _NAMED else "")
+    if comparison.against_baseline:
+        better = (~rows.index.isin(close.index) & (rows["chance_better"] > 0.5)).sum()
+        return [
+            f"{better} of {len(rows) - 1} are better than the baseline, {len(close)} within noise of it"
+            f"{f': {some}' if len(close) else ''}",
+            "better: chance of beating it on other people; p: of luck setting one of them so far apart from it",
+        ]
+    second = rows.iloc[1]
+    worse = f"{second['trial_id']}, the second, is worse with a chance of {_chance(1 - second['chance_better'])}"
+    noise = f"{len(close)} of {len(rows) - 1} within noise of the best" + (f": {some}" if len(close) else "")
+    return [
+        f"{worse}; {noise}",
+        f"better: chance of beating the best on other people; p: of luck putting the best of {len(rows)} so far ahead",
+    ]
+
+
+def _interval(row: Any, score: str) -> str:
+    low, high = row[f"{score}_low"], row[f"{score}_high"]
+    return _number(row[score]) + (f" [{low:.2f}, {high:.2f}]" if low == low else "")
+
+
+def _number(value: float, form: str = ".3f") -> str:
+    return "-" if value != value else format(value, form)
+
+
+def _chance(value: float) -> str:
+    """In per cent, never certain."""
+    if value != value:
+        return "-"
+    percent = round(100 * value)
+    return "< 1 %" if percent < 1 else "> 99 %" if percent > 99 else f"{percent} %"
