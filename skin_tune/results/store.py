@@ -139,8 +139,8 @@ def write_predictions(
         pa.array([split] * rows),
         pa.array(sources, pa.string()),
         pa.array(subjects, pa.string()),
-        pa.array([name or None for name in devices or [None] * rows], pa.string()),
-        pa.array([name or None for name in angles or [None] * rows], pa.string()),
+        _known(devices, rows),
+        _known(angles, rows),
         pa.array(labels, pa.int16()),
         pa.array(probabilities.argmax(axis=1), pa.int16()),
         pa.ListArray.from_arrays(offsets, pa.array(_rounded(probabilities.ravel()))),
@@ -152,6 +152,10 @@ def write_predictions(
         use_dictionary=["trial_id", "split", "source", "subject", "device", "angle", "label", "predicted"],
         column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},
     )
+
+
+def _known(words: Sequence[str], rows: int) -> pa.Array:
+    return pa.array([word or None for word in words], pa.string()) if words else pa.nulls(rows, pa.string())
 
 
 def record_test_opening(
