@@ -20,7 +20,7 @@ _HEADINGS = {
     "val_macro_f1": "macro F1",
     "val_acc": "acc",
     "val_mae": "MAE",
-    "val_within_one": "within one",
+    "val_within_one": "within 1",
     "val_qwk": "QWK",
 }
 _NAMED = 5
@@ -56,10 +56,15 @@ def _plain(comparison: "Comparison", limit: int | None) -> dict[str, Any]:
 
 
 def _print_table(console: Console, comparison: "Comparison", limit: int | None) -> None:
-    """With the status and as many intervals as the terminal has room for, those of the first metrics first."""
+    """With the status, as many intervals and, where it is narrow, metrics as the terminal has room for."""
     scores = sorted(_HEADINGS, key=lambda score: score != comparison.metric)
-    for status, with_interval in ((True, 6), *((False, count) for count in range(6, 0, -1))):
-        table = _table(comparison, limit, scores, status, with_interval)
+    fewer = range(len(scores), 0, -1)
+    for status, shown, with_interval in (
+        (True, len(scores), len(scores)),
+        *((False, len(scores), count) for count in fewer),
+        *((False, count, 1) for count in fewer),
+    ):
+        table = _table(comparison, limit, scores[:shown], status, with_interval)
         if fits(console, table):
             break
     console.print(table)
@@ -84,7 +89,7 @@ def _table(comparison: "Comparison", limit: int | None, scores: list[str], statu
         if rank - 1 == comparison.reference:
             judged = ["baseline" if comparison.against_baseline else "best", "", ""]
         else:
-            judged = [_number(row["difference"], "+.3f"), _chance(row["chance_better"]), _number(row["p_adjusted"])]
+            judged = [_number(row["difference"], "+.3f"), _chance(row["chance_better"]), _p(row["p_adjusted"])]
         table.add_row(str(rank), *(row[word] for word in words), *figures, *judged)
     return table
 
@@ -136,6 +141,10 @@ def _interval(row: Any, score: str) -> str:
 
 def _number(value: float, form: str = ".3f") -> str:
     return "-" if value != value else format(value, form)
+
+
+def _p(value: float) -> str:
+    return "<.001" if value < 0.0005 else _number(value)
 
 
 def _chance(value: float) -> str:

@@ -23,6 +23,8 @@ from skin_tune.paths import RunPaths, atomic_write, location
 from skin_tune.results.lock import lock_experiment
 from skin_tune.results.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
 
+Names = Sequence[str] | None
+
 _FILE = "data.parquet"
 _READERS = 16
 """Files that are read at a time."""
@@ -196,16 +198,15 @@ def load_predictions(
     *,
     split: str | None = None,
     trial: str | None = None,
-    columns: Sequence[str] | None = None,
+    columns: Names = None,
 ) -> pd.DataFrame:
     """One row per image that a model was asked about: its class and the probabilities [K] it was given.
 
     `columns` of the table are read, all if None; `region` and `experiment` come with them. Empty where nothing matches.
-    Raises StoreError where there is no store.
+    Raises StoreError where there is no store. `trial` needs its `split`.
     """
-    files = f"{glob.escape(trial) if trial else '*'}-{split or '*'}.parquet"
-    frame = _load("predictions", storage, region, experiment, files, columns)
-    return frame if trial is None or "trial_id" not in frame else frame[frame["trial_id"] == trial]
+    files = f"{glob.escape(trial) if trial else '*'}-{split or '*'}"
+    return _load("predictions", storage, region, experiment, files, columns)
 
 
 def load_test_openings(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
@@ -214,30 +215,22 @@ def load_test_openings(storage: str | Path, region: str | None = None, experimen
 
 
 def _load(
-    table: str,
-    storage: str | Path,
-    region: str | None,
-    experiment: str | None,
-    name: str = "*.parquet",
-    columns: Sequence[str] | None = None,
+    table: str, storage: str | Path, region: str | None, experiment: str | None, file: str = "*", columns: Names = None
 ) -> pd.DataFrame:
     root = RunPaths(location(storage)).results
     if not root.is_dir():
         raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
-    files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{name}"))
+    files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{file}.parquet"))
     with ThreadPoolExecutor(_READERS) as readers:  # a bucket takes a tenth of a second for each
         parts = list(readers.map(lambda file: _placed(_read(file, columns), *file.parts[-3:-1]), files))
     if not parts:
-        empty = SCHEMAS[table].empty_table()
-        parts = [_placed(empty.select(columns) if columns else empty, "", "")]
+        parts = [_placed(SCHEMAS[table].empty_table().select(columns or SCHEMAS[table].names), "", "")]
     return pa.concat_tables(parts, promote_options="permissive").to_pandas()
 
 
 def _placed(part: pa.Table, *folders: str) -> pa.Table:
-    """A table with the region and experiment of its folders after its first column."""
     for position, (name, folder) in enumerate(zip(("region", "experiment"), folders, strict=True), start=1):
-        value = pa.scalar(folder.partition("=")[2], pa.string())
-        part = part.add_column(position, name, pa.repeat(value, len(part)))
+        part = part.add_column(position, name, pa.repeat(folder.partition("=")[2], len(part)).cast(pa.string()))
     return part
 
 
@@ -245,7 +238,7 @@ def _rows_of(file: Path) -> list[dict[str, Any]]:
     return _read(file).to_pylist() if file.is_file() else []
 
 
-def _read(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def _read(file: Path, columns: Names = None) -> pa.Table:
     # Fetched at once: a reader that opens a file twice may find a newer one the second time.
     return pq.ParquetFile(pa.BufferReader(file.read_bytes())).read(columns)
 
