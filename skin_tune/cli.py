@@ -19,6 +19,7 @@ from skin_tune.options import (
     spelled_out,
     typed_location,
 )
+from skin_tune.report_command import report
 
 if TYPE_CHECKING:
     from skin_tune.tuning.plan import TuneRequest
@@ -305,3 +306,6 @@ def compare(
     print_comparisons(comparisons, format, limit)
     for error in failed:
         print(f"not compared: {error}", file=sys.stderr)
+
+
+app.command()(report)

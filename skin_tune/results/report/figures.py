@@ -129,8 +129,8 @@ def recall(classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequ
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [_reach(figure.high, figure.value) for figure in recalls],
-            "arrayminus": [_reach(figure.value, figure.low) for figure in recalls],
+            "array": digits(figure.high - figure.value for figure in recalls),
+            "arrayminus": digits(figure.value - figure.low for figure in recalls),
             "color": word("ink"),
             "thickness": 1.2,
             "width": 4,
@@ -148,6 +148,8 @@ def recall(classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequ
         "x": list(train_images or []),
         "texttemplate": "%{x}",
         "textposition": "auto",
+        "insidetextfont": {"color": "#ffffff"},
+        "outsidetextfont": {"color": word("ink")},
         "marker": {"color": "#8b93a1"},
         "hoverinfo": "skip",
     }
@@ -155,18 +157,13 @@ def recall(classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequ
         "height": 120 + 34 * len(names),
         "showlegend": False,
         "annotations": absent,
-        "xaxis": axis("train_images", domain=[0, 0.4], autorange="reversed", nticks=4),
-        "xaxis2": axis("recall", domain=[0.5, 1], range=[0, 1.02], anchor="y"),
-        "yaxis": {"type": "category", "autorange": "reversed", "anchor": "x2", "title": {"text": word("class")}},
+        "xaxis": axis("train_images", domain=[0, 0.4], nticks=4),
+        "xaxis2": axis("recall", domain=[0.46, 1], range=[0, 1.02], anchor="y", nticks=6),
+        "yaxis": axis("class", type="category", autorange="reversed"),
     }
     if train_images is None:
-        layout |= {"xaxis2": axis("recall", domain=[0, 1], range=[0, 1.02], anchor="y"), "xaxis": {"visible": False}}
+        layout |= {"xaxis2": axis("recall", range=[0, 1.02], anchor="y"), "xaxis": {"visible": False}}
     return {"data": [counts, bars] if train_images else [bars], "layout": layout}
-
-
-def _reach(high: float, low: float) -> float:
-    """Length of an error bar; none where there is no interval."""
-    return 0.0 if math.isnan(high - low) else round(max(high - low, 0.0), 3)
 
 
 def reliability(calibration: Calibration) -> Spec:
@@ -183,6 +180,7 @@ def reliability(calibration: Calibration) -> Spec:
         "customdata": images,
         "hovertemplate": "%{x} → %{y} (n = %{customdata})<extra></extra>",
         "line": {"color": CHAMPION_COLOUR, "width": 2},
+        "cliponaxis": False,
     }
     counts = {
         "type": "bar",

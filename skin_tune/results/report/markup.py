@@ -7,7 +7,6 @@ from typing import Any
 from skin_tune.results.report.graded import Figure
 from skin_tune.results.report.words import LANGUAGES, WORDS
 
-
 DASH = "\N{EN DASH}"
 """A gap in a table; between two numbers, an interval."""
 

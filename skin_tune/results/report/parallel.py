@@ -41,7 +41,7 @@ def parallel_coordinates(section: Section, parameters: Sequence[str]) -> Spec | 
     if section.champion is not None:
         traces.append(_lines(heights[:1], word("champion"), {"color": CHAMPION_COLOUR, "width": 3}, 1))
     titles = [plain(name.removeprefix("config/")) for name in shown] + [word(section.metric)]
-    annotations = [_text(place, 1.07, title, yanchor="bottom") for place, title in enumerate(titles)]
+    annotations = [_text(place, 1.05, title, yanchor="bottom") for place, title in enumerate(titles)]
     for place, (_, ticks) in enumerate(scaled):
         annotations += [_text(place, height, label, **_TICK) for label, height in ticks]
     rules = [
@@ -51,12 +51,12 @@ def parallel_coordinates(section: Section, parameters: Sequence[str]) -> Spec | 
     blank = {"visible": False, "fixedrange": True}
     layout = {
         "height": 440,
-        "legend": {"orientation": "h", "x": 0, "y": -0.03, "yanchor": "top"},
+        "legend": {"orientation": "h", "x": 0, "y": -0.01, "yanchor": "top"},
         "xaxis": {**blank, "range": [-0.3, len(scaled) - 0.55]},
-        "yaxis": {**blank, "range": [-0.04, 1.2]},
+        "yaxis": {**blank, "range": [-0.04, 1.14]},
         "annotations": annotations,
         "shapes": rules,
-        "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+        "margin": {"l": 10, "r": 10, "t": 0, "b": 60},
         "meta": {"min_width": 105 * len(scaled)},
     }
     return {"data": traces, "layout": layout}

@@ -1,7 +1,7 @@
 """What trials cost, and what stopping them early saved."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
@@ -26,6 +26,12 @@ class Cost:
     def saved_share(self) -> float:
         """Of the epochs; NaN without any."""
         return 1 - self.judged_epochs / self.full_epochs if self.full_epochs else float("nan")
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Of all of them."""
+    each = list(costs)
+    return Cost(**{field.name: sum(getattr(cost, field.name) for cost in each) for field in fields(Cost)})
 
 
 def cost_of(trials: pd.DataFrame, cut_off: Collection[tuple[str, str]]) -> Cost:

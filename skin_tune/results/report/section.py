@@ -13,7 +13,7 @@ from skin_tune.paths import RunPaths, location
 from skin_tune.results.compare import Comparison, compare
 from skin_tune.results.ranking import no_trial
 from skin_tune.results.report.graded import RESAMPLES, Graded, graded
-from skin_tune.results.report.savings import Cost, cost_of
+from skin_tune.results.report.savings import Cost, cost_of, total
 from skin_tune.results.schema import EPOCHS, TRIALS
 from skin_tune.results.store import load_epochs, load_predictions, load_test_openings, load_trials
 
@@ -56,8 +56,9 @@ class Section:
     openings: int
     """How often the pack's test split has been opened below this storage."""
     costs: Mapping[str, Cost]
-    """By experiment."""
+    """By experiment, then by refitted model."""
     cost: Cost
+    """Of all."""
 
 
 def sections(storage: str | Path, region: str | None = None, experiment: str | None = None) -> list[Section]:
@@ -93,6 +94,8 @@ def _section(
     counts = _training_counts(asked, len(validation.confusion) if validation else None)
     refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
     cut_off = {(experiment, trial) for experiment in experiments for trial in paths.resumable(region, experiment)}
+    costs = {str(name): cost_of(of, cut_off) for name, of in trials.groupby("experiment", sort=False)}
+    costs |= {refit.facts["model"]: _cost_of_refit(refit.facts) for refit in refits}
     return Section(
         region=region,
         pack_id=pack_id,
@@ -107,8 +110,8 @@ def _section(
         train_images=list(counts.values()) or None,
         refits=refits,
         openings=openings,
-        costs={str(name): cost_of(of, cut_off) for name, of in trials.groupby("experiment", sort=False)},
-        cost=cost_of(trials, cut_off),
+        costs=costs,
+        cost=total(costs.values()),
     )
 
 
@@ -144,6 +147,11 @@ def _refits(storage: str | Path, paths: RunPaths, region: str, experiment: str) 
     files = paths.experiment(region, experiment).glob("refit/*/metrics.json")
     found = [facts for facts in map(_json, sorted(files)) if "model" in facts and "metrics" in facts]
     return [Refit(facts, _answers(storage, region, experiment, facts["model"], "test")) for facts in found]
+
+
+def _cost_of_refit(facts: Mapping[str, Any]) -> Cost:
+    epochs, seconds, gpu_seconds = (facts.get(name) or 0 for name in ("epochs", "seconds", "gpu_seconds"))
+    return Cost(1, int(epochs), seconds / 3600, gpu_seconds / 3600, 0, 0, 0.0, 0.0)
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -58,7 +58,9 @@ def sentences(section: Section, price: float | None) -> Iterator[Markup]:
         )
     else:
         yield said("saved_nothing")
-    money: Any = "" if price is None else ("money_of", {"money": f"{cost.gpu_hours * price:,.2f}"})
+    money: Any = (
+        "" if price is None or not cost.gpu_hours else ("money_of", {"money": f"{cost.gpu_hours * price:,.2f}"})
+    )
     yield said("cost_is", hours=_hours(cost.hours, cost.gpu_hours), money=money)
 
 

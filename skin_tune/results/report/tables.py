@@ -44,17 +44,17 @@ def leaderboard(section: Section) -> Markup:
                 rank,
                 row["trial_id"],
                 *([row["experiment"]] if several else []),
-                statuses[row["status"]],
-                number(row["epochs"]),
                 *(with_interval(score_in(row, score)) for score in scores),
                 percent(row["chance_better"]),
                 fraction(row["p_adjusted"]),
+                statuses[row["status"]],
+                number(row["epochs"]),
                 number(row["gpu_seconds"] / 3600 if row["gpu_seconds"] else None),
                 *(number(row[name]) for name in varied),
             ]
         )
-    headings = ["rank", "trial", *(["experiment"] if several else []), "status", "epochs", *scores]
-    headings += ["chance_better", "p_adjusted", "gpu_hours"]
+    headings = ["rank", "trial", *(["experiment"] if several else []), *scores]
+    headings += ["chance_better", "p_adjusted", "status", "epochs", "gpu_hours"]
     names = [element("code", name.removeprefix("config/")) for name in varied]
     more = ""
     if len(rows) > _SHOWN:
@@ -63,8 +63,10 @@ def leaderboard(section: Section) -> Markup:
     return joined([note, table([*headings, *names], rows, shown=_SHOWN, class_="leaderboard"), more])
 
 
-def confusion(answers: Graded, classes: list[str]) -> Markup:
-    """Counts and row shares; the darker, the larger the share."""
+def confusion(answers: Graded, classes: Sequence[str]) -> Markup:
+    """Counts and row shares; the darker, the larger the share. Grades are numbered where `classes` are not theirs."""
+    if len(classes) != len(answers.confusion):
+        classes = [str(grade) for grade in range(len(answers.confusion))]
     heads = [element("th", name, scope="col") for name in classes]
     lines = [element("tr", element("td"), *heads, element("th", said("sum"), scope="col"))]
     for name, counts in zip(classes, answers.confusion.tolist(), strict=True):
@@ -124,6 +126,8 @@ def tests(section: Section) -> Markup:
             if set(names) <= set(each)
         ]
         parts.append(table(names, classes))
+        if refit.test is not None:
+            parts.append(confusion(refit.test, [str(each["class"]) for each in facts.get("classes", [])]))
     return joined(parts)
 
 
@@ -132,7 +136,7 @@ def costs(section: Section, price: float | None) -> Markup:
     rows = [_cost(name, cost, price) for name, cost in section.costs.items()]
     if len(rows) > 1:
         rows.append(_cost(said("sum"), section.cost, price))
-    headings = ["experiment", "trials", "epochs_run", "epochs_full", "saved_share", "hours", "gpu_hours"]
+    headings = ["experiment", "trials", "epochs_run", "saved_share", "hours", "gpu_hours"]
     headings += ["saved_hours", "saved_gpu_hours", *(["money"] if price is not None else [])]
     return table(headings, rows)
 
@@ -141,8 +145,7 @@ def _cost(name: str, cost: Cost, price: float | None) -> list[Any]:
     return [
         name,
         cost.trials,
-        cost.judged_epochs,
-        cost.full_epochs,
+        cost.epochs,
         percent(cost.saved_share),
         *map(number, (cost.hours, cost.gpu_hours, cost.saved_hours, cost.saved_gpu_hours)),
         *([f"{cost.gpu_hours * price:,.2f}"] if price is not None else []),

@@ -8,22 +8,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "made": ("{when}, from {storage}", "{when}, 저장소 {storage}"),
     "summary": ("Summary", "요약"),
     "region": ("Region", "부위"),
-    "show_all": ("Show all {count} trials", "시험 {count}개 모두 보기"),
+    "show_all": ("Show all {count} trials", "트라이얼 {count}개 모두 보기"),
     "hint_sort": ("Click a heading to sort.", "제목을 누르면 정렬됩니다."),
     "interval_note": (
         "Small figures are 95% intervals over subjects: what might have come out with other people. A trial whose "
         "p is at least 0.05 may well be as good as the best; p takes into account how many trials were tried.",
-        "작은 숫자는 대상자 단위 95% 구간으로, 다른 사람들이었다면 나올 수 있었던 범위입니다. p가 0.05 이상인 시험은 "
-        "최고 시험과 차이가 없을 수 있습니다. p는 시도한 시험 수를 고려한 값입니다.",
+        "작은 숫자는 대상자 단위 95% 구간으로, 다른 사람들이었다면 나올 수 있었던 범위입니다. p가 0.05 이상인 트라이얼은 "
+        "최고 트라이얼과 차이가 없을 수 있습니다. p는 시도한 트라이얼 수를 고려한 값입니다.",
     ),
     # The summary
     "champion_is": (
         "Of {trials} trials the best is {trial}: {metric} {score} on the validation split; guessing gives {chance}.",
-        "시험 {trials}개 가운데 최고는 {trial}이며 검증 세트의 {metric}는 {score}입니다. 무작위 추측은 {chance}입니다.",
+        "트라이얼 {trials}개 가운데 최고는 {trial}입니다(검증 세트 {metric} {score}). 무작위로 추측하면 {chance}입니다.",
     ),
     "champion_is_f1": (
         "Of {trials} trials the best is {trial}: {metric} {score} on the validation split.",
-        "시험 {trials}개 가운데 최고는 {trial}이며 검증 세트의 {metric}는 {score}입니다.",
+        "트라이얼 {trials}개 가운데 최고는 {trial}입니다(검증 세트 {metric} {score}).",
     ),
     "expected": (
         "Being the best is partly luck: on people who did not choose it, {score} is to be expected.",
@@ -51,14 +51,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "hours_of": ("{count} hours of training", "학습 {count}시간"),
     "money_of": (", {money} in money", ", 금액 {money}"),
     # Warnings
-    "no_champion": ("No trial has finished an epoch.", "한 에폭이라도 마친 시험이 없습니다."),
+    "no_champion": ("No trial has finished an epoch.", "한 에폭이라도 마친 트라이얼이 없습니다."),
     "within_noise": (
         "{count} other trials are within noise of the best: confirm before you decide.",
-        "다른 시험 {count}개는 최고와 오차 범위 안에 있습니다. 결정하기 전에 다시 확인하세요.",
+        "다른 트라이얼 {count}개는 최고와 오차 범위 안에 있습니다. 결정하기 전에 다시 확인하세요.",
     ),
     "one_within_noise": (
         "One other trial is within noise of the best: confirm before you decide.",
-        "다른 시험 1개는 최고와 오차 범위 안에 있습니다. 결정하기 전에 다시 확인하세요.",
+        "다른 트라이얼 1개는 최고와 오차 범위 안에 있습니다. 결정하기 전에 다시 확인하세요.",
     ),
     "few_subjects": (
         "Only {count} subjects are in the validation split: intervals are rough.",
@@ -74,10 +74,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "not_compared": (
         "{count} trials have no interval: the store has no predictions of them on these images.",
-        "시험 {count}개는 이 이미지들에 대한 예측이 저장소에 없어 구간이 없습니다.",
+        "트라이얼 {count}개는 이 이미지들에 대한 예측이 저장소에 없어 구간이 없습니다.",
     ),
-    "failed_count": ("{count} trials failed or diverged.", "시험 {count}개가 실패하거나 발산했습니다."),
-    "running_count": ("{count} trials are still running.", "시험 {count}개가 아직 실행 중입니다."),
+    "failed_count": ("{count} trials failed or diverged.", "트라이얼 {count}개가 실패하거나 발산했습니다."),
+    "running_count": ("{count} trials are still running.", "트라이얼 {count}개가 아직 실행 중입니다."),
     "opened_often": (
         "The test split has been opened {openings}: figures from it are optimistic.",
         "테스트 세트가 {openings} 열렸습니다. 그 결과는 낙관적일 수 있습니다.",
@@ -89,15 +89,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "parallel": ("Parallel coordinates", "평행 좌표"),
     "parallel_note": (
         "A line is a trial, coloured by fifths of the score; the legend turns them on and off.",
-        "선 하나가 시험 하나이며 점수의 5분위로 색을 나눴습니다. 범례를 눌러 켜고 끌 수 있습니다.",
+        "선 하나가 트라이얼 하나이며 점수의 5분위로 색을 나눴습니다. 범례를 눌러 켜고 끌 수 있습니다.",
     ),
     "importance": ("Hyper-parameter importance", "하이퍼파라미터 중요도"),
     "importance_note": (
         "Share in reaching the best tenth of the trials, relative to what was tried (PED-ANOVA, Watanabe et al. 2023, "
         "as in Optuna).",
-        "상위 10% 시험에 드는 데 기여한 비율(시도한 값 대비, Optuna의 PED-ANOVA, Watanabe et al. 2023).",
+        "상위 10% 트라이얼에 드는 데 기여한 비율(시도한 값 대비, Optuna의 PED-ANOVA, Watanabe et al. 2023).",
     ),
-    "confusion": ("Confusion matrix of the champion", "최고 시험의 혼동 행렬"),
+    "confusion": ("Confusion matrix of the champion", "최고 트라이얼의 혼동 행렬"),
     "confusion_note": (
         "True class by row, predicted class by column: images, and their share of the row.",
         "행은 실제 등급, 열은 예측 등급입니다. 이미지 수와 행 안의 비율입니다.",
@@ -117,15 +117,14 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "cost": ("Cost", "비용"),
     "traces": ("Where it comes from", "출처"),
-    "config": ("The champion's hyper-parameters", "최고 시험의 하이퍼파라미터"),
+    "config": ("The champion's hyper-parameters", "최고 트라이얼의 하이퍼파라미터"),
     # Columns
     "rank": ("Rank", "순위"),
-    "trial": ("Trial", "시험"),
+    "trial": ("Trial", "트라이얼"),
     "experiment": ("Experiment", "실험"),
     "status": ("Status", "상태"),
     "epochs": ("Epochs", "에폭"),
     "epochs_run": ("Epochs run", "실행 에폭"),
-    "epochs_full": ("of", "전체"),
     "val_balanced_acc": ("Balanced accuracy", "균형 정확도"),
     "val_macro_f1": ("Macro F1", "매크로 F1"),
     "val_acc": ("Accuracy", "정확도"),
@@ -140,7 +139,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "saved_hours": ("Hours saved", "절약 시간"),
     "saved_gpu_hours": ("GPU-hours saved", "절약 GPU 시간"),
     "money": ("Money", "금액"),
-    "trials": ("Trials", "시험 수"),
+    "trials": ("Trials", "트라이얼 수"),
     "name": ("Name", "이름"),
     "value": ("Value", "값"),
     "device": ("Device", "장비"),
@@ -170,7 +169,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "failed": ("failed", "실패"),
     "diverged_or_failed": ("diverged or failed", "발산 또는 실패"),
     "stop": ("stopped here", "중단 지점"),
-    "champion": ("champion", "최고 시험"),
+    "champion": ("champion", "최고 트라이얼"),
     "epoch": ("Epoch", "에폭"),
     "class": ("Class", "등급"),
     "train_images": ("Training images", "훈련 이미지"),
@@ -188,15 +187,15 @@ WORDS: dict[str, tuple[str, str]] = {
     "gap_curves": ("No epoch is recorded.", "기록된 에폭이 없습니다."),
     "gap_parallel": (
         "Nothing to show: fewer than two trials with a score, or no hyper-parameter differs.",
-        "점수가 있는 시험이 두 개 미만이거나 서로 다른 하이퍼파라미터가 없어 표시할 수 없습니다.",
+        "점수가 있는 트라이얼이 두 개 미만이거나 서로 다른 하이퍼파라미터가 없어 표시할 수 없습니다.",
     ),
     "gap_importance": (
         "Not said: it takes {count} trials with different scores and hyper-parameters.",
-        "점수와 하이퍼파라미터가 서로 다른 시험이 {count}개 이상 필요합니다.",
+        "점수와 하이퍼파라미터가 서로 다른 트라이얼이 {count}개 이상 필요합니다.",
     ),
     "gap_predictions": (
         "Not in this store: it has no validation predictions of the champion, as stores of older versions.",
-        "최고 시험의 검증 예측이 이 저장소에 없습니다(이전 버전의 저장소 등).",
+        "최고 트라이얼의 검증 예측이 이 저장소에 없습니다(이전 버전의 저장소 등).",
     ),
     "gap_counts": (
         "How many training images each class had is not in this store.",
@@ -206,6 +205,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "The store does not know device and angle of these images.",
         "이 이미지들의 장비와 각도가 저장소에 없습니다.",
     ),
-    "gap_tests": ("No trial of this region has been refitted.", "이 부위에서 재학습한 시험이 없습니다."),
+    "gap_tests": ("No trial of this region has been refitted.", "이 부위에서 재학습한 트라이얼이 없습니다."),
     "pack_short": ("pack {pack}", "팩 {pack}"),
 }
