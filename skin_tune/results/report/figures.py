@@ -126,11 +126,21 @@ def recall(classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequ
         "xaxis": "x2",
         "marker": {"color": "#3b82d0"},
         "hovertemplate": "%{y}: %{x}<extra></extra>",
+    }
+    known = [(name, each) for name, each in zip(names, recalls, strict=True) if each.low == each.low]
+    reaches: Spec = {
+        "type": "scatter",
+        "mode": "markers",
+        "y": [name for name, _ in known],
+        "x": digits(each.value for _, each in known),
+        "xaxis": "x2",
+        "marker": {"opacity": 0},
+        "hoverinfo": "skip",
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": digits(figure.high - figure.value for figure in recalls),
-            "arrayminus": digits(figure.value - figure.low for figure in recalls),
+            "array": digits(each.high - each.value for _, each in known),
+            "arrayminus": digits(each.value - each.low for _, each in known),
             "color": word("ink"),
             "thickness": 1.2,
             "width": 4,
@@ -163,7 +173,7 @@ def recall(classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequ
     }
     if train_images is None:
         layout |= {"xaxis2": axis("recall", range=[0, 1.02], anchor="y"), "xaxis": {"visible": False}}
-    return {"data": [counts, bars] if train_images else [bars], "layout": layout}
+    return {"data": [*([counts] if train_images else []), bars, reaches], "layout": layout}
 
 
 def reliability(calibration: Calibration) -> Spec:

@@ -60,7 +60,13 @@ def leaderboard(section: Section) -> Markup:
     if len(rows) > _SHOWN:
         more = element("button", said("show_all", count=len(rows)), type="button", class_="all")
     note = element("p", said("hint_sort"), " ", said("interval_note"), class_="note")
-    return joined([note, table([*headings, *names], rows, shown=_SHOWN, class_="leaderboard"), more])
+    return joined(
+        [
+            note,
+            table([*headings, *names], rows, shown=_SHOWN, class_="leaderboard several" if several else "leaderboard"),
+            more,
+        ]
+    )
 
 
 def confusion(answers: Graded, classes: Sequence[str]) -> Markup:

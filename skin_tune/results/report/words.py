@@ -13,17 +13,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "interval_note": (
         "Small figures are 95% intervals over subjects: what might have come out with other people. A trial whose "
         "p is at least 0.05 may well be as good as the best; p takes into account how many trials were tried.",
-        "작은 숫자는 대상자 단위 95% 구간으로, 다른 사람들이었다면 나올 수 있었던 범위입니다. p가 0.05 이상인 트라이얼은 "
-        "최고 트라이얼과 차이가 없을 수 있습니다. p는 시도한 트라이얼 수를 고려한 값입니다.",
+        "작은 숫자는 대상자 단위 95% 구간으로, 다른 사람들이었다면 나올 수 있었던 범위입니다. "
+        "p가 0.05 이상인 트라이얼은 최고 트라이얼과 차이가 없을 수 있습니다. p는 시도한 트라이얼 수를 고려한 값입니다.",
     ),
     # The summary
     "champion_is": (
         "Of {trials} trials the best is {trial}: {metric} {score} on the validation split; guessing gives {chance}.",
-        "트라이얼 {trials}개 가운데 최고는 {trial}입니다(검증 세트 {metric} {score}). 무작위로 추측하면 {chance}입니다.",
+        "트라이얼 {trials}개 중 최고는 {trial}입니다. 검증 세트 {metric} {score}. 무작위 추측은 {chance}입니다.",
     ),
     "champion_is_f1": (
         "Of {trials} trials the best is {trial}: {metric} {score} on the validation split.",
-        "트라이얼 {trials}개 가운데 최고는 {trial}입니다(검증 세트 {metric} {score}).",
+        "트라이얼 {trials}개 중 최고는 {trial}입니다. 검증 세트 {metric} {score}.",
     ),
     "expected": (
         "Being the best is partly luck: on people who did not choose it, {score} is to be expected.",
