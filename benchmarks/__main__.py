@@ -9,12 +9,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import compare, restart, scale, throughput, together, trial_cost
+from benchmarks import compare, report, restart, scale, throughput, together, trial_cost
 
 
 def main() -> None:
     machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}"
-    rows = [row for module in (throughput, trial_cost, restart, together, scale, compare) for row in module.measure()]
+    rows = [
+        row
+        for module in (throughput, trial_cost, restart, together, scale, compare, report)
+        for row in module.measure()
+    ]
     table = Table("what", "value", "unit", "bar", "ok", box=None, title=machine)
     for row in rows:
         table.add_row(row.name, f"{row.value:.3g}", row.unit, row.bar, "yes" if row.ok else "NO")

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skin_tune import cli_model
+from skin_tune import cli_model, cli_results
 from skin_tune.errors import SkinTuneError
 from skin_tune.options import (
     Overrides,
     PackPath,
     Packs,
-    RunOptions,
     SourceOptions,
     Storage,
     TuneOptions,
@@ -93,7 +92,7 @@ def sample(
 ) -> None:
     """Draw a small AI-Hub tree of artificial faces."""
     from skin_tune.data.sample import draw_sample
-    from skin_tune.terminal import counting
+    from skin_tune.show.progress import counting
 
     with counting("drawing faces") as progress:
         photos = draw_sample(out, subjects=subjects, seed=seed, progress=progress)
@@ -123,7 +122,7 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
     from skin_tune.data.prepare import PrepareRequest, prepare
     from skin_tune.data.split import parse_ratios
     from skin_tune.errors import SourceError
-    from skin_tune.terminal import print_prepared, stages
+    from skin_tune.show.progress import print_prepared, stages
 
     request = PrepareRequest(
         sources=sources,
@@ -148,7 +147,7 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
 def inspect(pack: PackPath) -> None:
     """Show a pack's classes, counts and split, and what the default config would oversample."""
     from skin_tune.data.pack import open_pack
-    from skin_tune.terminal import print_pack
+    from skin_tune.show.progress import print_pack
 
     print_pack(open_pack(pack))
 
@@ -168,8 +167,8 @@ def train(
 ) -> None:
     """Train one config on this machine, without a cluster."""
     from skin_tune.config import parse_overrides
-    from skin_tune.tables import print_training
-    from skin_tune.terminal import training_bar
+    from skin_tune.show.progress import training_bar
+    from skin_tune.show.trials import print_training
     from skin_tune.tuning.single import TrainRequest, run_training
 
     request = TrainRequest(
@@ -197,7 +196,7 @@ def tune(pack: PackPath, options: TuneOptions, overrides: Overrides = None) -> N
 def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> None:
     """Run one experiment and print its outcome."""
     from skin_tune.data.pack import open_pack
-    from skin_tune.tables import print_outcome
+    from skin_tune.show.trials import print_outcome
     from skin_tune.tuning.experiment import run_experiment
 
     region = open_pack(pack).info.region
@@ -233,105 +232,14 @@ def tune_request(pack: Path, region: str, overrides: list[str] | None, options: 
     )
 
 
-@app.command()
-@spelled_out
-def confirm(
-    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
-    options: RunOptions,
-    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
-    top: Annotated[int, typer.Option(help="How many of the best configs.")] = 5,
-    seeds: Annotated[int, typer.Option(help="How many runs of each.")] = 5,
-    pack: Annotated[
-        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
-    ] = None,
-) -> None:
-    """Run an experiment's best configs again with new seeds, and name the champion; what is there is not repeated."""
-    from skin_tune.results.champion import championship
-    from skin_tune.tables_given import print_confirmation
-    from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
-    from skin_tune.tuning.given import Resources
-
-    resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
-    done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
-    result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
-    print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
-
-
-@app.command()
-def refit(
-    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
-    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
-    trial: Annotated[str | None, typer.Option(help="Train this trial's config; the best one's if none.")] = None,
-    workers: Annotated[int, typer.Option(help="Workers that share each batch; each takes a GPU if any.")] = 1,
-    include_val: Annotated[bool, typer.Option("--include-val", help="Train on the validation images, too.")] = False,
-    pack: Annotated[
-        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
-    ] = None,
-    storage: Storage = Path("runs"),
-    wandb: Wandb = None,
-) -> None:
-    """Train an experiment's best config once more, evaluate it once on the test split, and write its model card."""
-    from skin_tune.tables import print_refit
-    from skin_tune.terminal import training_bar
-    from skin_tune.tuning.refit import RefitRequest, run_refit
-
-    request = RefitRequest(
-        experiment=experiment,
-        region=region,
-        trial=trial,
-        workers=workers,
-        include_val=include_val,
-        pack=pack,
-        storage=storage,
-        wandb=wandb,
-    )
-    with training_bar() as progress:
-        outcome = run_refit(request, progress)
-    print_refit(outcome)
-
-
-@app.command()
-def trials(
-    storage: Storage = Path("runs"),
-    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
-    experiment: Annotated[str | None, typer.Option(help="Only this experiment.")] = None,
-    sort: Annotated[str, typer.Option(metavar="METRIC", help="Best of this first.")] = "val_balanced_acc",
-    limit: Annotated[int | None, typer.Option(help="At most so many rows.")] = None,
-    format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
-) -> None:
-    """List trials from the results store, best first."""
-    from skin_tune.results.ranking import rank_trials
-    from skin_tune.tables import check_format, print_trials
-
-    check_format(format)
-    print_trials(rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit), format)
-
-
-@app.command()
-def compare(
-    experiments: Annotated[
-        list[str] | None, typer.Argument(metavar="[EXPERIMENT]...", help="Of the store; all if none.")
-    ] = None,
-    storage: Storage = Path("runs"),
-    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
-    baseline: Annotated[
-        str | None, typer.Option(metavar="TRIAL", help="Hold the others against this trial; the best if none.")
-    ] = None,
-    sort: Annotated[str, typer.Option(metavar="METRIC", help="Compare by this.")] = "val_balanced_acc",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
-    format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
-) -> None:
-    """Compare trials on the validation split, with intervals over subjects, and say what is luck."""
-    from skin_tune.results.compare import compare_regions
-    from skin_tune.tables import check_format
-    from skin_tune.tables_compare import print_comparisons
-
-    check_format(format)
-    comparisons, failed = compare_regions(storage, region, experiments or [], metric=sort, baseline=baseline)
-    print_comparisons(comparisons, format, limit)
-    for error in failed:
-        print(f"not compared: {error}", file=sys.stderr)
-
-
-for command in (cli_model.evaluate, cli_model.predict, cli_model.export):
+for command in (
+    cli_results.trials,
+    cli_results.compare,
+    cli_results.confirm,
+    cli_results.refit,
+    cli_results.report,
+    cli_model.evaluate,
+    cli_model.predict,
+    cli_model.export,
+):
     app.command()(command)

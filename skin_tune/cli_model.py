@@ -16,8 +16,8 @@ def evaluate(
     format: Format = "table",
 ) -> None:
     """Grade one split of a pack with a model, and show how well it did class by class."""
-    from skin_tune.model_tables import print_evaluated
-    from skin_tune.tables import check_format
+    from skin_tune.show.model import print_evaluated
+    from skin_tune.show.trials import check_format
     from skin_tune.tuning.evaluate import run_evaluation
 
     check_format(format)
@@ -35,9 +35,9 @@ def predict(
     """Grade photos: those with AI-Hub label files are cut by them, others are taken as crops of the region."""
     from skin_tune.data.photos import find_photos, wanted_crops
     from skin_tune.errors import NothingGradedError
-    from skin_tune.model_tables import print_predictions
-    from skin_tune.tables import check_format
-    from skin_tune.terminal import counting
+    from skin_tune.show.model import print_predictions
+    from skin_tune.show.progress import counting
+    from skin_tune.show.trials import check_format
     from skin_tune.training.predict import predict as graded
     from skin_tune.training.trained import load_model
 

@@ -50,7 +50,7 @@ def ablation(
     from skin_tune.config import parse_overrides
     from skin_tune.results.factorial import factorial
     from skin_tune.results.factorial_figure import write_figure
-    from skin_tune.tables_given import print_ablation
+    from skin_tune.show.given import print_ablation
     from skin_tune.tuning.ablation import AblationRequest, check_ablation, run_ablation
     from skin_tune.tuning.given import Resources
 
@@ -80,7 +80,7 @@ def tune_all(
     ] = False,
 ) -> None:
     """Tune every region at once: prepare the packs there are none of, then share the cluster among all of them."""
-    from skin_tune.tables import print_outcomes
+    from skin_tune.show.trials import print_outcomes
     from skin_tune.tuning.experiment import run_experiments
 
     regions = _regions(region, packs, source.size, data)

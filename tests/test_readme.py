@@ -8,7 +8,8 @@ import pytest
 import typer
 
 from skin_tune.bucket import BucketPath
-from skin_tune.cli import app, refit
+from skin_tune.cli import app
+from skin_tune.cli_results import refit
 from skin_tune.config import TrialConfig, parse_overrides
 from skin_tune.jobs import tune_all, tune_region
 from tests.cli_runner import ROOT

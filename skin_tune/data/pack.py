@@ -62,6 +62,10 @@ class Pack:
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
     split: npt.NDArray[np.str_]
+    devices: npt.NDArray[np.str_]
+    """What took the photo; empty where the source does not say."""
+    angles: npt.NDArray[np.str_]
+    """From where; empty where the source does not say."""
 
     @property
     def classes(self) -> list[str]:
@@ -204,9 +208,17 @@ def _mapped(file: Path, name: str) -> Pack:
             info=info,
             images=batch.column("image").to_numpy_ndarray(),
             labels=batch.column("label").to_numpy().astype(np.int64),
-            subjects=np.asarray(batch.column("subject").to_pylist(), dtype=np.str_),
-            sources=np.asarray(batch.column("source").to_pylist(), dtype=np.str_),
-            split=np.asarray(batch.column("split").to_pylist(), dtype=np.str_),
+            subjects=_words(batch, "subject"),
+            sources=_words(batch, "source"),
+            split=_words(batch, "split"),
+            devices=_words(batch, "device"),
+            angles=_words(batch, "angle"),
         )
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, AttributeError):
         raise PackError(f"{name!r} is not a pack; make one with skin-tune prepare") from None
+
+
+def _words(batch: Any, column: str) -> npt.NDArray[np.str_]:
+    words = batch.column(column)
+    words.validate(full=True)  # a damaged offset would be read from memory that is not the file's
+    return np.asarray(words.to_pylist(), dtype=np.str_)

@@ -59,6 +59,8 @@ PREDICTIONS = pa.schema(
         ("split", pa.string()),
         ("source", pa.string()),
         ("subject", pa.string()),
+        ("device", pa.string()),
+        ("angle", pa.string()),
         ("label", pa.int16()),
         ("predicted", pa.int16()),
         ("probabilities", pa.list_(pa.float32())),

@@ -125,11 +125,14 @@ def write_predictions(
     subjects: Sequence[str],
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float32],
+    devices: Sequence[str] = (),
+    angles: Sequence[str] = (),
 ) -> None:
     """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
 
-    `predicted` is the class of the highest probability; probabilities are kept to a relative precision of 1/8192, which
-    halves the file. Raises StoreError where the storage cannot be written.
+    `devices` and `angles` say what took each photo and from where; they may be left out or blank. `predicted` is the
+    class of the highest probability; probabilities are kept to a relative precision of 1/8192, which halves the file.
+    Raises StoreError where the storage cannot be written.
     """
     rows = len(labels)
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * probabilities.shape[1])
@@ -138,6 +141,8 @@ def write_predictions(
         pa.array([split] * rows),
         pa.array(sources, pa.string()),
         pa.array(subjects, pa.string()),
+        _known(devices, rows),
+        _known(angles, rows),
         pa.array(labels, pa.int16()),
         pa.array(probabilities.argmax(axis=1), pa.int16()),
         pa.ListArray.from_arrays(offsets, pa.array(_rounded(probabilities.ravel()))),
@@ -146,9 +151,13 @@ def write_predictions(
     _save(
         folder / f"{trial_id}-{split}.parquet",
         pa.table(columns, schema=PREDICTIONS),
-        use_dictionary=["trial_id", "split", "source", "subject", "label", "predicted"],
+        use_dictionary=["trial_id", "split", "source", "subject", "device", "angle", "label", "predicted"],
         column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},
     )
+
+
+def _known(words: Sequence[str], rows: int) -> pa.Array:
+    return pa.array([word or None for word in words], pa.string()) if words else pa.nulls(rows, pa.string())
 
 
 def record_test_opening(

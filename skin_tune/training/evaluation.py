@@ -36,12 +36,16 @@ class Evaluation:
     labels: npt.NDArray[np.int64]
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
+    devices: npt.NDArray[np.str_]
+    angles: npt.NDArray[np.str_]
 
     def columns(self) -> dict[str, Any]:
         """Its rows as the store's `write_predictions` takes them."""
         return {
             "sources": self.sources.tolist(),
             "subjects": self.subjects.tolist(),
+            "devices": self.devices.tolist(),
+            "angles": self.angles.tolist(),
             "labels": self.labels,
             "probabilities": self.probabilities,
         }
@@ -87,6 +91,8 @@ def evaluate(
         labels=pack.labels[rows],
         subjects=pack.subjects[rows],
         sources=pack.sources[rows],
+        devices=pack.devices[rows],
+        angles=pack.angles[rows],
     )
 
 

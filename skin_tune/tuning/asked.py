@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from skin_tune.data.pack import Pack
@@ -26,6 +26,8 @@ class Asked:
     """Regions and experiments whose best configs are tried first."""
     space: dict[str, str]
     """How the search goes, and each parameter in words."""
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Images of the pack per split and class name, classes in ordinal order; empty in files of older versions."""
 
     @classmethod
     def of(cls, pack: Pack, space: Space, seed: int, trials: int, warm_start: Sequence[str]) -> "Asked":
@@ -36,6 +38,7 @@ class Asked:
             trials=trials,
             metric=space.metric,
             warm_start=list(warm_start),
+            counts=pack.info.counts,
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),

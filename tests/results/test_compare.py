@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from skin_tune import tables, tables_compare
 from skin_tune.errors import StoreError
 from skin_tune.metrics import METRICS
 from skin_tune.results.compare import SCORES, compare, compare_regions
 from skin_tune.results.store import ExperimentWriter, now, write_predictions
+from skin_tune.show import comparison, trials
 from skin_tune.training.metrics import confusion_matrix, metrics_of
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
@@ -235,8 +235,8 @@ def test_the_table_says_what_it_means(tmp_path: Path):
 def test_the_table_fits_the_terminal(tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path, {"forehead-000": graded(0.3), "forehead-001": graded(0.8)})
     out = io.StringIO()
-    monkeypatch.setattr(tables_compare, "open_console", lambda: Console(file=out, width=width))
-    tables_compare.print_comparisons([compare(tmp_path, "lip_dryness", resamples=200)], "table", None)
+    monkeypatch.setattr(comparison, "open_console", lambda: Console(file=out, width=width))
+    comparison.print_comparisons([compare(tmp_path, "lip_dryness", resamples=200)], "table", None)
     table = out.getvalue().splitlines()[:3]
     assert "…" not in "".join(table)
     assert "forehead-001" in table[2]
@@ -247,8 +247,8 @@ def test_the_list_of_trials_drops_columns_until_it_fits_the_terminal(monkeypatch
     words = {"region": "lip_dryness", "experiment": "one", "trial_id": "a", "status": "completed"}
     rows = [{**words, **{f"config/name_{column}": float(column + row) for column in range(9)}} for row in (0, 1)]
     out = io.StringIO()
-    monkeypatch.setattr(tables, "open_console", lambda: Console(file=out, width=120))
-    tables.print_trials(pd.DataFrame(rows), "table")
+    monkeypatch.setattr(trials, "open_console", lambda: Console(file=out, width=120))
+    trials.print_trials(pd.DataFrame(rows), "table")
     assert "…" not in out.getvalue()
     assert "name_0" in out.getvalue()
     assert "name_8" not in out.getvalue()

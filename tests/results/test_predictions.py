@@ -21,6 +21,8 @@ def write(storage: Path) -> np.ndarray:
         subjects=[f"{row // 9:04d}" for row in range(ROWS)],
         labels=np.arange(ROWS) % CLASSES,
         probabilities=probabilities,
+        devices=[f"{1 + row % 3:02d}" for row in range(ROWS)],
+        angles=["F" if row % 2 else "" for row in range(ROWS)],
     )
     return probabilities
 
@@ -32,6 +34,25 @@ def test_predictions_are_read_back_to_a_relative_precision_of_one_in_8192(tmp_pa
     assert rows["predicted"].tolist() == probabilities.argmax(axis=1).tolist()
     assert rows["label"].tolist() == [row % CLASSES for row in range(ROWS)]
     assert rows["subject"][9] == "0001"
+
+
+def test_they_say_what_took_each_photo_and_from_where_if_that_is_known(tmp_path: Path):
+    write(tmp_path)
+    rows = load_predictions(tmp_path)
+    assert rows["device"][:4].tolist() == ["01", "02", "03", "01"]
+    assert rows["angle"].isna().tolist() == [row % 2 == 0 for row in range(ROWS)]
+    write_predictions(
+        tmp_path,
+        "lip_dryness",
+        "two",
+        "two-000",
+        "val",
+        sources=["a.jpg"],
+        subjects=["a"],
+        labels=np.array([1]),
+        probabilities=np.array([[0.25, 0.75]], np.float32),
+    )
+    assert load_predictions(tmp_path, experiment="two")[["device", "angle"]].isna().all(axis=None)
 
 
 def test_they_take_less_than_32_bytes_an_image(tmp_path: Path):

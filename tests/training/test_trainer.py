@@ -104,6 +104,7 @@ def test_evaluation_agrees_with_its_own_probabilities(make_pack: PackMaker):
     metrics = trainer.run_epoch()
     evaluation = trainer.evaluate("val")
     assert evaluation.subjects.tolist() == pack.subjects[pack.indices("val")].tolist()
+    assert len(evaluation.columns()["devices"]) == len(evaluation.columns()["angles"]) == len(evaluation.labels)
     assert evaluation.confusion.sum() == 18
     assert metrics["val_loss"] == pytest.approx(log_loss(evaluation.labels, evaluation.probabilities), rel=1e-4)
     assert metrics["val_acc"] == metrics_of(evaluation.confusion, pack.classes)["acc"]

@@ -11,11 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from skin_tune.config import TrialConfig
-from skin_tune.console import open_console
 from skin_tune.data.pack import Pack, open_pack
 from skin_tune.data.prepare import Prepared
 from skin_tune.data.sampling import target_counts
 from skin_tune.data.split import SPLITS, shared_subjects
+from skin_tune.show.console import open_console
 
 _LOG_SECONDS = 10.0
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from skin_tune.console import open_console
-from skin_tune.tables import cost_line
+from skin_tune.show.console import open_console
+from skin_tune.show.trials import cost_line
 
 if TYPE_CHECKING:
     from skin_tune.results.champion import Championship

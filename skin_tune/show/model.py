@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from skin_tune.console import open_console
 from skin_tune.data.sources import storable
 from skin_tune.regions import CATALOGUE
 from skin_tune.results.card import times
+from skin_tune.show.console import open_console
 from skin_tune.training.metrics import class_table, metrics_of
 from skin_tune.training.predict import Prediction, expected_grade
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from skin_tune.console import fits, open_console
 from skin_tune.errors import SkinTuneError, StoreError
+from skin_tune.show.console import fits, open_console
 
 if TYPE_CHECKING:
     import pandas as pd

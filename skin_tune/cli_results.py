@@ -1,0 +1,122 @@
+"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `refit`, `report`.
+
+Heavy imports wait until a command runs.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skin_tune.options import Format, RunOptions, Storage, Wandb, spelled_out, typed_location
+
+
+@spelled_out
+def confirm(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
+    options: RunOptions,
+    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
+    top: Annotated[int, typer.Option(help="How many of the best configs.")] = 5,
+    seeds: Annotated[int, typer.Option(help="How many runs of each.")] = 5,
+    pack: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
+    ] = None,
+) -> None:
+    """Run an experiment's best configs again with new seeds, and name the champion; what is there is not repeated."""
+    from skin_tune.results.champion import championship
+    from skin_tune.show.given import print_confirmation
+    from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
+    from skin_tune.tuning.given import Resources
+
+    resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
+    done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
+    result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
+    print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
+
+
+def refit(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
+    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
+    trial: Annotated[str | None, typer.Option(help="Train this trial's config; the best one's if none.")] = None,
+    workers: Annotated[int, typer.Option(help="Workers that share each batch; each takes a GPU if any.")] = 1,
+    include_val: Annotated[bool, typer.Option("--include-val", help="Train on the validation images, too.")] = False,
+    pack: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
+    ] = None,
+    storage: Storage = Path("runs"),
+    wandb: Wandb = None,
+) -> None:
+    """Train an experiment's best config once more, evaluate it once on the test split, and write its model card."""
+    from skin_tune.show.progress import training_bar
+    from skin_tune.show.trials import print_refit
+    from skin_tune.tuning.refit import RefitRequest, run_refit
+
+    request = RefitRequest(
+        experiment=experiment,
+        region=region,
+        trial=trial,
+        workers=workers,
+        include_val=include_val,
+        pack=pack,
+        storage=storage,
+        wandb=wandb,
+    )
+    with training_bar() as progress:
+        outcome = run_refit(request, progress)
+    print_refit(outcome)
+
+
+def trials(
+    storage: Storage = Path("runs"),
+    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Only this experiment.")] = None,
+    sort: Annotated[str, typer.Option(metavar="METRIC", help="Best of this first.")] = "val_balanced_acc",
+    limit: Annotated[int | None, typer.Option(help="At most so many rows.")] = None,
+    format: Format = "table",
+) -> None:
+    """List trials from the results store, best first."""
+    from skin_tune.results.ranking import rank_trials
+    from skin_tune.show.trials import check_format, print_trials
+
+    check_format(format)
+    print_trials(rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit), format)
+
+
+def compare(
+    experiments: Annotated[
+        list[str] | None, typer.Argument(metavar="[EXPERIMENT]...", help="Of the store; all if none.")
+    ] = None,
+    storage: Storage = Path("runs"),
+    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="TRIAL", help="Hold the others against this trial; the best if none.")
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="METRIC", help="Compare by this.")] = "val_balanced_acc",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
+    format: Format = "table",
+) -> None:
+    """Compare trials on the validation split, with intervals over subjects, and say what is luck."""
+    from skin_tune.results.compare import compare_regions
+    from skin_tune.show.comparison import print_comparisons
+    from skin_tune.show.trials import check_format
+
+    check_format(format)
+    comparisons, failed = compare_regions(storage, region, experiments or [], metric=sort, baseline=baseline)
+    print_comparisons(comparisons, format, limit)
+    for error in failed:
+        print(f"not compared: {error}", file=sys.stderr)
+
+
+def report(
+    storage: Storage = Path("runs"),
+    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="Only this experiment.")] = None,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None,
+) -> None:
+    """Write one HTML file on trials, champions, intervals and costs that opens without a network."""
+    from skin_tune.results.report import write_report
+
+    size = write_report(storage, out, region=region, experiment=experiment, price=price_per_gpu_hour)
+    print(f"{out}: {size / 1e6:.1f} MB; open it in a browser")

@@ -1,0 +1,32 @@
+"""The report: one HTML file on the trials of a store, for people."""
+
+from pathlib import Path
+
+from skin_tune.errors import StoreError
+from skin_tune.paths import atomic_write
+from skin_tune.results.report.page import page
+from skin_tune.results.report.section import sections
+from skin_tune.results.schema import now
+
+
+def write_report(
+    storage: str | Path,
+    out: Path,
+    *,
+    region: str | None = None,
+    experiment: str | None = None,
+    price: float | None = None,
+) -> int:
+    """Write the report of a store, or of one region or experiment of it, to `out`; how many bytes it has.
+
+    `price` is that of a GPU-hour. Raises StoreError where there is no such trial, or `out` cannot be written.
+    """
+    if price is not None and not price >= 0:
+        raise StoreError(f"--price-per-gpu-hour {price} is below 0")
+    content = page(sections(storage, region, experiment), str(storage), f"{now():%Y-%m-%d %H:%M} UTC", price).encode()
+    try:
+        with atomic_write(out) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(out)!r}: {error.strerror or error}") from None
+    return len(content)

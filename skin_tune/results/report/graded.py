@@ -1,0 +1,143 @@
+"""What one model says of one split: confusion, recall class by class, calibration, results by device and angle.
+
+K is the number of classes, S of subjects, R of resamples.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from skin_tune.metrics import Tallies, scores_of
+from skin_tune.results.bootstrap import Floats, draws_of, intervals, left_out, tally_subjects, weighted
+
+RESAMPLES = 2000
+BINS = 15
+"""Of the reliability diagram, as in Guo et al. 2017."""
+
+
+class Figure(NamedTuple):
+    """A value with its 95% interval over subjects; NaN is what cannot be said."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Group(NamedTuple):
+    """The images of one device or angle."""
+
+    name: str
+    """Empty for images of which it is not known."""
+    images: int
+    subjects: int
+    classes: int
+    """Classes that its images have."""
+    scores: dict[str, Figure]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Bins of equal width in the probability of the predicted class; those without images are left out."""
+
+    confidence: npt.NDArray[np.float64]
+    """Mean probability of the predicted class, bin by bin."""
+    accuracy: npt.NDArray[np.float64]
+    images: npt.NDArray[np.int64]
+    error: float
+    """Expected calibration error: mean distance of the two above, weighted by images (Guo et al. 2017, eq. 3)."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A model's answers on one split."""
+
+    confusion: npt.NDArray[np.int64]
+    """[K, K], true class by row."""
+    subjects: int
+    recall: Sequence[Figure]
+    """[K]; NaN for a class without images."""
+    scores: dict[str, Figure]
+    """``balanced_acc``, ``macro_f1``"""
+    calibration: Calibration
+    groups: dict[str, list[Group]]
+    """By ``device`` and ``angle``; without an entry where the store does not know it of any image."""
+
+
+def graded(rows: pd.DataFrame) -> Graded:
+    """Of the store's `predictions` of one model and split."""
+    probabilities = np.stack(rows["probabilities"].to_list()).astype(np.float64)
+    classes = probabilities.shape[1]
+    tallies, confusion = _tallied(rows, classes)
+    return Graded(
+        confusion=confusion,
+        subjects=len(tallies.true),
+        recall=_recall(tallies),
+        scores=_scores(tallies),
+        calibration=calibration(
+            probabilities.max(axis=1), rows["label"].to_numpy() == rows["predicted"].to_numpy(), BINS
+        ),
+        groups={name: _groups(rows, name, classes) for name in ("device", "angle") if _is_known(rows, name)},
+    )
+
+
+def calibration(confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.bool_], bins: int) -> Calibration:
+    """Reliability of confidences in [0, 1] [N] of answers that were correct or not [N]; a bin holds its upper edge."""
+    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    images = np.bincount(bin_of, minlength=bins)
+    kept = images > 0
+    mean = np.bincount(bin_of, confidence, bins)[kept] / images[kept]
+    accuracy = np.bincount(bin_of, correct, bins)[kept] / images[kept]
+    error = float((images[kept] * np.abs(accuracy - mean)).sum() / len(confidence))
+    return Calibration(mean, accuracy, images[kept], error)
+
+
+def _tallied(rows: pd.DataFrame, classes: int) -> tuple[Tallies, npt.NDArray[np.int64]]:
+    """Tallies [S, ...] and the confusion matrix."""
+    subject, subjects = pd.factorize(rows["subject"], use_na_sentinel=False)
+    label, predicted = (rows[name].to_numpy(np.int64) for name in ("label", "predicted"))
+    confusion = np.bincount(label * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    return tally_subjects(subject, label, predicted, len(subjects), classes), confusion
+
+
+def _scores(tallies: Tallies) -> dict[str, Figure]:
+    draws = draws_of(len(tallies.true), RESAMPLES)
+    exact, drawn, without = (
+        scores_of(sums)
+        for sums in (weighted(tallies, np.ones_like(draws[:1])), weighted(tallies, draws), left_out(tallies))
+    )
+    return {
+        name: _figures(exact[name], drawn[name][:, None], without[name][:, None])[0]
+        for name in ("balanced_acc", "macro_f1")
+    }
+
+
+def _recall(tallies: Tallies) -> list[Figure]:
+    draws = draws_of(len(tallies.true), RESAMPLES)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        exact, drawn, without = (
+            sums.hits / sums.true
+            for sums in (weighted(tallies, np.ones_like(draws[:1])), weighted(tallies, draws), left_out(tallies))
+        )
+    return _figures(exact[0], drawn, without)
+
+
+def _figures(point: Floats, resampled: Floats, without: Floats) -> list[Figure]:
+    low, high = intervals(point, resampled, without)
+    return [Figure(*map(float, each)) for each in zip(point, low, high, strict=True)]
+
+
+def _is_known(rows: pd.DataFrame, column: str) -> bool:
+    return column in rows and bool(rows[column].notna().any())
+
+
+def _groups(rows: pd.DataFrame, column: str, classes: int) -> list[Group]:
+    found = []
+    for name, of in rows.groupby(rows[column].fillna(""), sort=True):
+        tallies, _ = _tallied(of, classes)
+        seen = int((tallies.true.sum(axis=0) > 0).sum())
+        found.append(Group(str(name), len(of), len(tallies.true), seen, _scores(tallies)))
+    return found

@@ -1,0 +1,180 @@
+"""The page: one file that needs no other, with everything in it that came from data escaped."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from skin_tune.results.report import figures, tables
+from skin_tune.results.report.importance import FEWEST, importances, varied_parameters
+from skin_tune.results.report.markup import DASH, Markup, element, joined, said
+from skin_tune.results.report.parallel import parallel_coordinates
+from skin_tune.results.report.section import Section
+from skin_tune.results.report.summary import sentences, times, warnings
+from skin_tune.results.report.words import LANGUAGES, WORDS
+
+_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+"""No request leaves the page, whatever is in it."""
+
+
+def page(found: Sequence[Section], storage: str, made_at: str, price: float | None) -> str:
+    """The whole HTML."""
+    from plotly.offline import get_plotlyjs
+
+    names = _names(found)
+    specs: list[dict[str, figures.Spec]] = []
+    parts = []
+    for number, section in enumerate(found):
+        specs.append({})
+        parts.append(_section(number, section, names[number], price, specs[-1]))
+    words = {language: {key: text[place] for key, text in WORDS.items()} for place, language in enumerate(LANGUAGES)}
+    return "\n".join(
+        [
+            '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            '<meta name="color-scheme" content="light dark">',
+            f"<title>skin-tune · {WORDS['report'][0]}</title>",
+            f"<style>{_own('page.css')}</style>\n</head>\n<body>",
+            _header(storage, made_at),
+            element("main", _summary(found, names, price), _choice(names), *parts),
+            *(_data(f"figures-{number}", each) for number, each in enumerate(specs)),
+            _data("words", words),
+            f"<script>{get_plotlyjs()}</script>",
+            f"<script>{_own('page.js')}</script>\n</body>\n</html>\n",
+        ]
+    )
+
+
+def _own(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _data(name: str, value: Any) -> str:
+    """JSON in which no text can end the element it is in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return f'<script type="application/json" id="{name}">{text}</script>'
+
+
+def _names(found: Sequence[Section]) -> list[Markup]:
+    """A region's name, and its pack where it has several."""
+    regions = [section.region for section in found]
+    return [
+        joined([section.region, " (", said("pack_short", pack=section.pack_id[:8] or DASH), ")"])
+        if regions.count(section.region) > 1
+        else joined([section.region])
+        for section in found
+    ]
+
+
+def _header(storage: str, made_at: str) -> Markup:
+    languages = [
+        element("button", name, type="button", data_language=language)
+        for language, name in zip(LANGUAGES, ("English", "한국어"), strict=True)
+    ]
+    title = element("h1", "skin-tune · ", said("report"))
+    return element(
+        "header",
+        title,
+        element("div", *languages, class_="languages"),
+        element("p", said("made", when=made_at, storage=storage)),
+    )
+
+
+def _summary(found: Sequence[Section], names: Sequence[Markup], price: float | None) -> Markup:
+    cards = []
+    for number, (section, name) in enumerate(zip(found, names, strict=True)):
+        cautions = [element("li", line) for line in warnings(section)]
+        cards.append(
+            element(
+                "article",
+                element("h3", element("a", name, href=f"#region-{number}", data_choose=number)),
+                element("p", *(part for line in sentences(section, price) for part in (line, " "))),
+                element("ul", *cautions, class_="cautions") if cautions else "",
+            )
+        )
+    return element("section", element("h2", said("summary")), element("div", *cards, class_="cards"), id="summary")
+
+
+def _choice(names: Sequence[Markup]) -> Markup:
+    buttons = [element("button", name, type="button", data_choose=number) for number, name in enumerate(names)]
+    return element("nav", *buttons, aria_label="regions")
+
+
+def _section(
+    number: int, section: Section, name: Markup, price: float | None, specs: dict[str, figures.Spec]
+) -> Markup:
+    blocks = [
+        element("div", element("h3", said(key)), *content, class_=f"block {key}")
+        for key, content in _blocks(section, price, _Slots(number, specs))
+    ]
+    return element("section", element("h2", name), *blocks, class_="region", id=f"region-{number}")
+
+
+class _Slots:
+    """Places for figures, which the page draws when its reader comes to them."""
+
+    def __init__(self, number: int, specs: dict[str, figures.Spec]):
+        self._number, self._specs = number, specs
+
+    def __call__(self, key: str, spec: figures.Spec) -> Markup:
+        name = f"figure-{self._number}-{key}"
+        self._specs[name] = spec
+        drawing = element("div", class_="figure", id=name, style=f"height:{spec['layout']['height']}px")
+        return element("div", drawing, class_="scroll")
+
+
+def _blocks(section: Section, price: float | None, slot: _Slots) -> Iterator[tuple[str, list[Any]]]:
+    yield "leaderboard", [tables.leaderboard(section)]
+    curves = figures.learning_curves(section)
+    yield "curves", [slot("curves", curves) if curves else _gap("gap_curves")]
+
+    usable = section.trials[~section.trials["status"].isin(["diverged", "failed"])]
+    shares = importances(usable, section.metric)
+    known = [f"config/{name}" for name in shares]
+    parameters = [*known, *(name for name in varied_parameters(usable) if name not in known)]
+    lines = parallel_coordinates(section, parameters)
+    yield "parallel", [_note("parallel_note"), slot("parallel", lines)] if lines else [_gap("gap_parallel")]
+    bars = [_note("importance_note"), slot("importance", figures.importance(shares))]
+    yield "importance", bars if shares else [_gap("gap_importance", count=FEWEST)]
+
+    if section.champion is not None:
+        yield from _on_champion(section, slot)
+    opened = _note("tests_note", openings=times(section.openings))
+    yield "tests", [opened, tables.tests(section)] if section.refits else [_gap("gap_tests")]
+    yield "cost", [tables.costs(section, price)]
+    if section.champion is not None:
+        config, traces = tables.champion_facts(section.champion)
+        yield "config", [config]
+        yield "traces", [traces]
+
+
+def _on_champion(section: Section, slot: _Slots) -> Iterator[tuple[str, list[Any]]]:
+    answers = section.validation
+    if answers is None:
+        for key in ("confusion", "recall_by_class", "calibration", "groups"):
+            yield key, [_gap("gap_predictions")]
+        return
+    classes = list(section.classes)
+    yield "confusion", [_note("confusion_note"), tables.confusion(answers, classes)]
+    bars = figures.recall(classes, answers.recall, section.train_images)
+    gap = [_gap("gap_counts")] if section.train_images is None else []
+    yield "recall_by_class", [*gap, slot("recall", bars), tables.recalls(answers, section)]
+    error = f"{answers.calibration.error:.3f}"
+    yield (
+        "calibration",
+        [
+            _note("calibration_note", error=error),
+            slot("calibration", figures.reliability(answers.calibration)),
+        ],
+    )
+    yield "groups", [tables.by_group(answers) if answers.groups else _gap("gap_groups")]
+
+
+def _note(key: str, **values: Any) -> Markup:
+    return element("p", said(key, **values), class_="note")
+
+
+def _gap(key: str, **values: Any) -> Markup:
+    return element("p", said(key, **values), class_="gap")

@@ -1,0 +1,54 @@
+"""What trials cost, and what stopping them early saved."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a set of trials. Hours are of trials, which may have run side by side."""
+
+    trials: int
+    epochs: int
+    hours: float
+    gpu_hours: float
+    judged_epochs: int
+    """Run by the trials that completed or were stopped early."""
+    full_epochs: int
+    """What those would have run to the end."""
+    saved_hours: float
+    """What the epochs that were not run would have taken, each trial at its own pace."""
+    saved_gpu_hours: float
+
+    @property
+    def saved_share(self) -> float:
+        """Of the epochs; NaN without any."""
+        return 1 - self.judged_epochs / self.full_epochs if self.full_epochs else float("nan")
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """Of all of them."""
+    each = list(costs)
+    return Cost(**{field.name: sum(getattr(cost, field.name) for cost in each) for field in fields(Cost)})
+
+
+def cost_of(trials: pd.DataFrame, cut_off: Collection[tuple[str, str]]) -> Cost:
+    """Of rows of the store's `trials`; those `cut_off` (experiment, trial) by a budget or Ctrl-C were not judged."""
+    filled = trials[["epochs", "seconds", "gpu_seconds", "config/epochs"]].astype(float)
+    keys = zip(trials["experiment"], trials["trial_id"], strict=True)
+    whole = pd.Series([key not in cut_off for key in keys], index=trials.index, dtype=bool)
+    ended = trials["status"].isin(["completed", "stopped_early"]) & whole
+    judged = filled[ended & (filled["epochs"] > 0) & filled["config/epochs"].notna()]
+    left = (judged["config/epochs"] - judged["epochs"]).clip(lower=0) / judged["epochs"]
+    return Cost(
+        trials=len(trials),
+        epochs=int(filled["epochs"].sum()),
+        hours=filled["seconds"].sum() / 3600,
+        gpu_hours=filled["gpu_seconds"].sum() / 3600,
+        judged_epochs=int(judged["epochs"].sum()),
+        full_epochs=int(judged[["config/epochs", "epochs"]].max(axis=1).sum()),
+        saved_hours=float((left * judged["seconds"]).sum()) / 3600,
+        saved_gpu_hours=float((left * judged["gpu_seconds"]).sum()) / 3600,
+    )

@@ -1,0 +1,163 @@
+"""What the report says of one region: its trials on one pack, the champion, its refits, what it all cost."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from skin_tune.metrics import LESS_IS_BETTER
+from skin_tune.paths import RunPaths, location
+from skin_tune.results.compare import Comparison, compare
+from skin_tune.results.ranking import no_trial
+from skin_tune.results.report.graded import RESAMPLES, Graded, graded
+from skin_tune.results.report.savings import Cost, cost_of, total
+from skin_tune.results.schema import EPOCHS, TRIALS
+from skin_tune.results.store import load_epochs, load_predictions, load_test_openings, load_trials
+
+DEFAULT_METRIC = "val_balanced_acc"
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A model that was trained again and tested."""
+
+    facts: Mapping[str, Any]
+    """Its `metrics.json`, see `CardFacts`."""
+    test: Graded | None
+    """None where the store has no answers of it."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """The experiments of one region that share a pack: scores of different packs do not compare."""
+
+    region: str
+    pack_id: str
+    """Empty in stores of older versions."""
+    experiments: Sequence[str]
+    metric: str
+    """The champion is the best trial by it."""
+    trials: pd.DataFrame
+    """Rows of the store's `trials`, best first, those that cannot win last; with the columns of a comparison."""
+    epochs: pd.DataFrame
+    comparison: Comparison
+    champion: Mapping[Any, Any] | None
+    """Its row; None where no trial finished an epoch."""
+    validation: Graded | None
+    """What the champion says of the validation split; None where the store does not have it."""
+    classes: Sequence[str]
+    """Names in ordinal order; empty where nothing says how many there are."""
+    train_images: Sequence[int] | None
+    """By class; None where the store does not say."""
+    refits: Sequence[Refit]
+    openings: int
+    """How often the pack's test split has been opened below this storage."""
+    costs: Mapping[str, Cost]
+    """By experiment, then by refitted model."""
+    cost: Cost
+    """Of all."""
+
+
+def sections(storage: str | Path, region: str | None = None, experiment: str | None = None) -> list[Section]:
+    """A section for each region and pack, by name. Raises StoreError where the store has no such trial."""
+    trials = load_trials(storage, region, experiment)
+    if trials.empty:
+        raise no_trial(storage, region, experiment)
+    trials = _with_columns(trials, [*TRIALS.names, "config/epochs"])
+    epochs = _with_columns(load_epochs(storage, region, experiment), EPOCHS.names)
+    openings = load_test_openings(storage)
+    pack = trials.groupby(["region", "experiment"])["pack_id"].transform("first").fillna("")
+    found = []
+    for (name, pack_id), of in trials.groupby([trials["region"], pack], sort=True):
+        here = (epochs["region"] == name) & epochs["experiment"].isin(of["experiment"].unique())
+        opened = int(((openings["region"] == name) & (openings["pack_id"] == pack_id)).sum())
+        found.append(_section(storage, str(name), str(pack_id), of, epochs[here], opened))
+    return found
+
+
+def _section(
+    storage: str | Path, region: str, pack_id: str, trials: pd.DataFrame, epochs: pd.DataFrame, openings: int
+) -> Section:
+    paths = RunPaths(location(storage))
+    experiments = list(map(str, trials["experiment"].unique()))
+    asked = [_json(paths.asked(region, experiment)) for experiment in experiments]
+    metrics = {each.get("metric", DEFAULT_METRIC) for each in asked}
+    metric = metrics.pop() if len(metrics) == 1 else DEFAULT_METRIC
+    comparison = compare(storage, region, experiments, metric=metric, resamples=RESAMPLES)
+    ranked = _ranked(trials, comparison, metric)
+    best = ranked.iloc[0]
+    is_champion = pd.notna(best[metric]) and best["status"] not in ("diverged", "failed")
+    validation = _answers(storage, region, best["experiment"], best["trial_id"], "val") if is_champion else None
+    counts = _training_counts(asked, len(validation.confusion) if validation else None)
+    refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
+    cut_off = {(experiment, trial) for experiment in experiments for trial in paths.resumable(region, experiment)}
+    costs = {str(name): cost_of(of, cut_off) for name, of in trials.groupby("experiment", sort=False)}
+    costs |= {refit.facts["model"]: _cost_of_refit(refit.facts) for refit in refits}
+    return Section(
+        region=region,
+        pack_id=pack_id,
+        experiments=experiments,
+        metric=metric,
+        trials=ranked,
+        epochs=epochs,
+        comparison=comparison,
+        champion=best.to_dict() if is_champion else None,
+        validation=validation,
+        classes=list(counts) or [str(grade) for grade in range(len(validation.confusion) if validation else 0)],
+        train_images=list(counts.values()) or None,
+        refits=refits,
+        openings=openings,
+        costs=costs,
+        cost=total(costs.values()),
+    )
+
+
+def _training_counts(asked: Sequence[Mapping[str, Any]], classes: int | None) -> dict[str, int]:
+    """Images by class name, as an experiment has noted them; empty where none has, or of another number of classes."""
+    found: list[dict[str, int]] = [each["counts"]["train"] for each in asked if each.get("counts")]
+    return next((counts for counts in found if classes in (None, len(counts))), {})
+
+
+def _with_columns(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A table of any version: what it has not is a gap."""
+    return frame.reindex(columns=[*frame.columns, *(name for name in names if name not in frame)])
+
+
+def _ranked(trials: pd.DataFrame, comparison: Comparison, metric: str) -> pd.DataFrame:
+    key = ["experiment", "trial_id"]
+    new = [name for name in comparison.trials if name not in trials]
+    rows = trials.merge(comparison.trials[[*key, *new]], on=key, how="left", validate="one_to_one")
+    unusable = rows["status"].isin(["diverged", "failed"])
+    less = metric.removeprefix("val_") in LESS_IS_BETTER
+    order = rows.assign(_unusable=unusable).sort_values(
+        ["_unusable", metric], ascending=[True, less], na_position="last", kind="stable"
+    )
+    return order.drop(columns="_unusable").reset_index(drop=True)
+
+
+def _answers(storage: str | Path, region: str, experiment: str, trial: str, split: str) -> Graded | None:
+    rows = load_predictions(storage, region, experiment, split=split, trial=trial)
+    return None if rows.empty else graded(rows)
+
+
+def _refits(storage: str | Path, paths: RunPaths, region: str, experiment: str) -> list[Refit]:
+    files = paths.experiment(region, experiment).glob("refit/*/metrics.json")
+    found = [facts for facts in map(_json, sorted(files)) if "model" in facts and "metrics" in facts]
+    return [Refit(facts, _answers(storage, region, experiment, facts["model"], "test")) for facts in found]
+
+
+def _cost_of_refit(facts: Mapping[str, Any]) -> Cost:
+    epochs, seconds, gpu_seconds = (facts.get(name) or 0 for name in ("epochs", "seconds", "gpu_seconds"))
+    return Cost(1, int(epochs), seconds / 3600, gpu_seconds / 3600, 0, 0, 0.0, 0.0)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """What is in a JSON file; nothing where it is not there, or not JSON."""
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

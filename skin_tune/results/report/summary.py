@@ -1,0 +1,135 @@
+"""A section in words: who won, how sure that is, what is weak, what it cost, and what to beware of."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from skin_tune.results.report.graded import Figure
+from skin_tune.results.report.markup import Markup, fraction, in_words, number, percent, said
+from skin_tune.results.report.section import Refit, Section
+
+_FEW_SUBJECTS = 30
+_MAX_ERRORS = 3
+
+
+def score_in(row: Mapping[Any, Any], score: str) -> Figure:
+    """A score in a row of a section's trials, and its interval."""
+    value, low, high = (float(row.get(f"{score}{end}", math.nan)) for end in ("", "_low", "_high"))
+    return Figure(value, low, high)
+
+
+def champions_refits(section: Section) -> list[Refit]:
+    """Those of the champion's config."""
+    key = ("experiment", "trial_id")
+    own = tuple((section.champion or {}).get(name) for name in key)
+    return [refit for refit in section.refits if (refit.facts.get("experiment"), refit.facts.get("trial")) == own]
+
+
+def test_score(refit: Refit, metric: str) -> Figure:
+    """A refitted model's `metric` on the test split; its interval where the store has its answers."""
+    name = metric.removeprefix("val_")
+    if refit.test is not None and name in refit.test.scores:
+        return refit.test.scores[name]
+    value = refit.facts["metrics"].get(f"test_{name}")
+    return Figure(math.nan if value is None else value, math.nan, math.nan)
+
+
+def times(count: int) -> tuple[str, dict[str, Any]]:
+    """How often, as a value for `said`."""
+    return ("once", {}) if count == 1 else ("times", {"count": count})
+
+
+def sentences(section: Section, price: float | None) -> Iterator[Markup]:
+    """What can be said of a section."""
+    if section.champion is None:
+        yield said("no_champion")
+    else:
+        yield from _on_champion(section)
+    cost = section.cost
+    if cost.judged_epochs < cost.full_epochs:
+        yield said(
+            "saved",
+            run=cost.judged_epochs,
+            full=cost.full_epochs,
+            share=percent(cost.saved_share),
+            hours=_hours(cost.saved_hours, cost.saved_gpu_hours),
+        )
+    else:
+        yield said("saved_nothing")
+    money: Any = (
+        "" if price is None or not cost.gpu_hours else ("money_of", {"money": f"{cost.gpu_hours * price:,.2f}"})
+    )
+    yield said("cost_is", hours=_hours(cost.hours, cost.gpu_hours), money=money)
+
+
+def _on_champion(section: Section) -> Iterator[Markup]:
+    assert section.champion is not None
+    common: dict[str, Any] = {
+        "trials": len(section.trials),
+        "trial": section.champion["trial_id"],
+        "metric": (section.metric, {}),
+        "score": in_words(score_in(section.champion, section.metric)),
+    }
+    if section.metric == "val_balanced_acc" and section.classes:
+        yield said("champion_is", **common, chance=fraction(1 / len(section.classes)))
+    else:
+        yield said("champion_is_f1", **common)
+    if (expected := section.comparison.expected.get(section.metric)) is not None and expected == expected:
+        yield said("expected", score=fraction(expected))
+    if section.validation is not None:
+        recall = np.array([figure.value for figure in section.validation.recall])
+        if not np.isnan(recall).all():
+            worst = int(np.nanargmin(recall))
+            confusion = section.validation.confusion
+            training: Any = ""
+            if section.train_images is not None:
+                training = ("weakest_training", {"count": section.train_images[worst]})
+            yield said(
+                "weakest",
+                name=section.classes[worst],
+                hits=int(confusion[worst, worst]),
+                images=int(confusion[worst].sum()),
+                recall=fraction(recall[worst]),
+                training=training,
+            )
+    refits = champions_refits(section)
+    if not refits:
+        yield said("not_tested")
+    for refit in refits:
+        score = in_words(test_score(refit, section.metric))
+        yield said("tested", model=refit.facts["model"], score=score, openings=times(section.openings))
+
+
+def _hours(hours: float, gpu_hours: float) -> tuple[str, dict[str, Any]]:
+    """GPU-hours where GPUs were used."""
+    return ("gpu_hours_of", {"count": number(gpu_hours)}) if gpu_hours else ("hours_of", {"count": number(hours)})
+
+
+def warnings(section: Section) -> Iterator[Markup]:
+    """What the reader should beware of."""
+    comparison = section.comparison
+    if near := len(comparison.within_noise):
+        yield said("within_noise", count=near) if near > 1 else said("one_within_noise")
+    if comparison.subjects == 1:
+        yield said("one_subject")
+    elif 0 < comparison.subjects < _FEW_SUBJECTS:
+        yield said("few_subjects", count=comparison.subjects)
+    if section.validation is not None:
+        pairs = zip(section.classes, section.validation.confusion.sum(axis=1), strict=True)
+        if absent := [name for name, images in pairs if not images]:
+            yield said("absent", names=", ".join(absent))
+    trials = section.trials
+    unusable = trials["status"].isin(["diverged", "failed"])
+    scored = trials[section.metric].notna() & ~unusable
+    if missing := int((scored & ~trials["compared"].fillna(False).astype(bool)).sum()):
+        yield said("not_compared", count=missing)
+    if unusable.any():
+        yield said("failed_count", count=int(unusable.sum()))
+        for error in trials.loc[unusable, "error"].dropna().unique()[:_MAX_ERRORS]:
+            yield said("error", error=error)
+    if running := int((trials["status"] == "running").sum()):
+        yield said("running_count", count=running)
+    if section.openings > 1:
+        yield said("opened_often", openings=times(section.openings))

@@ -1,0 +1,173 @@
+"""The tables of a section."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from skin_tune.results.report.graded import Graded, Group
+from skin_tune.results.report.importance import varied_parameters
+from skin_tune.results.report.markup import (
+    DASH,
+    Markup,
+    element,
+    escaped,
+    fraction,
+    joined,
+    number,
+    percent,
+    said,
+    table,
+    with_interval,
+)
+from skin_tune.results.report.savings import Cost
+from skin_tune.results.report.section import Section
+from skin_tune.results.report.summary import score_in, test_score
+from skin_tune.results.report.words import WORDS
+
+_SHOWN = 20
+_SCORES = ("val_balanced_acc", "val_macro_f1", "val_acc", "val_mae", "val_within_one", "val_qwk")
+_TRACES = ("pack_id", "split_seed", "code_version", "libraries", "hardware")
+
+
+def leaderboard(section: Section) -> Markup:
+    """All trials, best first, with what they were given where it differs."""
+    trials = section.trials
+    several = len(section.experiments) > 1
+    scores = sorted(_SCORES, key=lambda score: score != section.metric)
+    varied = varied_parameters(trials)
+    rows = []
+    statuses = {status: said(status) if status in WORDS else escaped(status) for status in trials["status"].unique()}
+    for rank, row in enumerate(trials.to_dict("records"), start=1):
+        rows.append(
+            [
+                rank,
+                row["trial_id"],
+                *([row["experiment"]] if several else []),
+                *(with_interval(score_in(row, score)) for score in scores),
+                percent(row["chance_better"]),
+                fraction(row["p_adjusted"]),
+                statuses[row["status"]],
+                number(row["epochs"]),
+                number(row["gpu_seconds"] / 3600 if row["gpu_seconds"] else None),
+                *(number(row[name]) for name in varied),
+            ]
+        )
+    headings = ["rank", "trial", *(["experiment"] if several else []), *scores]
+    headings += ["chance_better", "p_adjusted", "status", "epochs", "gpu_hours"]
+    names = [element("code", name.removeprefix("config/")) for name in varied]
+    more = ""
+    if len(rows) > _SHOWN:
+        more = element("button", said("show_all", count=len(rows)), type="button", class_="all")
+    note = element("p", said("hint_sort"), " ", said("interval_note"), class_="note")
+    return joined(
+        [
+            note,
+            table([*headings, *names], rows, shown=_SHOWN, class_="leaderboard several" if several else "leaderboard"),
+            more,
+        ]
+    )
+
+
+def confusion(answers: Graded, classes: Sequence[str]) -> Markup:
+    """Counts and row shares; the darker, the larger the share. Grades are numbered where `classes` are not theirs."""
+    if len(classes) != len(answers.confusion):
+        classes = [str(grade) for grade in range(len(answers.confusion))]
+    heads = [element("th", name, scope="col") for name in classes]
+    lines = [element("tr", element("td"), *heads, element("th", said("sum"), scope="col"))]
+    for name, counts in zip(classes, answers.confusion.tolist(), strict=True):
+        total = sum(counts)
+        cells = [
+            element(
+                "td",
+                count,
+                element("small", percent(count / total if total else None)),
+                style=f"--share:{count / total if total else 0:.2f}",
+            )
+            for count in counts
+        ]
+        lines.append(element("tr", element("th", name, scope="row"), *cells, element("td", total)))
+    return element("div", element("table", *lines, class_="confusion"), class_="scroll")
+
+
+def recalls(answers: Graded, section: Section) -> Markup:
+    """Recall by class in figures."""
+    images = answers.confusion.sum(axis=1)
+    train: Sequence[int | None] = section.train_images or [None] * len(images)
+    rows = [
+        [name, number(count), int(seen), with_interval(figure)]
+        for name, count, seen, figure in zip(section.classes, train, images, answers.recall, strict=True)
+    ]
+    return table(["class", "train_images", "images", "recall"], rows)
+
+
+def by_group(answers: Graded) -> Markup:
+    """Scores of the images of each device and angle."""
+    return joined(
+        table(
+            [column, "images", "subjects", "classes_seen", "val_balanced_acc", "val_macro_f1"],
+            [_group(group) for group in groups],
+        )
+        for column, groups in answers.groups.items()
+    )
+
+
+def _group(group: Group) -> list[Any]:
+    scores = [with_interval(group.scores[name]) for name in ("balanced_acc", "macro_f1")]
+    return [group.name or said("unknown"), group.images, group.subjects, group.classes, *scores]
+
+
+def tests(section: Section) -> Markup:
+    """Refitted models on the test split, each figure beside how often it was opened."""
+    parts = []
+    for refit in section.refits:
+        facts = refit.facts
+        scores = [with_interval(test_score(refit, metric)) for metric in _SCORES]
+        row = [facts["model"], facts.get("trained_on", DASH), number(facts.get("epochs")), section.openings, *scores]
+        parts.append(table(["model", "trained_on", "epochs", "openings", *_SCORES], [row]))
+        names = ("class", "train_images", "test_images", "precision", "recall", "f1")
+        classes = [
+            [each["class"], *(number(each[name]) for name in names[1:3]), *(fraction(each[name]) for name in names[3:])]
+            for each in facts.get("classes", [])
+            if set(names) <= set(each)
+        ]
+        parts.append(table(names, classes))
+        if refit.test is not None:
+            parts.append(confusion(refit.test, [str(each["class"]) for each in facts.get("classes", [])]))
+    return joined(parts)
+
+
+def costs(section: Section, price: float | None) -> Markup:
+    """By experiment: what was run, what was saved."""
+    rows = [_cost(name, cost, price) for name, cost in section.costs.items()]
+    if len(rows) > 1:
+        rows.append(_cost(said("sum"), section.cost, price))
+    headings = ["experiment", "trials", "epochs_run", "saved_share", "hours", "gpu_hours"]
+    headings += ["saved_hours", "saved_gpu_hours", *(["money"] if price is not None else [])]
+    return table(headings, rows)
+
+
+def _cost(name: str, cost: Cost, price: float | None) -> list[Any]:
+    return [
+        name,
+        cost.trials,
+        cost.epochs,
+        percent(cost.saved_share),
+        *map(number, (cost.hours, cost.gpu_hours, cost.saved_hours, cost.saved_gpu_hours)),
+        *([f"{cost.gpu_hours * price:,.2f}"] if price is not None else []),
+    ]
+
+
+def champion_facts(champion: Mapping[Any, Any]) -> tuple[Markup, Markup]:
+    """The champion's hyper-parameters, and where its figures come from."""
+    config = [
+        [element("code", str(name).removeprefix("config/")), number(value)]
+        for name, value in champion.items()
+        if str(name).startswith("config/") and not _is_gap(value)
+    ]
+    traces = [[said(name), number(champion[name])] for name in _TRACES if not _is_gap(champion.get(name))]
+    return table(["name", "value"], config), table(["name", "value"], traces)
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or value == "" or (isinstance(value, float | np.floating) and bool(np.isnan(value)))

@@ -1,0 +1,323 @@
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_score
+
+from skin_tune.errors import StoreError
+from skin_tune.paths import RunPaths
+from skin_tune.results import load_predictions
+from skin_tune.results.ranking import rank_trials
+from skin_tune.results.report import write_report
+from skin_tune.results.report.graded import calibration, graded
+from skin_tune.results.report.importance import FEWEST, importances
+from skin_tune.results.report.markup import said, table
+from skin_tune.results.report.savings import cost_of
+from skin_tune.results.report.section import sections
+from skin_tune.results.report.words import WORDS
+from skin_tune.results.store import ExperimentWriter
+from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.results.report_store import TRAIN_IMAGES, write_asked, write_refit, write_trials
+
+
+def report_of(storage: Path, **options: Any) -> str:
+    out = storage / "report.html"
+    write_report(storage, out, **options)
+    return out.read_text(encoding="utf-8")
+
+
+def text_of(page: str) -> str:
+    """What a reader without scripts sees of it, in English."""
+    body = page[page.index("<main>") : page.index("</main>")]
+    korean = re.sub(r'<span lang="ko">.*?</span>', "", body)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", korean))
+
+
+def specs_of(page: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for content in re.findall(r'<script type="application/json" id="figures-\d+">(.*?)</script>', page):
+        found |= json.loads(content)
+    return found
+
+
+def test_a_summary_says_who_won_how_sure_that_is_and_what_it_cost(tmp_path: Path):
+    write_trials(tmp_path)
+    best = rank_trials(tmp_path).iloc[0]
+    write_refit(tmp_path, best["trial_id"])
+    write_refit(tmp_path, best["trial_id"])
+    text = text_of(report_of(tmp_path, price=2.0))
+    assert f"Of 24 trials the best is {best['trial_id']}: Balanced accuracy {best['val_balanced_acc']:.3f} (95%" in text
+    assert "guessing gives 0.250" in text
+    assert f"Refitted as {best['trial_id']}-refit" in text
+    assert "which has been opened 2 times" in text
+    # 8 trials of 9 epochs and 16 of 3, an hour each: 120 of 216, the other 96 saved
+    assert "Early stopping ran 120 of 216 epochs : 44% saved".replace(" :", ":") in text
+    assert "about 96 GPU-hours" in text
+    assert "Cost: 120 GPU-hours , 240.00 in money".replace(" ,", ",") in text
+
+
+def test_every_figure_is_one_that_plotly_accepts(tmp_path: Path):
+    write_trials(tmp_path)
+    write_trials(tmp_path, "forehead_wrinkle", "other", counts=(20, 0, 9))
+    specs = specs_of(report_of(tmp_path))
+    kinds = {name.split("-", 2)[2] for name in specs}
+    assert kinds == {"curves", "parallel", "importance", "recall", "calibration"}
+    for spec in specs.values():
+        text = json.dumps(spec, ensure_ascii=False).replace("§ink", "black").replace("§paper", "white")
+        go.Figure(json.loads(text))  # raises for what plotly.js would not know
+
+
+def test_the_learning_curves_hold_every_epoch_and_mark_where_trials_were_stopped(tmp_path: Path):
+    write_trials(tmp_path, trials=6, epochs=9)
+    curves = {trace["name"]: trace for trace in specs_of(report_of(tmp_path))["figure-0-curves"]["data"]}
+    assert [x for x in curves["§completed"]["x"] if x] == [*range(1, 10)] * 2
+    assert curves["§completed"]["y"].count(None) == 1
+    assert curves["§stop"]["x"] == [3, 3, 3, 3]
+    assert curves["§stop"]["text"] == ["exp-001", "exp-002", "exp-004", "exp-005"]
+
+
+def test_what_a_champion_got_right_is_what_scikit_learn_counts(tmp_path: Path):
+    write_trials(tmp_path, trials=3)
+    (section,) = sections(tmp_path)
+    assert section.champion is not None
+    assert section.validation is not None
+    rows = load_predictions(tmp_path, trial=section.champion["trial_id"], split="val")
+    label, predicted = rows["label"], rows["predicted"]
+    assert section.validation.confusion.tolist() == confusion_matrix(label, predicted).tolist()
+    recall = recall_score(label, predicted, average=None)
+    assert [figure.value for figure in section.validation.recall] == pytest.approx(recall)
+    for figure in section.validation.recall:
+        assert math.isnan(figure.low) or figure.low <= figure.value <= figure.high
+    for group in section.validation.groups["device"]:
+        of = rows["device"] == group.name
+        assert group.images == of.sum()
+        assert group.scores["balanced_acc"].value == pytest.approx(balanced_accuracy_score(label[of], predicted[of]))
+    assert section.train_images == list(TRAIN_IMAGES)
+
+
+def test_calibration_is_that_of_guo_et_al():
+    # Two bins: four answers at 0.4 of which one is right, six at 0.9 of which all are:
+    # 0.4 * |0.25 - 0.4| + 0.6 * |1 - 0.9|
+    found = calibration(np.array([0.4] * 4 + [0.9] * 6), np.array([True] + [False] * 3 + [True] * 6), 2)
+    assert found.error == pytest.approx(0.4 * 0.15 + 0.6 * 0.1)
+    assert found.accuracy.tolist() == [0.25, 1.0]
+    assert found.images.tolist() == [4, 6]
+    assert calibration(np.array([1.0, 0.5]), np.array([True, True]), 2).images.tolist() == [1, 1]
+
+
+def test_what_was_saved_leaves_out_what_a_budget_cut_off():
+    trials = pd.DataFrame(
+        {
+            "experiment": "exp",
+            "trial_id": ["a", "b", "c", "d"],
+            "status": ["completed", "stopped_early", "stopped_early", "failed"],
+            "epochs": [10, 2, 5, 1],
+            "config/epochs": [10, 10, 10, 10],
+            "seconds": [3600.0, 720.0, 1800.0, 360.0],
+            "gpu_seconds": [3600.0, 720.0, 1800.0, 360.0],
+        }
+    )
+    cost = cost_of(trials, {("exp", "c")})
+    assert (cost.judged_epochs, cost.full_epochs, cost.epochs) == (12, 20, 18)
+    assert cost.saved_share == pytest.approx(0.4)
+    assert cost.saved_gpu_hours == pytest.approx(0.8)
+    assert cost.gpu_hours == pytest.approx(1.8)
+
+
+def test_the_hyper_parameter_that_decides_is_the_most_important():
+    rng = np.random.default_rng(0)
+    rate = 10 ** rng.uniform(-5, -2, 200)
+    trials = pd.DataFrame(
+        {
+            "config/learning_rate": rate,
+            "config/train_loss": rng.choice(["cb", "ce"], 200),
+            "config/batch_size": rng.choice([32, 64, 128], 200),
+            "config/amp": True,
+            "config/seed": range(200),
+            "val_balanced_acc": -((np.log10(rate) + 3) ** 2),
+        }
+    )
+    shares = importances(trials, "val_balanced_acc")
+    assert next(iter(shares)) == "learning_rate"
+    assert set(shares) == {"learning_rate", "train_loss", "batch_size"}
+    assert shares["learning_rate"] > 0.8
+    assert sum(shares.values()) == pytest.approx(1)
+    assert importances(trials.head(FEWEST - 1), "val_balanced_acc") == {}
+    assert importances(trials.assign(val_balanced_acc=0.5), "val_balanced_acc") == {}
+
+
+def test_names_from_data_cannot_become_part_of_the_page(tmp_path: Path):
+    evil = "<script>alert(1)</script>"
+    write_trials(tmp_path, trials=21)
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "exp")
+    writer.update_trial("exp-000", **{"config/train_loss": evil, "libraries": evil, "hardware": '"><img src=x>'})
+    writer.update_trial("exp-001", **{"config/train_loss": "§ink {braces} </style>"})
+    writer.update_trial("bad", status="failed", error=f"{evil} </script>", **{"config/train_loss": "cb"})
+    writer.flush(force=True)
+    writer.close()
+    page = report_of(tmp_path)
+    assert "<script>alert" not in page
+    assert "<img src=x>" not in page
+    assert page.count("</script>") == len(re.findall(r"<script[ >]", page))
+    assert "&lt;script&gt;alert(1)" in page
+    ticks = [note["text"] for note in specs_of(page)["figure-0-parallel"]["layout"]["annotations"]]
+    assert "&#167;ink {braces}"[:12] in " ".join(ticks)
+    assert not [tick for tick in ticks if "<" in tick]
+
+
+def test_the_page_asks_nobody_for_anything(tmp_path: Path):
+    write_trials(tmp_path, trials=2)
+    page = report_of(tmp_path)
+    assert "default-src 'none'" in page
+    outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.findall(r"(?:src|href)=\"(?!#)", outside)
+    assert not re.findall(r"@import|url\(", outside)
+
+
+def test_packs_of_one_region_are_sections_of_their_own(tmp_path: Path):
+    write_trials(tmp_path, experiment="old", trials=3, pack_id="aaaa")
+    write_trials(tmp_path, experiment="new", trials=4, pack_id="bbbb")
+    found = sections(tmp_path)
+    assert [(section.pack_id, section.experiments, len(section.trials)) for section in found] == [
+        ("aaaa", ["old"], 3),
+        ("bbbb", ["new"], 4),
+    ]
+    text = text_of(report_of(tmp_path))
+    assert "( pack aaaa )" in text
+    assert "pack bbbb" not in text_of(report_of(tmp_path, experiment="old"))
+
+
+def test_experiments_that_share_a_pack_share_a_leaderboard(tmp_path: Path):
+    write_trials(tmp_path, experiment="one", trials=3)
+    write_trials(tmp_path, experiment="two", trials=3)
+    (section,) = sections(tmp_path)
+    assert sorted(section.trials["experiment"]) == ["one"] * 3 + ["two"] * 3
+    scores = section.trials["val_balanced_acc"].tolist()
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_champion_is_chosen_by_the_metric_of_its_experiment(tmp_path: Path):
+    write_trials(tmp_path)
+    write_asked(tmp_path, "lip_dryness", "exp", metric="val_macro_f1")
+    (section,) = sections(tmp_path)
+    assert section.champion is not None
+    assert section.champion["trial_id"] == rank_trials(tmp_path, sort="val_macro_f1")["trial_id"][0]
+
+
+def test_an_experiment_without_a_finished_trial_says_so(tmp_path: Path):
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "exp")
+    writer.update_trial("exp-000", status="failed", epochs=0, error="out of memory", pack_id="p")
+    writer.update_trial("exp-001", status="running", pack_id="p")
+    writer.flush(force=True)
+    writer.close()
+    text = text_of(report_of(tmp_path))
+    assert "No trial has finished an epoch." in text
+    assert "Failed or diverged: out of memory" in text
+    assert "1 trials are still running." in text
+    assert "the best is" not in text
+    assert "nan" not in text.lower().split()
+
+
+def test_a_diverged_trial_never_wins(tmp_path: Path):
+    write_trials(tmp_path, trials=6)
+    best = rank_trials(tmp_path).iloc[0]["trial_id"]
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "exp")
+    writer.update_trial(best, status="diverged", error="loss is nan", val_balanced_acc=0.999)
+    writer.flush(force=True)
+    writer.close()
+    (section,) = sections(tmp_path)
+    assert section.champion is not None
+    assert section.champion["trial_id"] == rank_trials(tmp_path).iloc[0]["trial_id"] != best
+    assert section.trials["trial_id"].iloc[-1] == best
+
+
+def test_a_class_without_validation_images_is_a_marked_gap(tmp_path: Path):
+    write_trials(tmp_path, counts=(20, 15, 0, 5))
+    page = report_of(tmp_path)
+    assert "No validation image is of class 2" in text_of(page)
+    recall = specs_of(page)["figure-0-recall"]
+    bars = next(trace for trace in recall["data"] if trace.get("xaxis") == "x2" and trace["type"] == "bar")
+    assert bars["x"][2] is None
+    assert [note["text"] for note in recall["layout"]["annotations"]] == ["§no_image"]
+
+
+def test_a_single_subject_has_no_interval(tmp_path: Path):
+    write_trials(tmp_path, subjects=1)
+    text = text_of(report_of(tmp_path))
+    assert "All validation images are of one subject: no interval can be given." in text
+    assert "(95%" not in text
+
+
+def test_a_store_of_an_older_version_has_marked_gaps(tmp_path: Path):
+    write_trials(tmp_path, predictions=False)
+    RunPaths(tmp_path).asked("lip_dryness", "exp").unlink()
+    newer = {"split_seed", "code_version", "libraries", "hardware", "val_qwk", "val_within_one", "seed"}
+    for table_name in ("trials", "epochs"):
+        (file,) = RunPaths(tmp_path).partition(table_name, "lip_dryness", "exp").glob("*.parquet")
+        old = pq.read_table(file)
+        pq.write_table(old.drop_columns([name for name in old.column_names if name in newer]), file)
+    text = text_of(report_of(tmp_path))
+    assert "24 trials have no interval" in text
+    assert text.count("Not in this store: it has no validation predictions of the champion") == 4
+    assert "guessing gives" not in text  # nothing says how many classes there are
+    assert "(95%" not in text
+
+
+def test_predictions_without_device_and_training_counts_are_marked_gaps(tmp_path: Path):
+    write_trials(tmp_path, trials=3)
+    RunPaths(tmp_path).asked("lip_dryness", "exp").write_text('{"metric": "val_balanced_acc"}')
+    for file in RunPaths(tmp_path).partition("predictions", "lip_dryness", "exp").glob("*.parquet"):
+        pq.write_table(pq.read_table(file).drop_columns(["device", "angle"]), file)
+    text = text_of(report_of(tmp_path))
+    assert "The store does not know device and angle" in text
+    assert "How many training images each class had is not in this store." in text
+
+
+def test_unknown_devices_are_a_group_of_their_own(tmp_path: Path):
+    write_trials(tmp_path, trials=1)
+    rows = load_predictions(tmp_path)
+    rows.loc[rows.index[:10], "device"] = None
+    assert {group.name: group.images for group in graded(rows).groups["device"]}[""] == 10
+
+
+def test_both_languages_have_the_same_gaps_to_fill():
+    for key, text in WORDS.items():
+        english, korean = (set(re.findall(r"{(\w+)}", each)) for each in text)
+        assert english == korean, key
+        assert all(text), key
+
+
+def test_values_in_words_are_escaped_and_words_in_words_are_in_the_same_language():
+    once = said("opened_often", openings=("times", {"count": "<3"}))
+    assert once.count("&lt;3") == 2
+    assert "&lt;3번" in once
+    assert "<td>&lt;b&gt;</td>" in table(["name"], [["<b>"]])
+
+
+def test_the_command_writes_the_file_and_says_so(tmp_path: Path):
+    write_trials(tmp_path / "runs", trials=2)
+    out = tmp_path / "deep" / "page.html"
+    done = skin_tune_here("report", "--storage", tmp_path / "runs", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert str(out) in done.stdout
+    assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_what_cannot_be_reported_is_refused_in_one_line(tmp_path: Path):
+    write_trials(tmp_path / "runs", trials=2)
+    store = ("--storage", tmp_path / "runs")
+    out = ("--out", tmp_path / "report.html")
+    assert_one_line_error(skin_tune_here("report", "--storage", tmp_path / "none", *out), "no results below")
+    assert_one_line_error(skin_tune_here("report", *store, *out, "--region", "chin"), "'chin'", "lip_dryness/exp")
+    assert_one_line_error(skin_tune_here("report", *store, *out, "--price-per-gpu-hour", -1), "-1", "below 0")
+    assert not (tmp_path / "report.html").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write to"):
+        write_report(tmp_path / "runs", tmp_path / "file" / "report.html")
