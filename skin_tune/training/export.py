@@ -32,28 +32,42 @@ _CHECKED_IMAGES = 64
 class ExportedGrader(nn.Module):
     """uint8 crops [N, P, P, 3], RGB as decoded, to probabilities float32 [N, K]: nothing is left to do outside.
 
-    Resizing is a product with two fixed matrices. Every runtime computes that alike, while few know an anti-aliased
-    resize, and those that do differ. It is in floating point, as on a GPU; on a CPU this package resizes in whole
-    numbers, which is faster and moves a pixel by up to half a level.
+    Resizing is a product with a fixed matrix, along rows and then columns. Every runtime computes that alike, while few
+    know an anti-aliased resize, and those that do differ. The pixels are those of `network_input` on a CPU, to the bit.
     """
 
-    shrink: Tensor
-    """[size, side]"""
+    weights: Tensor
+    """[size, side], see `resize_weights`."""
 
     def __init__(self, model: TrainedModel):
         super().__init__()
         self.network = model.network.cpu().to(memory_format=torch.contiguous_format)
-        side, size = model.crop_size, model.config.image_size
-        one = torch.eye(side)[None, None]
-        shrink = F.interpolate(one, size=(size, side), mode="bilinear", antialias=True, align_corners=False)[0, 0]
-        self.register_buffer("shrink", shrink)
+        weights, self.scale = resize_weights(model.crop_size, model.config.image_size)
+        self.register_buffer("weights", weights)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Probabilities [N, K] of crops [N, P, P, 3]."""
-        images = pixels.permute(0, 3, 1, 2).float() / 255
-        if self.shrink.shape[0] != self.shrink.shape[1]:
-            images = self.shrink @ images @ self.shrink.T
-        return self.network(normalise(images)).softmax(dim=1)
+        images = pixels.permute(0, 3, 1, 2).float()
+        if self.weights.shape[0] != self.weights.shape[1]:
+            images = self._rounded(self.weights @ self._rounded(images @ self.weights.T))
+        return self.network(normalise(images / 255)).softmax(dim=1)
+
+    def _rounded(self, sums: Tensor) -> Tensor:
+        return ((sums + self.scale // 2) / self.scale).floor().clamp(0, 255)
+
+
+def resize_weights(side: int, size: int) -> tuple[Tensor, int]:
+    """Whole numbers float32 [size, side], and what they are to be divided by: an anti-aliased bilinear resize.
+
+    As PyTorch's kernel for uint8 on CPUs has them: of 16 bits, with as many behind the point as fit. Products with pixels
+    sum to whole numbers below 2**24, which float32 adds exactly.
+    """
+    one = torch.eye(side, dtype=torch.float64)[None, None]
+    exact = F.interpolate(one, size=(size, side), mode="bilinear", antialias=True, align_corners=False)[0, 0]
+    bits = 0
+    while int(0.5 + exact.max().item() * 2 ** (bits + 1)) < 2**15:
+        bits += 1
+    return torch.floor(exact * 2**bits + 0.5).float(), 2**bits
 
 
 def check_format(form: str) -> None:
@@ -104,7 +118,7 @@ def export_model(model: TrainedModel, form: str, out: Path, images: npt.NDArray[
 def _write_checked(model: TrainedModel, form: str, file: Path, images: npt.NDArray[np.uint8]) -> float:
     grader = ExportedGrader(model).eval()
     pixels = torch.from_numpy(np.array(images))
-    expected = model.network(network_input(pixels.float(), model.config.image_size)).softmax(dim=1).numpy()
+    expected = model.network(network_input(pixels, model.config.image_size)).softmax(dim=1).numpy()
     example = pixels[:1].repeat(2, 1, 1, 1)  # a batch of one would be taken for fixed
     run = (_write_onnx if form == "onnx" else _write_pt2)(grader, example, metadata(model), file)
     found = np.concatenate([run(part.numpy()) for part in (pixels[:1], pixels[1:]) if len(part)])
