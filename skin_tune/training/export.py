@@ -59,8 +59,8 @@ class ExportedGrader(nn.Module):
 def resize_weights(side: int, size: int) -> tuple[Tensor, int]:
     """Whole numbers float32 [size, side], and what they are to be divided by: an anti-aliased bilinear resize.
 
-    As PyTorch's kernel for uint8 on CPUs has them: of 16 bits, with as many behind the point as fit. Products with pixels
-    sum to whole numbers below 2**24, which float32 adds exactly.
+    As PyTorch's kernel for uint8 on CPUs has them: of 16 bits, with as many behind the point as fit. Products with
+    pixels sum to whole numbers below 2**24, which float32 adds exactly.
     """
     one = torch.eye(side, dtype=torch.float64)[None, None]
     exact = F.interpolate(one, size=(size, side), mode="bilinear", antialias=True, align_corners=False)[0, 0]
