@@ -18,9 +18,10 @@ JOBS = {"jobs/tune_region.py": tune_region, "jobs/tune_all.py": tune_all, "jobs/
 
 
 def commands() -> Iterator[list[str]]:
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            yield shlex.split(line, comments=True)
+    for name in ("README.md", "README.ko.md"):
+        for block in re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                yield shlex.split(line, comments=True)
 
 
 @pytest.mark.parametrize("words", [words for words in commands() if words], ids=" ".join)
