@@ -8,6 +8,8 @@ import pandas as pd
 
 FEWEST = 20
 """Trials below which the best tenth says nothing."""
+MOST_LEVELS = 8
+"""Of a hyper-parameter that was chosen from a list."""
 _LOG_SPAN = 30
 """Positive numbers that span more than this factor are taken for a logarithmic scale."""
 _NO_PARAMETERS = ("config/seed",)
@@ -51,6 +53,11 @@ def varied_parameters(trials: pd.DataFrame) -> list[str]:
     return [name for name in columns if trials[name].nunique() > 1]
 
 
+def is_scale(column: pd.Series) -> bool:
+    """Whether its values are best seen on a scale of numbers: more than a few, which would be levels."""
+    return is_numeric(column) and column.nunique() > MOST_LEVELS
+
+
 def is_numeric(column: pd.Series) -> bool:
     """Whether its values have an order and distances."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
@@ -63,7 +70,7 @@ def is_logarithmic(column: pd.Series) -> bool:
 
 
 def _distribution(column: pd.Series, kinds: Any) -> Any:
-    if not is_numeric(column):
+    if not is_scale(column):
         return kinds.CategoricalDistribution(sorted(set(_plain(column)), key=str))
     kind = kinds.IntDistribution if pd.api.types.is_integer_dtype(column) else kinds.FloatDistribution
     low, high = _plain(pd.Series([column.min(), column.max()], dtype=column.dtype))
