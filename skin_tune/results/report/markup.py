@@ -85,7 +85,7 @@ def number(value: Any, digits: int = 3) -> Markup:
 
 def hours(value: float) -> Markup:
     """Hours to a tenth, fewer than ten more exactly."""
-    return Markup(f"{value:,.1f}") if value >= 10 else number(value)
+    return Markup(f"{value:,.1f}".removesuffix(".0")) if value >= 10 else number(value)
 
 
 def fraction(value: float | None) -> Markup:
