@@ -10,8 +10,6 @@ FEWEST = 20
 """Trials below which the best tenth says nothing."""
 MOST_LEVELS = 8
 """Of a hyper-parameter that was chosen from a list."""
-_LOG_SPAN = 30
-"""Positive numbers that span more than this factor are taken for a logarithmic scale."""
 _NO_PARAMETERS = ("config/seed",)
 
 
@@ -64,9 +62,12 @@ def is_numeric(column: pd.Series) -> bool:
 
 
 def is_logarithmic(column: pd.Series) -> bool:
-    """Whether a column of numbers is better seen on a logarithmic scale."""
-    low, high = column.min(), column.max()
-    return bool(low > 0 and high / low > _LOG_SPAN)
+    """Whether the middle one of a column's numbers is nearer to the middle of a logarithmic than of a linear scale."""
+    low, middle, high = column.min(), column.median(), column.max()
+    if not 0 < low < high:
+        return False
+    by_factor = math.log(middle / low) / math.log(high / low)
+    return bool(abs(by_factor - 0.5) < abs((middle - low) / (high - low) - 0.5))
 
 
 def _distribution(column: pd.Series, kinds: Any) -> Any:

@@ -43,6 +43,7 @@ def parallel_coordinates(section: Section, parameters: Sequence[str]) -> Spec | 
     annotations = [
         _text(place, 1.03 + 0.055 * (place % 2), title, yanchor="bottom") for place, title in enumerate(titles)
     ]
+    annotations[-1] |= {"x": len(scaled) - 0.5, "xanchor": "right"}  # it would stick out on paper
     for place, (_, ticks) in enumerate(scaled):
         annotations += [_text(place, height, label, **_TICK) for label, height in ticks]
     rules = [
@@ -101,5 +102,6 @@ def _number(value: float) -> str:
 
 
 def _short(level: Any) -> str:
-    text = str(level) if not isinstance(level, float) else _number(level)
-    return plain(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+    first, *others = (f"{level:g}" if isinstance(level, float) else str(level)).split() or [""]
+    text = first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1]}…"
+    return plain(f"{text} +{len(others)}" if others else text)
