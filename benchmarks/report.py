@@ -36,7 +36,7 @@ def measure(regions: int = 8, trials: int = 500, epochs: int = 50) -> list[Row]:
 
 
 def write_store(storage: Path, regions: int, trials: int, epochs: int) -> None:
-    """Every third trial runs to its end, too: each has all its epochs, which is the most there can be."""
+    """A store in which every trial has all its epochs: the most there can be."""
     labels = np.random.default_rng(0).choice(_GRADES, _IMAGES, p=GRADES / GRADES.sum())
     for number, region in enumerate(list(CATALOGUE)[:regions]):
         rng = np.random.default_rng(number)

@@ -8,8 +8,8 @@ import pandas as pd
 
 FEWEST = 20
 """Trials below which the best tenth says nothing."""
-_LOG_SPAN = 30
-"""Positive numbers that span more than this factor are taken for a logarithmic scale."""
+MOST_LEVELS = 8
+"""Of a hyper-parameter that was chosen from a list."""
 _NO_PARAMETERS = ("config/seed",)
 
 
@@ -51,19 +51,27 @@ def varied_parameters(trials: pd.DataFrame) -> list[str]:
     return [name for name in columns if trials[name].nunique() > 1]
 
 
+def is_scale(column: pd.Series) -> bool:
+    """Whether its values are best seen on a scale of numbers: more than a few, which would be levels."""
+    return is_numeric(column) and column.nunique() > MOST_LEVELS
+
+
 def is_numeric(column: pd.Series) -> bool:
     """Whether its values have an order and distances."""
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
 def is_logarithmic(column: pd.Series) -> bool:
-    """Whether a column of numbers is better seen on a logarithmic scale."""
-    low, high = column.min(), column.max()
-    return bool(low > 0 and high / low > _LOG_SPAN)
+    """Whether the middle one of a column's numbers is nearer to the middle of a logarithmic than of a linear scale."""
+    low, middle, high = column.min(), column.median(), column.max()
+    if not 0 < low < high:
+        return False
+    by_factor = math.log(middle / low) / math.log(high / low)
+    return bool(abs(by_factor - 0.5) < abs((middle - low) / (high - low) - 0.5))
 
 
 def _distribution(column: pd.Series, kinds: Any) -> Any:
-    if not is_numeric(column):
+    if not is_scale(column):
         return kinds.CategoricalDistribution(sorted(set(_plain(column)), key=str))
     kind = kinds.IntDistribution if pd.api.types.is_integer_dtype(column) else kinds.FloatDistribution
     low, high = _plain(pd.Series([column.min(), column.max()], dtype=column.dtype))

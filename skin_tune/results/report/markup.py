@@ -83,6 +83,11 @@ def number(value: Any, digits: int = 3) -> Markup:
     return Markup(f"{value:.{digits}f}" if 0.01 <= abs(value) < 1000 else f"{value:.{digits}g}")
 
 
+def hours(value: float) -> Markup:
+    """Hours to a tenth, fewer than ten more exactly."""
+    return Markup(f"{value:,.1f}".removesuffix(".0")) if value >= 10 else number(value)
+
+
 def fraction(value: float | None) -> Markup:
     """A share or score with three places; a dash where there is none."""
     return Markup(DASH) if value is None or value != value else Markup(f"{value:.3f}")

@@ -12,13 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from skin_tune.results.report.figures import CHAMPION_COLOUR, Spec, digits, plain, word
-from skin_tune.results.report.importance import is_logarithmic, is_numeric
+from skin_tune.results.report.importance import MOST_LEVELS, is_logarithmic, is_numeric, is_scale
 from skin_tune.results.report.section import Section
 
 _BANDS = 5
 """Fifths of the trials by score, each of a colour of its own, that the legend turns on and off."""
 _COLOURS = ("#b9a7d9", "#8f9bd6", "#5b93cf", "#2f8fa8", "#1b7f5f")
-_MOST_LEVELS = 8
 _LONGEST = 12
 
 
@@ -41,7 +40,10 @@ def parallel_coordinates(section: Section, parameters: Sequence[str]) -> Spec | 
     if section.champion is not None:
         traces.append(_lines(heights[:1], word("champion"), {"color": CHAMPION_COLOUR, "width": 3}, 1))
     titles = [plain(name.removeprefix("config/")) for name in shown] + [word(section.metric)]
-    annotations = [_text(place, 1.05, title, yanchor="bottom") for place, title in enumerate(titles)]
+    annotations = [
+        _text(place, 1.03 + 0.055 * (place % 2), title, yanchor="bottom") for place, title in enumerate(titles)
+    ]
+    annotations[-1] |= {"x": len(scaled) - 0.5, "xanchor": "right"}  # it would stick out on paper
     for place, (_, ticks) in enumerate(scaled):
         annotations += [_text(place, height, label, **_TICK) for label, height in ticks]
     rules = [
@@ -52,11 +54,12 @@ def parallel_coordinates(section: Section, parameters: Sequence[str]) -> Spec | 
     layout = {
         "height": 440,
         "legend": {"orientation": "h", "x": 0, "y": -0.01, "yanchor": "top"},
-        "xaxis": {**blank, "range": [-0.3, len(scaled) - 0.55]},
+        "xaxis": {**blank, "range": [-0.45, len(scaled) - 0.5]},
         "yaxis": {**blank, "range": [-0.04, 1.14]},
         "annotations": annotations,
         "shapes": rules,
         "margin": {"l": 10, "r": 10, "t": 0, "b": 60},
+        "hovermode": False,
         "meta": {"min_width": 105 * len(scaled)},
     }
     return {"data": traces, "layout": layout}
@@ -67,7 +70,7 @@ _TICK = {"xanchor": "left", "xshift": 3, "bgcolor": "§paper", "font": {"size": 
 
 def _scaled(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[tuple[str, float]]]:
     """Where a column's values lie on an axis from 0 to 1 [trials], NaN for gaps; and its ticks."""
-    if is_numeric(column) and column.nunique() > _MOST_LEVELS // 2:
+    if is_scale(column):
         values = column.to_numpy(float, na_value=np.nan)
         logarithmic = is_logarithmic(column)
         values = np.log10(values) if logarithmic else values
@@ -78,7 +81,7 @@ def _scaled(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[tuple[str,
     levels = sorted(column.dropna().unique(), key=lambda level: level if is_numeric(column) else str(level))
     place = {level: 0.04 + 0.92 * number / (len(levels) - 1) for number, level in enumerate(levels)}
     labels = [(_short(level), height) for level, height in place.items()]
-    return column.map(place).to_numpy(float, na_value=np.nan), labels[:: -(-len(labels) // _MOST_LEVELS)]
+    return column.map(place).to_numpy(float, na_value=np.nan), labels[:: -(-len(labels) // MOST_LEVELS)]
 
 
 def _lines(heights: npt.NDArray[np.float64], name: str, line: Spec, opacity: float) -> Spec:
@@ -99,5 +102,6 @@ def _number(value: float) -> str:
 
 
 def _short(level: Any) -> str:
-    text = str(level) if not isinstance(level, float) else _number(level)
-    return plain(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+    first, *others = (f"{level:g}" if isinstance(level, float) else str(level)).split() or [""]
+    text = first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1]}…"
+    return plain(f"{text} +{len(others)}" if others else text)

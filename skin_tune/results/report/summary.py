@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from skin_tune.results.report.graded import Figure
-from skin_tune.results.report.markup import Markup, fraction, in_words, number, percent, said
+from skin_tune.results.report.markup import Markup, fraction, in_words, percent, said
+from skin_tune.results.report.markup import hours as as_hours
 from skin_tune.results.report.section import Refit, Section
 
 _FEW_SUBJECTS = 30
@@ -104,7 +105,7 @@ def _on_champion(section: Section) -> Iterator[Markup]:
 
 def _hours(hours: float, gpu_hours: float) -> tuple[str, dict[str, Any]]:
     """GPU-hours where GPUs were used."""
-    return ("gpu_hours_of", {"count": number(gpu_hours)}) if gpu_hours else ("hours_of", {"count": number(hours)})
+    return ("gpu_hours_of", {"count": as_hours(gpu_hours)}) if gpu_hours else ("hours_of", {"count": as_hours(hours)})
 
 
 def warnings(section: Section) -> Iterator[Markup]:

@@ -13,6 +13,7 @@ from skin_tune.results.report.markup import (
     element,
     escaped,
     fraction,
+    hours,
     joined,
     number,
     percent,
@@ -49,7 +50,7 @@ def leaderboard(section: Section) -> Markup:
                 fraction(row["p_adjusted"]),
                 statuses[row["status"]],
                 number(row["epochs"]),
-                number(row["gpu_seconds"] / 3600 if row["gpu_seconds"] else None),
+                hours(row["gpu_seconds"] / 3600) if row["gpu_seconds"] else DASH,
                 *(number(row[name]) for name in varied),
             ]
         )
@@ -153,7 +154,7 @@ def _cost(name: str, cost: Cost, price: float | None) -> list[Any]:
         cost.trials,
         cost.epochs,
         percent(cost.saved_share),
-        *map(number, (cost.hours, cost.gpu_hours, cost.saved_hours, cost.saved_gpu_hours)),
+        *map(hours, (cost.hours, cost.gpu_hours, cost.saved_hours, cost.saved_gpu_hours)),
         *([f"{cost.gpu_hours * price:,.2f}"] if price is not None else []),
     ]
 

@@ -94,8 +94,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "importance": ("Hyper-parameter importance", "하이퍼파라미터 중요도"),
     "importance_note": (
         "Share in reaching the best tenth of the trials, relative to what was tried (PED-ANOVA, Watanabe et al. 2023, "
-        "as in Optuna).",
-        "상위 10% 트라이얼에 드는 데 기여한 비율(시도한 값 대비, Optuna의 PED-ANOVA, Watanabe et al. 2023).",
+        "as in Optuna). Shares always add up to 100%, even where nothing mattered much.",
+        "상위 10% 트라이얼에 드는 데 기여한 비율(시도한 값 대비, Optuna의 PED-ANOVA, Watanabe et al. 2023). "
+        "어느 것도 중요하지 않아도 합은 항상 100%입니다.",
     ),
     "confusion": ("Confusion matrix of the champion", "최고 트라이얼의 혼동 행렬"),
     "confusion_note": (
