@@ -11,7 +11,8 @@ from benchmarks.rows import Row
 from skin_tune.metrics import METRICS, Tallies, scores_of, tallies_of
 from skin_tune.results.bootstrap import draws_of, intervals, left_out, tally_subjects, weighted
 from skin_tune.results.compare import compare
-from skin_tune.results.store import ExperimentWriter, now, write_predictions
+from skin_tune.results.predictions import write_predictions
+from skin_tune.results.store import ExperimentWriter, now
 
 GRADES = np.array([572, 5083, 3393, 2340, 1092, 819, 637])
 """Images of forehead wrinkles by grade, in the data set that this began with."""

@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +19,7 @@ import pyarrow.parquet as pq
 from skin_tune.errors import StoreError
 from skin_tune.paths import RunPaths, atomic_write, location
 from skin_tune.results.lock import lock_experiment
-from skin_tune.results.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
+from skin_tune.results.schema import EPOCHS, SCHEMAS, TEST_OPENINGS, TRIALS, now
 
 Names = Sequence[str] | None
 
@@ -114,52 +112,6 @@ class ExperimentWriter:
         return True
 
 
-def write_predictions(
-    storage: Path,
-    region: str,
-    experiment: str,
-    trial_id: str,
-    split: str,
-    *,
-    sources: Sequence[str],
-    subjects: Sequence[str],
-    labels: npt.NDArray[np.int64],
-    probabilities: npt.NDArray[np.float32],
-    devices: Sequence[str] = (),
-    angles: Sequence[str] = (),
-) -> None:
-    """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
-
-    `devices` and `angles` say what took each photo and from where; they may be left out or blank. `predicted` is the
-    class of the highest probability; probabilities are kept to a relative precision of 1/8192, which halves the file.
-    Raises StoreError where the storage cannot be written.
-    """
-    rows = len(labels)
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * probabilities.shape[1])
-    columns: list[Any] = [
-        pa.array([trial_id] * rows),
-        pa.array([split] * rows),
-        pa.array(sources, pa.string()),
-        pa.array(subjects, pa.string()),
-        _known(devices, rows),
-        _known(angles, rows),
-        pa.array(labels, pa.int16()),
-        pa.array(probabilities.argmax(axis=1), pa.int16()),
-        pa.ListArray.from_arrays(offsets, pa.array(_rounded(probabilities.ravel()))),
-    ]
-    folder = RunPaths(storage).partition("predictions", region, experiment)
-    _save(
-        folder / f"{trial_id}-{split}.parquet",
-        pa.table(columns, schema=PREDICTIONS),
-        use_dictionary=["trial_id", "split", "source", "subject", "device", "angle", "label", "predicted"],
-        column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},
-    )
-
-
-def _known(words: Sequence[str], rows: int) -> pa.Array:
-    return pa.array([word or None for word in words], pa.string()) if words else pa.nulls(rows, pa.string())
-
-
 def record_test_opening(
     storage: Path, region: str, experiment: str, trial_id: str, *, command: str, pack_id: str
 ) -> None:
@@ -170,7 +122,7 @@ def record_test_opening(
     opened_at = now()
     row = {"trial_id": trial_id, "opened_at": opened_at, "command": command, "pack_id": pack_id}
     folder = RunPaths(storage).partition("test_openings", region, experiment)
-    _save(folder / f"{opened_at:%Y%m%dT%H%M%S.%f}.parquet", pa.Table.from_pylist([row], TEST_OPENINGS))
+    save_table(folder / f"{opened_at:%Y%m%dT%H%M%S.%f}.parquet", pa.Table.from_pylist([row], TEST_OPENINGS))
 
 
 def usable(row: Mapping[str, Any], metric: str) -> bool:
@@ -250,16 +202,11 @@ def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     arrays = [
         pa.array(values, schema.field(name).type if name in schema.names else None) for name, values in columns.items()
     ]
-    _save(file, pa.table(arrays, names=list(columns)))
+    save_table(file, pa.table(arrays, names=list(columns)))
 
 
-def _rounded(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """With the lower 11 of 23 bits of the mantissa rounded to zero: values >= 0, to a relative 2^-13."""
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-    return ((bits + np.uint32(1 << 10)) & np.uint32(0xFFFFF800)).view(np.float32)
-
-
-def _save(file: Path, table: pa.Table, **encoding: Any) -> None:
+def save_table(file: Path, table: pa.Table, **encoding: Any) -> None:
+    """Write a table in one step. Raises StoreError where the storage cannot be written."""
     try:
         with atomic_write(file) as temporary:
             pq.write_table(table, temporary, compression="zstd", **encoding)

@@ -15,7 +15,8 @@ from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, atomic_write, remove_tree
 from skin_tune.results.card import CardFacts, model_card
 from skin_tune.results.lock import lock_experiment
-from skin_tune.results.store import load_test_openings, record_test_opening, write_predictions
+from skin_tune.results.predictions import write_predictions
+from skin_tune.results.store import load_test_openings, record_test_opening
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.evaluation import Evaluation, evaluate_file
 from skin_tune.training.metrics import class_table, metrics_of

@@ -14,8 +14,9 @@ from skin_tune.data.pack import open_pack
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError, StoreError
 from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
+from skin_tune.results.predictions import write_predictions
 from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter, write_predictions
+from skin_tune.results.store import ExperimentWriter
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.evaluation import hardware
 from skin_tune.training.metrics import SELECTION_METRICS

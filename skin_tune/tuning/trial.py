@@ -14,7 +14,7 @@ from skin_tune.data.pack import Pack, open_pack
 from skin_tune.errors import StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
-from skin_tune.results.store import write_predictions
+from skin_tune.results.predictions import write_predictions
 from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
 from skin_tune.training.evaluation import Evaluation, hardware
 from skin_tune.training.metrics import SELECTION_METRICS

@@ -9,8 +9,9 @@ import numpy as np
 
 from skin_tune.metrics import METRICS, scores_of, tallies_of
 from skin_tune.paths import RunPaths
+from skin_tune.results.predictions import write_predictions
 from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter, record_test_opening, write_predictions
+from skin_tune.results.store import ExperimentWriter, record_test_opening
 
 TRAIN_IMAGES = (40, 30, 20, 6)
 

@@ -6,7 +6,8 @@ import pytest
 
 from skin_tune.errors import StoreError
 from skin_tune.results.champion import championship
-from skin_tune.results.store import ExperimentWriter, now, write_predictions
+from skin_tune.results.predictions import write_predictions
+from skin_tune.results.store import ExperimentWriter, now
 
 SUBJECTS, PHOTOS, SEEDS = 60, 4, 4
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from skin_tune.errors import StoreError
 from skin_tune.metrics import METRICS
 from skin_tune.results.compare import SCORES, compare, compare_regions
-from skin_tune.results.store import ExperimentWriter, now, write_predictions
+from skin_tune.results.predictions import write_predictions
+from skin_tune.results.store import ExperimentWriter, now
 from skin_tune.show import comparison, trials
 from skin_tune.training.metrics import confusion_matrix, metrics_of
 from tests.cli_runner import assert_one_line_error, skin_tune_here

@@ -4,7 +4,7 @@ import duckdb
 import numpy as np
 
 from skin_tune.results import load_predictions
-from skin_tune.results.store import write_predictions
+from skin_tune.results.predictions import write_predictions
 
 ROWS, CLASSES = 2800, 7
 

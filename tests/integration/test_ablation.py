@@ -1,0 +1,65 @@
+"""The ablation as a lab runs it: the job, its table, its figure."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skin_tune.results import load_trials
+from tests.cli_runner import ROOT
+from tests.conftest import write_synthetic_pack
+
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "epochs=1", "warmup_epochs=0")
+
+
+def ablation(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "jobs" / "ablation.py", "lip_dryness", "--packs", "packs", "--size", "32", *arguments],
+        cwd=folder,
+        env={**os.environ, "WANDB_MODE": "disabled", "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ablation")
+    (folder / "packs").mkdir()
+    write_synthetic_pack(folder / "packs" / "lip_dryness-32.arrow")
+    return folder
+
+
+def test_every_cell_is_run_with_every_seed_and_the_effects_are_shown(lab: Path):
+    first = ablation(lab, "--seeds", "1", *SMALL)
+    assert first.returncode == 0, first.stderr
+    assert "one seed" in first.stdout
+    done = ablation(lab, "--seeds", "2", *SMALL)
+    assert done.returncode == 0, done.stderr
+    trials = load_trials(lab / "runs", "lip_dryness", "ablation")
+    factors = ["config/train_loss", "config/oversample", "config/augmentation_methods", "config/seed"]
+    assert len(trials) == 24
+    assert not trials.duplicated(factors).any()
+    assert set(trials["config/augment"]) == {"all"}
+    assert set(trials["status"]) == {"completed"}
+    for words in ("synergy of class-balanced loss and oversampling", "over subjects and 2 seeds", "recall of 2"):
+        assert words in done.stdout
+    figure = (lab / "ablation.html").read_text()
+    assert "effects on balanced accuracy" in figure
+    assert "<script src=" not in figure
+
+
+def test_what_the_ablation_varies_cannot_be_fixed(lab: Path):
+    for words, said in (
+        (("gamma=2", "oversample=none"), "oversample=none cannot be fixed"),
+        (("--seeds", "0"), "--seeds 0 is below 1"),
+    ):
+        refused = ablation(lab, *words)
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("error: ")
+        assert said in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
