@@ -9,14 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import compare, report, restart, scale, throughput, together, trial_cost
+from benchmarks import compare, report, restart, scale, search, throughput, together, trial_cost
 
 
 def main() -> None:
     machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}"
     rows = [
         row
-        for module in (throughput, trial_cost, restart, together, scale, compare, report)
+        for module in (throughput, trial_cost, restart, together, scale, compare, report, search)
         for row in module.measure()
     ]
     table = Table("what", "value", "unit", "bar", "ok", box=None, title=machine)
