@@ -5,9 +5,7 @@ nothing but an OSError is raised: callers treat a bucket as they treat a disk.
 """
 
 import errno
-import os
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
@@ -43,12 +41,6 @@ class BucketFileSystem(S3FileSystem):
     call_s3 = sync_wrapper(_call_s3)
 
 
-@cache
-def file_system(process: int) -> BucketFileSystem:
-    """The one of this process, by its id: fsspec would make one, with connections of its own, for each thread."""
-    return BucketFileSystem()
-
-
 class BucketPath(S3Path):
     """``s3://bucket/name``, with pathlib's methods."""
 
@@ -56,7 +48,7 @@ class BucketPath(S3Path):
 
     @property
     def fs(self) -> BucketFileSystem:
-        return file_system(os.getpid())
+        return BucketFileSystem()
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:
         return bool(self._kind())
