@@ -10,6 +10,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.errors import AllTrialsFailedError, ClusterError, SkinTuneError, WeightsError
 from skin_tune.model.network import load_weights
+from skin_tune.paths import remove_tree
 from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter, usable
 from skin_tune.training.checkpoint import load_checkpoint
@@ -139,6 +140,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
 
 def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     """`plan` with what an interrupted experiment has left."""
+    _drop_unheard_of(writer, plan)
     unfinished = _unfinished(writer, plan)
     taken = [row["trial_id"] for row in writer.trials()]
     if plan.configs:
@@ -155,6 +157,13 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
         if epochs := history.get(config["trial_id"]):
             del epochs[max(epochs)]
     return replace(plan, taken=taken, unfinished=unfinished, history=history)
+
+
+def _drop_unheard_of(writer: ExperimentWriter, plan: Plan) -> None:
+    """Remove checkpoints of trials that began in the store's last seconds before a crash: they will begin again."""
+    known = {row["trial_id"] for row in writer.trials()}
+    for trial_id in plan.paths.resumable(plan.region, plan.name) - known:
+        remove_tree(plan.paths.checkpoints(plan.region, plan.name, trial_id))
 
 
 def _say_new_count(plan: Plan, started: int) -> None:
