@@ -5,7 +5,9 @@ nothing but an OSError is raised: callers treat a bucket as they treat a disk.
 """
 
 import errno
+import os
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import BotoCoreError
@@ -41,6 +43,12 @@ class BucketFileSystem(S3FileSystem):
     call_s3 = sync_wrapper(_call_s3)
 
 
+@cache
+def file_system(process: int) -> BucketFileSystem:
+    """The one of this process, by its id: fsspec would make one, with connections of its own, for each thread."""
+    return BucketFileSystem()
+
+
 class BucketPath(S3Path):
     """``s3://bucket/name``, with pathlib's methods."""
 
@@ -48,7 +56,7 @@ class BucketPath(S3Path):
 
     @property
     def fs(self) -> BucketFileSystem:
-        return BucketFileSystem()
+        return file_system(os.getpid())
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:
         return bool(self._kind())

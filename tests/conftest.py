@@ -95,6 +95,14 @@ def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
     server.wait()
 
 
+def forget_buckets() -> None:
+    """Have the environment asked again where buckets are."""
+    from skin_tune.bucket import BucketFileSystem, file_system
+
+    BucketFileSystem.clear_instance_cache()
+    file_system.cache_clear()
+
+
 _BUCKETS = (f"lab-{number}" for number in itertools.count())
 
 
@@ -103,15 +111,15 @@ def bucket(bucket_server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.
     """An empty bucket, found by the environment as a lab's own would be."""
     from skin_tune.bucket import BucketFileSystem
 
+    forget_buckets()
     endpoint, outage = bucket_server
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("SKIN_TUNE_CACHE", str(tmp_path / "cache"))
-    BucketFileSystem.clear_instance_cache()
     name = next(_BUCKETS)
     BucketFileSystem().call_s3("create_bucket", Bucket=name)
     yield Bucket(f"s3://{name}", outage)
     outage.unlink(missing_ok=True)
-    BucketFileSystem.clear_instance_cache()
+    forget_buckets()

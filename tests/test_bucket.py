@@ -3,6 +3,7 @@
 import pickle
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from skin_tune.errors import StoreError
 from skin_tune.paths import RunPaths, atomic_write, location, remove_tree
 from tests.cli_runner import assert_one_line_error, skin_tune_here
-from tests.conftest import Bucket
+from tests.conftest import Bucket, forget_buckets
 
 
 def test_a_path_in_a_bucket_reads_and_writes_as_one_on_disk(bucket: Bucket):
@@ -59,12 +60,18 @@ def test_a_server_that_fails_is_not_taken_for_one_that_has_no_such_file(
     from skin_tune import bucket as module
 
     monkeypatch.setattr(module.BucketFileSystem.__init__, "__kwdefaults__", {"attempts": 2})
-    module.BucketFileSystem.clear_instance_cache()
+    forget_buckets()
     bucket.outage.touch()
     file = location(f"{bucket.url}/name")
     for question in (file.exists, file.is_file, file.is_dir, file.read_bytes):
         with pytest.raises(OSError):  # noqa: PT011  whatever the server says
             question()
+
+
+def test_threads_share_their_connections(bucket: Bucket):
+    with ThreadPoolExecutor(4) as threads:
+        systems = list(threads.map(lambda number: location(f"{bucket.url}/{number}").fs, range(8)))
+    assert all(system is systems[0] for system in systems)
 
 
 def test_only_one_of_two_writers_finds_nothing_there(bucket: Bucket):
@@ -88,23 +95,21 @@ def test_other_urls_are_refused(url: str):
 
 
 def test_a_bucket_that_cannot_be_used_is_one_line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    from skin_tune.bucket import BucketFileSystem
-
     assert_one_line_error(skin_tune_here("trials", "--storage", "s3://nowhere/runs"), "s3://nowhere/runs", "no bucket")
     assert_one_line_error(
         skin_tune_here("trials", "--storage", f"{bucket.url}/runs"), f"{bucket.url}/runs", "no results"
     )
     assert_one_line_error(skin_tune_here("inspect", f"{bucket.url}/none.arrow"), "none.arrow", "does not exist")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    BucketFileSystem.clear_instance_cache()
+    forget_buckets()
     assert_one_line_error(skin_tune_here("trials", "--storage", bucket.url), bucket.url, "cannot be reached")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
-    BucketFileSystem.clear_instance_cache()
+    forget_buckets()
     assert_one_line_error(skin_tune_here("trials", "--storage", bucket.url), "Invalid endpoint: nonsense")
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    BucketFileSystem.clear_instance_cache()
+    forget_buckets()
     assert_one_line_error(skin_tune_here("trials", "--storage", bucket.url), "credentials")
