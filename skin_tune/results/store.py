@@ -130,6 +130,11 @@ def usable(row: Mapping[str, Any], metric: str) -> bool:
     return row.get(metric) is not None and row["status"] not in ("diverged", "failed")
 
 
+def unfinished(row: Mapping[str, Any]) -> bool:
+    """Whether the trial of a row of `trials` can go on: it runs, or was cut off by a budget, Ctrl-C or a crash."""
+    return row["status"] == "running" or (row["status"] == "stopped_early" and row.get("ended_at") is None)
+
+
 def load_trials(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
     """One row per trial, in the order they started within each experiment; empty where nothing matches.
 

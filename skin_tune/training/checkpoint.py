@@ -1,6 +1,8 @@
 """Files a training run leaves: `last.pt` to go on from, `best.pt` the model to use."""
 
+import copy
 import io
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,25 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
             torch.save({"format_version": FORMAT_VERSION, **content}, file)
         except RuntimeError as error:  # torch's words for a full disk name a position in the file
             raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+
+
+class BackgroundSaver:
+    """Saves one checkpoint at a time, of the moment it was asked to, while training goes on."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._saving: Future[None] | None = None
+
+    def save(self, path: Path, content: dict[str, Any]) -> None:
+        """Begin to do what `save_checkpoint` does, on a copy of `content` where its tensors are."""
+        self.wait()
+        self._saving = self._thread.submit(save_checkpoint, path, copy.deepcopy(content))
+
+    def wait(self) -> None:
+        """Return once what was begun is on disk. Raises OSError where it could not be written."""
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            saving.result()
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 
 from skin_tune.data.pack import Pack
 from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
+from skin_tune.training.checkpoint import BackgroundSaver
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.trial import (
@@ -204,6 +205,7 @@ def _serve(arguments: dict[str, Any]) -> None:
     torch.set_num_threads(arguments["cpus"])
     packs: dict[str, Pack] = {}
     trainer: Trainer | None = None
+    saver = BackgroundSaver()
     trial, number = ("", ""), 0
     while order := ray.get(group.order_after.remote(number, rank)):
         number, region = order.number, order.config[REGION]
@@ -218,8 +220,10 @@ def _serve(arguments: dict[str, Any]) -> None:
                 trainer = start(
                     order.config, setting, packs[region], weights, device=device, rank=rank, world_size=world_size
                 )
-            told = last_epoch if taken_up and trainer.epoch else next_epoch
-            result = told(trainer, order.config, setting)
+            if taken_up and trainer.epoch:
+                result = last_epoch(trainer, order.config, setting)
+            else:
+                result = next_epoch(trainer, saver, order.config, setting)
         except (ConfigError, CheckpointError, TrainingDivergedError) as error:  # all ranks raise it alike
             result = ending(error, trainer.epoch - 1 if trainer else 0)
             trainer = None

@@ -10,9 +10,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.errors import AllTrialsFailedError, ClusterError, SkinTuneError, WeightsError
 from skin_tune.model.network import load_weights
-from skin_tune.paths import remove_tree
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter, usable
+from skin_tune.results.store import ExperimentWriter, unfinished, usable
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.tuning.asked import read_asked
 from skin_tune.tuning.plan import Plan, TuneRequest, checked, taken
@@ -119,10 +117,9 @@ def _leave_no_trace(plan: Plan, writer: ExperimentWriter) -> None:
 
 def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFailedError:
     plan, writer = experiment.plan, experiment.writer
-    cut_off = [row["trial_id"] for row in _unfinished(writer, plan)]
-    for row in writer.trials():
-        if row["status"] == "running":
-            writer.update_trial(row["trial_id"], status="stopped_early", ended_at=now())
+    cut_off = [row["trial_id"] for row in writer.trials() if unfinished(row)]
+    for trial_id in cut_off:
+        writer.update_trial(trial_id, status="stopped_early")
     writer.flush(force=True)
     rows = ranked(writer.trials(), plan.space.metric)
     if not any(usable(row, plan.space.metric) for row in rows):
@@ -140,30 +137,25 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
 
 def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     """`plan` with what an interrupted experiment has left."""
-    _drop_unheard_of(writer, plan)
-    unfinished = _unfinished(writer, plan)
+    to_go_on = _to_go_on(writer)
+    for trial_id in plan.paths.resumable(plan.region, plan.name) - {config["trial_id"] for config in to_go_on}:
+        # Its end, or its beginning, was lost with the store's last seconds: the one is known, the other comes again.
+        (plan.paths.checkpoints(plan.region, plan.name, trial_id) / "last.pt").unlink()
     taken = [row["trial_id"] for row in writer.trials()]
     if plan.configs:
-        unfinished += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
+        to_go_on += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
         taken = [*taken, *(config["trial_id"] for config in plan.configs)]
     elif plan.request.resume:
         _say_new_count(plan, len(taken))
-    for config in unfinished:
+    for config in to_go_on:
         _recover_epochs(writer, plan, config["trial_id"])
     history: dict[str, dict[int, float]] = {}
     for row in writer.epochs():
         history.setdefault(row["trial_id"], {})[row["epoch"]] = row[plan.space.metric]
-    for config in unfinished:  # its last epoch will be reported again, and only then judged
+    for config in to_go_on:  # its last epoch will be reported again, and only then judged
         if epochs := history.get(config["trial_id"]):
             del epochs[max(epochs)]
-    return replace(plan, taken=taken, unfinished=unfinished, history=history)
-
-
-def _drop_unheard_of(writer: ExperimentWriter, plan: Plan) -> None:
-    """Remove checkpoints of trials that began in the store's last seconds before a crash: they will begin again."""
-    known = {row["trial_id"] for row in writer.trials()}
-    for trial_id in plan.paths.resumable(plan.region, plan.name) - known:
-        remove_tree(plan.paths.checkpoints(plan.region, plan.name, trial_id))
+    return replace(plan, taken=taken, unfinished=to_go_on, history=history)
 
 
 def _say_new_count(plan: Plan, started: int) -> None:
@@ -177,16 +169,14 @@ def _say_new_count(plan: Plan, started: int) -> None:
         )
 
 
-def _unfinished(writer: ExperimentWriter, plan: Plan) -> list[dict[str, Any]]:
-    """Configs, with `trial_id`, of trials that were cut off: running ones, and stopped ones that can still go on."""
-    found = []
-    resumable = plan.paths.resumable(plan.region, plan.name)
-    for row in writer.trials():
-        can_go_on = row["trial_id"] in resumable or not row["epochs"]
-        if row["status"] == "running" or (row["status"] == "stopped_early" and can_go_on):
-            config = {name.removeprefix("config/"): row[name] for name in row if name.startswith("config/")}
-            found.append({**config, "trial_id": row["trial_id"]})
-    return found
+def _to_go_on(writer: ExperimentWriter) -> list[dict[str, Any]]:
+    """Configs, with `trial_id`, of the unfinished trials."""
+    return [
+        {name.removeprefix("config/"): row[name] for name in row if name.startswith("config/")}
+        | {"trial_id": row["trial_id"]}
+        for row in writer.trials()
+        if unfinished(row)
+    ]
 
 
 def _weights(space: Space) -> dict[tuple[str, str], Any]:

@@ -17,7 +17,7 @@ from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
 from skin_tune.results.predictions import write_predictions
 from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter
-from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
+from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.evaluation import hardware
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
@@ -116,7 +116,7 @@ def run_training(
         raise
     finally:
         if writer.trial(TRIAL_ID)["status"] == "running":
-            writer.update_trial(TRIAL_ID, status="stopped_early", ended_at=now())
+            writer.update_trial(TRIAL_ID, status="stopped_early")
         writer.flush(force=True)
         writer.close()
         wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
@@ -157,20 +157,24 @@ def _run(
     earlier, earlier_gpu = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
     started = time.monotonic()
     gpus = int(trainer.device.type == "cuda")
-    while not trainer.finished:
-        metrics = trainer.run_epoch()
-        writer.add_epoch(TRIAL_ID, metrics)
-        if trainer.improved:
-            save_checkpoint(folder / "best.pt", trainer.model_state())
-            if trainer.validation is not None:
-                write_predictions(storage, region, name, TRIAL_ID, "val", **trainer.validation.columns())
-            writer.record_best(TRIAL_ID, metrics, str(folder / "best.pt"))
-        spent = time.monotonic() - started
-        writer.update_trial(
-            TRIAL_ID, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
-        )
-        writer.flush(force=True)  # before the checkpoint: a run killed in between repeats the epoch
-        save_checkpoint(folder / "last.pt", {**trainer.state_dict(), "name": name})
-        wandb_log.log(TRIAL_ID, metrics)
-        on_epoch(metrics, trainer.config.epochs)
+    saver = BackgroundSaver()
+    try:
+        while not trainer.finished:
+            metrics = trainer.run_epoch()
+            writer.add_epoch(TRIAL_ID, metrics)
+            if trainer.improved:
+                save_checkpoint(folder / "best.pt", trainer.model_state())
+                if trainer.validation is not None:
+                    write_predictions(storage, region, name, TRIAL_ID, "val", **trainer.validation.columns())
+                writer.record_best(TRIAL_ID, metrics, str(folder / "best.pt"))
+            spent = time.monotonic() - started
+            writer.update_trial(
+                TRIAL_ID, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
+            )
+            writer.flush(force=True)  # before the checkpoint: a run killed in between repeats the epoch
+            saver.save(folder / "last.pt", {**trainer.state_dict(), "name": name})
+            wandb_log.log(TRIAL_ID, metrics)
+            on_epoch(metrics, trainer.config.epochs)
+    finally:
+        saver.wait()
     writer.update_trial(TRIAL_ID, status="completed", ended_at=now())

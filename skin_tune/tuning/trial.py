@@ -15,7 +15,7 @@ from skin_tune.errors import StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
 from skin_tune.results.predictions import write_predictions
-from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
+from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, save_checkpoint
 from skin_tune.training.evaluation import Evaluation, hardware
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
@@ -78,6 +78,7 @@ class TuneTrial(tune.Trainable):
         self._device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
         torch.set_num_threads(cpus)
         self._trainer: Trainer | None = None
+        self._saver = BackgroundSaver()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._trainer = None
@@ -95,7 +96,7 @@ class TuneTrial(tune.Trainable):
                 self._trainer = start(self.config, setting, self._packs[region], self._weights, device=self._device)
                 if self._trainer.epoch:
                     return last_epoch(self._trainer, self.config, setting)
-            return next_epoch(self._trainer, self.config, setting)
+            return next_epoch(self._trainer, self._saver, self.config, setting)
         except torch.AcceleratorError:
             raise  # the process has lost its device: only a new one can go on
         except Exception as error:
@@ -132,23 +133,28 @@ def start(
     return trainer
 
 
-def next_epoch(trainer: Trainer, config: Mapping[str, Any], setting: TrialSetting) -> dict[str, Any]:
-    """Run an epoch, keep its checkpoints (the first rank does), and return what Tune is told of it.
+def next_epoch(
+    trainer: Trainer, saver: BackgroundSaver, config: Mapping[str, Any], setting: TrialSetting
+) -> dict[str, Any]:
+    """Run an epoch, keep checkpoints (the first rank does), and return what Tune is told of the epoch.
 
     Raises StoreError where the storage cannot be written.
     """
-    trainer.run_epoch()
     folder = setting.checkpoints(config[OWN_ID])
-    if trainer.rank == 0:
+    try:
+        # Of the epoch before, now that the trial is known to go on: one that was stopped there needs no `last.pt`.
+        if trainer.rank == 0 and trainer.epoch:
+            saver.save(folder / "last.pt", trainer.state_dict())
         try:
-            if trainer.improved:
-                save_checkpoint(folder / "best.pt", trainer.model_state())
-                if trainer.validation is not None:
-                    setting.keep_validation(config[OWN_ID], trainer.validation)
-            if not trainer.finished:
-                save_checkpoint(folder / "last.pt", trainer.state_dict())
-        except OSError as error:
-            raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
+            trainer.run_epoch()
+        finally:
+            saver.wait()  # whoever hears of this epoch may remove what was saved
+        if trainer.rank == 0 and trainer.improved:
+            save_checkpoint(folder / "best.pt", trainer.model_state())
+            if trainer.validation is not None:
+                setting.keep_validation(config[OWN_ID], trainer.validation)
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
     return last_epoch(trainer, config, setting)
 
 

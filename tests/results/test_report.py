@@ -22,6 +22,7 @@ from skin_tune.results.report.markup import said, table
 from skin_tune.results.report.savings import cost_of
 from skin_tune.results.report.section import sections
 from skin_tune.results.report.words import WORDS
+from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
@@ -116,8 +117,7 @@ def test_calibration_is_that_of_guo_et_al():
 def test_what_was_saved_leaves_out_what_a_budget_cut_off():
     trials = pd.DataFrame(
         {
-            "experiment": "exp",
-            "trial_id": ["a", "b", "c", "d"],
+            "ended_at": [now(), now(), None, now()],
             "status": ["completed", "stopped_early", "stopped_early", "failed"],
             "epochs": [10, 2, 5, 1],
             "config/epochs": [10, 10, 10, 10],
@@ -125,7 +125,7 @@ def test_what_was_saved_leaves_out_what_a_budget_cut_off():
             "gpu_seconds": [3600.0, 720.0, 1800.0, 360.0],
         }
     )
-    cost = cost_of(trials, {("exp", "c")})
+    cost = cost_of(trials)
     assert (cost.judged_epochs, cost.full_epochs, cost.epochs) == (12, 20, 18)
     assert cost.saved_share == pytest.approx(0.4)
     assert cost.saved_gpu_hours == pytest.approx(0.8)

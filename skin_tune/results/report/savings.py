@@ -1,6 +1,6 @@
 """What trials cost, and what stopping them early saved."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import pandas as pd
@@ -34,12 +34,10 @@ def total(costs: Iterable[Cost]) -> Cost:
     return Cost(**{field.name: sum(getattr(cost, field.name) for cost in each) for field in fields(Cost)})
 
 
-def cost_of(trials: pd.DataFrame, cut_off: Collection[tuple[str, str]]) -> Cost:
-    """Of rows of the store's `trials`; those `cut_off` (experiment, trial) by a budget or Ctrl-C were not judged."""
+def cost_of(trials: pd.DataFrame) -> Cost:
+    """Of rows of the store's `trials`; those without an end, cut off by a budget or Ctrl-C, were not judged."""
     filled = trials[["epochs", "seconds", "gpu_seconds", "config/epochs"]].astype(float)
-    keys = zip(trials["experiment"], trials["trial_id"], strict=True)
-    whole = pd.Series([key not in cut_off for key in keys], index=trials.index, dtype=bool)
-    ended = trials["status"].isin(["completed", "stopped_early"]) & whole
+    ended = trials["status"].isin(["completed", "stopped_early"]) & trials["ended_at"].notna()
     judged = filled[ended & (filled["epochs"] > 0) & filled["config/epochs"].notna()]
     left = (judged["config/epochs"] - judged["epochs"]).clip(lower=0) / judged["epochs"]
     return Cost(

@@ -95,8 +95,7 @@ def _section(
     validation = _answers(storage, region, best["experiment"], best["trial_id"], "val") if is_champion else None
     counts = _training_counts(asked, len(validation.confusion) if validation else None)
     refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
-    cut_off = {(experiment, trial) for experiment in experiments for trial in paths.resumable(region, experiment)}
-    costs = {str(name): cost_of(of, cut_off) for name, of in trials.groupby("experiment", sort=False)}
+    costs = {str(name): cost_of(of) for name, of in trials.groupby("experiment", sort=False)}
     costs |= {refit.facts["model"]: _cost_of_refit(refit.facts) for refit in refits}
     return Section(
         region=region,
