@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -30,36 +31,36 @@ def network_input(
 ) -> Tensor:
     """uint8 crops [B, H, W, 3] to normalised float32 [B, 3, size, size] on the same device.
 
-    The draws `chosen` (bool [B]) are augmented by `methods` with their rows of `randoms` [B, 6]; the others, and all
-    where `randoms` is None, are only resized.
+    The draws `chosen` (bool [B], on the CPU) are augmented by `methods` with their rows of `randoms` [B, 6]; the
+    others, and all where `randoms` is None, are only resized.
     """
     chunk = max(1, _CPU_CHUNK_PIXELS // size**2) if pixels.device.type == "cpu" else len(pixels)
-    parts = []
+    drawn = None if randoms is None or chosen is None or not methods else _drawn(randoms, methods)
+    inputs = torch.empty((len(pixels), 3, size, size), device=pixels.device)
     for start in range(0, len(pixels), chunk):
         span = slice(start, start + chunk)
         images = resize(pixels[span], size)
-        if randoms is not None and chosen is not None and methods:
-            rows = chosen[span].nonzero(as_tuple=True)[0]
-            images[rows] = augment(images[rows], randoms[span][rows], methods)
-        parts.append(normalise(images))
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+        if drawn is not None and chosen is not None:
+            images = _augment_some(images, drawn.of(span), chosen[span])
+        normalise(images, out=inputs[span])
+    return inputs
 
 
 def resize(pixels: Tensor, size: int) -> Tensor:
-    """uint8 [B, H, W, 3] to float32 [B, 3, size, size] in [0, 1], anti-aliased."""
+    """uint8 [B, H, W, 3] to float32 [B, 3, size, size] in [0, 1], anti-aliased, channels last in memory."""
     images = pixels.permute(0, 3, 1, 2)
     if images.shape[-1] != size:
         # The uint8 kernel is several times faster than float, but exists on CPUs only.
         images = images if images.device.type == "cpu" else images.float()
         images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
-    return images.to(dtype=torch.float32, memory_format=torch.contiguous_format).div_(255)
+    return images.to(torch.float32).div_(255)
 
 
-def normalise(images: Tensor) -> Tensor:
+def normalise(images: Tensor, out: Tensor | None = None) -> Tensor:
     """RGB in [0, 1] to the scale torchvision's networks were trained on."""
     mean = torch.tensor(_MEAN, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(_STD, device=images.device).view(1, 3, 1, 1)
-    return (images - mean) / std
+    return torch.sub(images, mean, out=out).div_(std)
 
 
 def augment(images: Tensor, randoms: Tensor, methods: Collection[str]) -> Tensor:
@@ -68,36 +69,70 @@ def augment(images: Tensor, randoms: Tensor, methods: Collection[str]) -> Tensor
     `horizontal_flip` mirrors half of them, `rotation` turns by up to 15 degrees either way (what leaves the frame is
     filled by reflection), `color_jitter` scales brightness, contrast and saturation by up to 20 % either way.
     """
-    if len(images) == 0:
-        return images
-    if "horizontal_flip" in methods or "rotation" in methods:
-        grid = F.affine_grid(_flips_and_turns(randoms, methods), list(images.shape), align_corners=False)
-        images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-    if "color_jitter" in methods:
-        images = _jittered(images, randoms)
-    return images
+    return _augmented(images, _drawn(randoms, methods))
 
 
-def _flips_and_turns(randoms: Tensor, methods: Collection[str]) -> Tensor:
-    """Affine maps [B, 2, 3] from output to input coordinates."""
+class _Drawn(NamedTuple):
+    """What random numbers make of each of B images."""
+
+    turns: Tensor | None
+    """Linear maps [B, 2, 2] from output to input coordinates (x, y), whose origin is the middle of the image."""
+    colours: Tensor | None
+    """Linear maps [B, 3, 3] of RGB."""
+    greys: Tensor | None
+    """What is added to each channel, as weights [B, 3] of the image's mean red, green and blue."""
+
+    def of(self, rows: slice | Tensor) -> "_Drawn":
+        return _Drawn(*(part if part is None else part[rows] for part in self))
+
+
+def _drawn(randoms: Tensor, methods: Collection[str]) -> _Drawn:
+    turns = _turns(randoms, methods) if "horizontal_flip" in methods or "rotation" in methods else None
+    colours, greys = _colours(randoms) if "color_jitter" in methods else (None, None)
+    return _Drawn(turns, colours, greys)
+
+
+def _turns(randoms: Tensor, methods: Collection[str]) -> Tensor:
     zeros, ones = torch.zeros_like(randoms[:, 0]), torch.ones_like(randoms[:, 0])
     flip = torch.where(randoms[:, 0] < 0.5, -ones, ones) if "horizontal_flip" in methods else ones
     angle = zeros
     if "rotation" in methods:
         angle = (2 * randoms[:, 1] - 1) * math.radians(MAX_ROTATION_DEGREES)
     cos, sin = torch.cos(angle), torch.sin(angle)
-    return torch.stack([flip * cos, -flip * sin, zeros, sin, cos, zeros], dim=1).view(-1, 2, 3)
+    return torch.stack([flip * cos, -flip * sin, sin, cos], dim=1).view(-1, 2, 2)
 
 
-def _jittered(images: Tensor, randoms: Tensor) -> Tensor:
-    """One affine colour map per image: brightness, then contrast about its mean grey, then saturation."""
-    brightness, contrast, saturation = (1 + JITTER * (2 * randoms[:, 2:5] - 1)).unbind(dim=1)
-    luma = torch.tensor(_LUMA, device=images.device)
-    grey = brightness * torch.einsum("bc,c->b", images.mean(dim=(2, 3)), luma)
-    keep = torch.eye(3, device=images.device)
-    to_grey = luma.expand(3, 3)
-    saturate = saturation.view(-1, 1, 1) * keep + (1 - saturation).view(-1, 1, 1) * to_grey
-    matrix = (brightness * contrast).view(-1, 1, 1) * saturate
-    offset = ((1 - contrast) * grey).view(-1, 1, 1)
+def _colours(randoms: Tensor) -> tuple[Tensor, Tensor]:
+    """Brightness, then contrast about the image's mean grey, then saturation, as one map."""
+    brightness, contrast, saturation = (1 + JITTER * (2 * randoms[:, 2:5] - 1)).view(-1, 3, 1, 1).unbind(dim=1)
+    luma = torch.tensor(_LUMA, device=randoms.device)
+    saturate = saturation * torch.eye(3, device=randoms.device) + (1 - saturation) * luma.expand(3, 3)
     # A grey offset passes through the saturation map unchanged: its rows sum to one.
-    return torch.baddbmm(offset, matrix, images.flatten(2)).clamp_(0, 1).view_as(images)
+    return brightness * contrast * saturate, ((1 - contrast) * brightness).squeeze(2) * luma
+
+
+def _augment_some(images: Tensor, drawn: _Drawn, chosen: Tensor) -> Tensor:
+    if chosen.all():
+        return _augmented(images, drawn)
+    rows = chosen.nonzero(as_tuple=True)[0].to(images.device)
+    return images.index_copy_(0, rows, _augmented(images[rows], drawn.of(rows))) if len(rows) else images
+
+
+def _augmented(images: Tensor, drawn: _Drawn) -> Tensor:
+    if drawn.turns is not None:
+        grid = _grid(drawn.turns, images.shape[-1])
+        images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    if drawn.colours is not None and drawn.greys is not None:
+        offset = (images.mean(dim=(2, 3)) * drawn.greys).sum(dim=1).view(-1, 1, 1)
+        images = torch.baddbmm(offset, drawn.colours, images.flatten(2)).clamp_(0, 1).view_as(images)
+    return images
+
+
+def _grid(turns: Tensor, size: int) -> Tensor:
+    """Where each output pixel is read [B, size, size, 2]: torch's affine_grid, which takes a CPU five times as long."""
+    middles = (2 * torch.arange(size, device=turns.device) + 1) / size - 1
+    grid = torch.empty(len(turns), size, size, 2, device=turns.device)
+    for axis in (0, 1):
+        per_x, per_y = (middles * turns[:, axis].unsqueeze(2)).unbind(1)
+        torch.add(per_x.unsqueeze(1), per_y.unsqueeze(2), out=grid[..., axis])
+    return grid

@@ -143,7 +143,7 @@ class Trainer:
                 pixels,
                 self.config.image_size,
                 torch.from_numpy(plan.randoms[step]).to(self.device),
-                torch.from_numpy(chosen[step]).to(self.device),
+                torch.from_numpy(chosen[step]),
                 self.config.augmentation_methods,
             )
             labels = torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device)
