@@ -107,7 +107,10 @@ def cut_photo(job: tuple[Path, list[Cut]], size: int) -> list[CutResult]:
         return [CutResult(cut.row, reason="unreadable image", detail="not an image file") for cut in cuts]
     except Exception as error:  # Pillow's decoders raise whatever they meet in a broken file
         return [CutResult(cut.row, reason="unreadable image", detail=str(error)[:200]) for cut in cuts]
-    return [_cut(photo, scale, cut, size) for cut in cuts]
+    alike: dict[tuple[Box | None, bool], list[Cut]] = {}
+    for cut in cuts:
+        alike.setdefault((cut.box, cut.mirrored), []).append(cut)
+    return [result for group in alike.values() for result in _cut(photo, scale, group, size)]
 
 
 def _decode(path: Path, boxes: Sequence[Box | None], size: int) -> tuple[Image.Image, tuple[float, float]]:
@@ -124,8 +127,10 @@ def _decode(path: Path, boxes: Sequence[Box | None], size: int) -> tuple[Image.I
             opened.draft("RGB", (true_width // shrink, true_height // shrink))
             scale_x, scale_y = opened.size[0] / true_width, opened.size[1] / true_height
             opened.load()
-            turned = opened.getexif().get(0x0112) in (5, 6, 7, 8)  # orientations that swap width and height
-            photo = ImageOps.exif_transpose(opened).convert("RGB")
+            orientation = opened.getexif().get(0x0112, 1)
+            photo = opened if orientation == 1 else ImageOps.exif_transpose(opened)
+            photo = photo if photo.mode == "RGB" else photo.convert("RGB")  # which would copy the whole photo
+    turned = orientation in (5, 6, 7, 8)  # those swap width and height
     return photo, (scale_y, scale_x) if turned else (scale_x, scale_y)
 
 
@@ -134,21 +139,25 @@ def _side(box: Box | None, photo_size: tuple[int, int]) -> float:
     return max(right - left, bottom - top)
 
 
-def _cut(photo: Image.Image, scale: tuple[float, float], cut: Cut, size: int) -> CutResult:
+def _cut(photo: Image.Image, scale: tuple[float, float], cuts: Sequence[Cut], size: int) -> list[CutResult]:
+    """One crop for all of `cuts`, which differ in nothing but the region that is graded on it."""
+    cut = cuts[0]
     left, top, right, bottom = (0.0, 0.0, float(photo.width), float(photo.height))
     if cut.box is not None:
         left, top, right, bottom = (edge * scale[axis % 2] for axis, edge in enumerate(cut.box))
     detail = f"box {cut.box} in a photo of {photo.width / scale[0]:.0f} x {photo.height / scale[1]:.0f}"
     if right <= left or bottom <= top:
-        return CutResult(cut.row, reason="empty box", detail=detail)
+        return [CutResult(cut.row, reason="empty box", detail=detail) for cut in cuts]
     crop = square_crop(photo, (left, top, right, bottom), size)
     if crop is None:
-        return CutResult(cut.row, reason="box outside the photo", detail=detail)
+        return [CutResult(cut.row, reason="box outside the photo", detail=detail) for cut in cuts]
     pixels = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
-    with cut.staging.open("r+b") as file:
-        file.seek(cut.slot * len(pixels))
-        file.write(pixels)
-    return CutResult(cut.row, digest=image_digest(pixels))
+    digest = image_digest(pixels)
+    for cut in cuts:
+        with cut.staging.open("r+b") as file:
+            file.seek(cut.slot * len(pixels))
+            file.write(pixels)
+    return [CutResult(cut.row, digest=digest) for cut in cuts]
 
 
 def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image | None:

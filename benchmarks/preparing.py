@@ -1,0 +1,110 @@
+"""Photos to a pack: `prepare` against a plain Pillow loop over the same labels, and on more cores."""
+
+import json
+import os
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.rows import Row
+from skin_tune.data.prepare import PrepareRequest, prepare
+from skin_tune.regions import CATALOGUE
+
+_SIZE = 256
+_WIDTH, _HEIGHT = 2136, 3216  # of the cameras of AI-Hub data set 71645
+_BOXES = {  # of a face that fills the photo, by face part
+    1: (500, 676, 1623, 1139),
+    2: (930, 1100, 1200, 1400),
+    3: (191, 1432, 411, 1817),
+    4: (1725, 1432, 1945, 1817),
+    5: (420, 1650, 900, 2250),
+    6: (1240, 1650, 1720, 2250),
+    7: (800, 2200, 1340, 2500),
+    8: (640, 2450, 1500, 2800),
+}
+
+
+def measure(photos: int = 128) -> list[Row]:
+    """Ratios of photos per second; the plain loop and the run on one core see a quarter of the photos."""
+    cores = sorted(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        few, many = _tree(folder / "few", photos // 4), _tree(folder / "many", photos)
+        with _on([cores[0]]):
+            plain, one_core = _pace(_plain_loop, few, folder), _pace(_prepare, many, folder)
+        all_cores = _pace(_prepare, many, folder)
+    faster, linear = one_core / plain, all_cores / one_core / len(cores)
+    return [
+        Row("preparing photos / a plain Pillow loop, one core", faster, "ratio", ">= 2", faster >= 2),
+        Row(f"preparing photos on {len(cores)} cores / one, a core", linear, "ratio", ">= 0.85", linear >= 0.85),
+        Row("preparing photos of 6.9 megapixels, 11 crops each, one core", one_core, "photos/s", "-", True),
+    ]
+
+
+def _tree(root: Path, photos: int) -> Path:
+    """Labels and photos of as many subjects, in AI-Hub's layout."""
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(90, 200, (40, 27, 3), dtype=np.uint8)).resize((_WIDTH, _HEIGHT))
+    grain = rng.integers(-6, 7, (_HEIGHT, _WIDTH, 3), dtype=np.int16)
+    skin = Image.fromarray(np.clip(np.asarray(coarse) + grain, 0, 255).astype(np.uint8))
+    keys = defaultdict(list)
+    for region in CATALOGUE.values():
+        for view in region.views:
+            keys[view.facepart].append((view.key, region.classes))
+    for number in range(photos):
+        subject, photo = f"{number:04d}", f"{number:04d}_01_F"
+        labels, images = root / "label" / "01" / subject, root / "img" / "01" / subject
+        labels.mkdir(parents=True)
+        images.mkdir(parents=True)
+        skin.rotate(90 * (number % 2), expand=False).point(lambda value, n=number: value - n % 64).save(
+            images / f"{photo}.jpg", quality=90
+        )
+        for part, box in _BOXES.items():
+            label = {
+                "info": {"filename": f"{photo}.jpg", "id": subject},
+                "images": {"device": 0, "width": _WIDTH, "height": _HEIGHT, "angle": 0, "facepart": part, "bbox": box},
+                "annotations": {key: number % classes for key, classes in keys[part]},
+            }
+            (labels / f"{photo}_{part:02d}.json").write_text(json.dumps(label))
+    return root
+
+
+def _pace(work: object, tree: Path, folder: Path) -> float:
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        work(tree, Path(out))  # type: ignore[operator]
+    return len(list(tree.rglob("*.jpg"))) / (time.perf_counter() - started)
+
+
+def _prepare(tree: Path, out: Path) -> None:
+    prepare(PrepareRequest([tree], "all", size=_SIZE, out=out))
+
+
+def _plain_loop(tree: Path, out: Path) -> None:
+    parts = defaultdict(list)
+    for file in tree.rglob("*.json"):
+        label = json.loads(file.read_text())
+        parts[label["info"]["filename"]].append((label["images"]["bbox"], label["annotations"]))
+    for file in tree.rglob("*.jpg"):
+        photo = Image.open(file).convert("RGB")
+        for number, (box, grades) in enumerate(parts[file.name]):
+            crop = photo.crop(box).resize((_SIZE, _SIZE), Image.Resampling.BILINEAR)
+            for key, grade in grades.items():
+                (out / key / str(grade)).mkdir(parents=True, exist_ok=True)
+                crop.save(out / key / str(grade) / f"{file.stem}_{number}.png")
+
+
+@contextmanager
+def _on(cores: list[int]) -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
