@@ -9,16 +9,44 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import compare, report, restart, scale, search, throughput, together, trial_cost
+from benchmarks import (
+    checkpoint,
+    compare,
+    input_path,
+    memory,
+    preparing,
+    reading,
+    report,
+    restart,
+    scale,
+    search,
+    start,
+    throughput,
+    together,
+    trial_cost,
+)
+
+_MODULES = (
+    start,
+    input_path,
+    preparing,
+    memory,
+    throughput,
+    checkpoint,
+    trial_cost,
+    scale,
+    together,
+    restart,
+    reading,
+    compare,
+    report,
+    search,
+)
 
 
 def main() -> None:
     machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}"
-    rows = [
-        row
-        for module in (throughput, trial_cost, restart, together, scale, compare, report, search)
-        for row in module.measure()
-    ]
+    rows = [row for module in _MODULES for row in module.measure()]
     table = Table("what", "value", "unit", "bar", "ok", box=None, title=machine)
     for row in rows:
         table.add_row(row.name, f"{row.value:.3g}", row.unit, row.bar, "yes" if row.ok else "NO")

@@ -14,7 +14,7 @@ from skin_tune.data.augment import network_input
 from skin_tune.data.batches import prefetched
 
 _CROPS = 512
-_BATCH = 64
+_BATCH = 32
 _ROUNDS = 3
 
 
@@ -57,10 +57,10 @@ def _ours(crops: np.ndarray, size: int) -> int:
 def _torchvision(crops: np.ndarray, size: int) -> int:
     transform = v2.Compose(
         [
-            v2.Resize((size, size), antialias=True),
             v2.RandomHorizontalFlip(),
             v2.RandomRotation(15, InterpolationMode.BILINEAR),
             v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
+            v2.Resize((size, size), antialias=True),
             v2.ToDtype(torch.float32, scale=True),
             v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
         ]

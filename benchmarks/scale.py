@@ -59,8 +59,8 @@ class Silent(Callback):
         pass
 
 
-def measure(trials: int = 1000, growth: int = 0) -> list[Row]:
-    """Ratios of seconds; with `growth` that many trials are run, too, which takes long."""
+def measure(trials: int = 1000, growth: int = 10_000) -> list[Row]:
+    """Ratios of seconds; the growth takes ten minutes."""
     recorded, _ = _seconds(trials)
     with patch.object(run, "RegionCallbacks", Silent), patch.object(run, "ProgressCallback", Silent):
         silent, _ = _seconds(trials, wandb="disabled")

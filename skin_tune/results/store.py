@@ -143,9 +143,15 @@ def load_trials(storage: str | Path, region: str | None = None, experiment: str 
     return _load("trials", storage, region, experiment)
 
 
-def load_epochs(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
-    """One row per (trial, epoch); empty where nothing matches. Raises StoreError where there is no store."""
-    return _load("epochs", storage, region, experiment)
+def load_epochs(
+    storage: str | Path, region: str | None = None, experiment: str | None = None, *, columns: Names = None
+) -> pd.DataFrame:
+    """One row per (trial, epoch); empty where nothing matches.
+
+    `columns` of the table are read, all if None; `region` and `experiment` come with them. Raises StoreError where
+    there is no store.
+    """
+    return _load("epochs", storage, region, experiment, columns=columns)
 
 
 def load_predictions(
