@@ -1,8 +1,9 @@
 """Which config to end with, from runs of the best ones with new seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,33 @@ import pandas as pd
 from skin_tune.errors import StoreError
 from skin_tune.results.contrasts import contrasts, seeded_runs
 from skin_tune.results.store import load_trials
+
+_CONFIRMED = "-confirm"
+
+
+def confirmation_of(experiment: str) -> str:
+    """Name of the experiment that confirms the best of `experiment`."""
+    return f"{experiment}{_CONFIRMED}"
+
+
+def confirmed_by(experiment: str) -> str | None:
+    """Name of the experiment whose best `experiment` confirms; None for any other."""
+    return experiment.removesuffix(_CONFIRMED) if experiment.endswith(_CONFIRMED) else None
+
+
+def run_of(trial_id: str, seed: int) -> str:
+    """Id of the run of a trial's config with another seed."""
+    return f"{trial_id}-seed{seed}"
+
+
+def runs_by_config(run_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Runs of each trial's config, with the seeds that all of the configs have been run with."""
+    by_config: dict[str, dict[str, str]] = {}
+    for own_id in run_ids:
+        config, _, seed = own_id.rpartition("-seed")
+        by_config.setdefault(config, {})[seed] = own_id
+    common = set.intersection(*map(set, by_config.values())) if by_config else set()
+    return {config: [runs[seed] for seed in runs if seed in common] for config, runs in by_config.items()}
 
 
 @dataclass(frozen=True)
@@ -23,10 +51,22 @@ class Championship:
     """The config of the highest lower bound."""
     failed: Sequence[str]
     """Configs of which a run diverged or failed: they cannot be champion."""
+    seeds: int
+    """Runs of each config."""
+
+    @property
+    def winner(self) -> dict[Any, Any]:
+        """The champion's row of `configs`."""
+        return next(row for row in self.configs.to_dict("records") if row["trial_id"] == self.champion)
+
+    @property
+    def rivals(self) -> list[str]:
+        """Configs that the champion leads by no more than noise."""
+        return list(self.configs.loc[self.configs["within_noise"], "trial_id"])
 
 
 def championship(
-    storage: Path, region: str, experiment: str, runs: Mapping[str, Sequence[str]], metric: str
+    storage: str | Path, region: str, experiment: str, runs: Mapping[str, Sequence[str]], metric: str
 ) -> Championship:
     """Compare configs by `runs`, ids of each config's runs, seed by seed, in `experiment`.
 
@@ -62,5 +102,8 @@ def championship(
     table.loc[best, ["difference", "difference_low", "difference_high"]] = np.nan
     table.loc[best, "within_noise"] = False
     return Championship(
-        table.sort_values("mean", ascending=False, kind="stable", ignore_index=True), list(whole)[best], failed
+        table.sort_values("mean", ascending=False, kind="stable", ignore_index=True),
+        list(whole)[best],
+        failed,
+        seeded.point.shape[1],
     )

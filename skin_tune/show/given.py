@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from skin_tune.results.champion import confirmed_by
 from skin_tune.show.console import open_console
 from skin_tune.show.trials import cost_line
 
@@ -20,9 +21,8 @@ def print_confirmation(
 ) -> None:
     """The confirmed configs, the champion, and whether it is more than luck."""
     console = open_console()
-    seeds = len(next(iter(confirmation.runs.values())))
     table = Table("config of trial", box=None)
-    for heading in (f"{confirmation.metric}, mean of {seeds}", "spread over seeds", "behind the champion", ""):
+    for heading in (f"{confirmation.metric}, mean of {result.seeds}", "spread over seeds", "behind the champion", ""):
         table.add_column(heading, justify="right")
     for row in result.configs.to_dict("records"):
         behind = _interval(-row["difference"], -row["difference_high"], -row["difference_low"])
@@ -36,19 +36,18 @@ def print_confirmation(
     console.print(table)
     if result.failed:
         console.print(f"a run of {', '.join(result.failed)} diverged or failed: out of the running")
-    within = result.configs[result.configs["within_noise"]]["trial_id"].tolist()
-    if within:
-        console.print(f"{result.champion} is champion by its lower bound; {', '.join(within)} may be as good")
+    if result.rivals:
+        console.print(f"{result.champion} is champion by its lower bound; {', '.join(result.rivals)} may be as good")
     elif len(result.configs) > 1:
         console.print(f"{result.champion} is champion: the others are behind it by more than noise")
     else:
         console.print(f"{result.champion} has no rival")
     console.print(
-        "intervals are of 95 %, over subjects and seeds" if seeds > 1 else "one seed: intervals over subjects"
+        "intervals are of 95 %, over subjects and seeds" if result.seeds > 1 else "one seed: intervals over subjects"
     )
     if line := cost_line(confirmation.outcome.rows, price):
         console.print(line)
-    experiment = confirmation.experiment.removesuffix("-confirm")
+    experiment = confirmed_by(confirmation.experiment)
     console.print(
         f"refit it: skin-tune refit {experiment} --trial {result.champion} --storage {storage}", soft_wrap=True
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skin_tune.errors import ExperimentError
+from skin_tune.results.champion import confirmation_of, run_of
 from skin_tune.tuning.experiment import Outcome
 from skin_tune.tuning.given import Resources, run_given
 from skin_tune.tuning.known import config_of, find_experiment
@@ -32,7 +33,7 @@ class Confirmation:
 
     region: str
     experiment: str
-    """Of the runs: ``<experiment>-confirm``."""
+    """Of the runs: see `confirmation_of`."""
     metric: str
     runs: dict[str, list[str]]
     """Ids of a trial's runs, seed by seed, by the id of the trial whose config they have; best trial first."""
@@ -53,12 +54,12 @@ def run_confirm(request: ConfirmRequest) -> Confirmation:
     pack = known.open_pack(rows[0])
     first = 1 + int(known.trials["seed"].max())
     seeds = range(first, first + request.seeds)
-    runs = {row["trial_id"]: [f"{row['trial_id']}-seed{seed}" for seed in seeds] for row in rows}
+    runs = {row["trial_id"]: [run_of(row["trial_id"], seed) for seed in seeds] for row in rows}
     configs = [
         {**config_of(row).to_dict(), "seed": seed, "trial_id": own_id}
         for row in rows
         for seed, own_id in zip(seeds, runs[row["trial_id"]], strict=True)
     ]
-    name = f"{request.experiment}-confirm"
+    name = confirmation_of(request.experiment)
     outcome = run_given(configs, name, pack, known.metric, known.paths.storage, request.resources)
     return Confirmation(known.region, name, known.metric, runs, outcome)

@@ -14,6 +14,8 @@ from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_sc
 from skin_tune.errors import StoreError
 from skin_tune.paths import RunPaths
 from skin_tune.results import load_predictions
+from skin_tune.results.champion import run_of
+from skin_tune.results.predictions import write_predictions
 from skin_tune.results.ranking import rank_trials
 from skin_tune.results.report import write_report
 from skin_tune.results.report.graded import calibration, graded
@@ -26,7 +28,7 @@ from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
-from tests.results.report_store import TRAIN_IMAGES, write_asked, write_refit, write_trials
+from tests.results.report_store import TRAIN_IMAGES, answers, scores, write_asked, write_refit, write_trials
 
 
 def report_of(storage: Path, **options: Any) -> str:
@@ -210,6 +212,46 @@ def test_experiments_that_share_a_pack_share_a_leaderboard(tmp_path: Path):
     assert sorted(section.trials["experiment"]) == ["one"] * 3 + ["two"] * 3
     scores = section.trials["val_balanced_acc"].tolist()
     assert scores == sorted(scores, reverse=True)
+
+
+def write_confirmation(storage: Path, skills: dict[str, float], seeds: int = 4, status: str = "completed") -> None:
+    """Runs of configs of `exp` with new seeds, each as good as its skill says."""
+    writer = ExperimentWriter(storage, "lip_dryness", "exp-confirm")
+    for number, (trial, skill) in enumerate(skills.items()):
+        for seed in range(1, seeds + 1):
+            said, run = answers(skill, 100 * number + seed), run_of(trial, seed)
+            columns = {"seed": seed, "pack_id": "f00d", "epochs": 9, "seconds": 60.0, "gpu_seconds": 60.0}
+            writer.update_trial(run, status=status, started_at=now(), ended_at=now(), **columns, **scores(said))
+            write_predictions(storage, "lip_dryness", "exp-confirm", run, "val", **said)
+    writer.flush(force=True)
+    writer.close()
+
+
+@pytest.mark.parametrize("experiment", [None, "exp"])
+def test_a_confirmed_champion_is_the_champion_and_its_runs_are_no_rivals(tmp_path: Path, experiment: str | None):
+    write_trials(tmp_path)
+    ranked = rank_trials(tmp_path)["trial_id"].tolist()
+    write_confirmation(tmp_path, {ranked[0]: 0.3, ranked[1]: 0.95, ranked[2]: 0.9})
+    (section,) = sections(tmp_path, experiment=experiment)
+    assert section.champion is not None
+    assert section.champion["trial_id"] == ranked[1]
+    assert section.experiments == ["exp"]
+    assert len(section.trials) == 24
+    assert section.costs["exp-confirm"].trials == 12
+    text = text_of(report_of(tmp_path, experiment=experiment))
+    assert f"the best 3 were run again with 4 new seeds each: {ranked[1]} is champion" in text
+    assert f"{ranked[2]} may be as good" in text
+    assert "confirm before you decide" not in text
+
+
+def test_a_confirmation_without_a_result_yet_is_said(tmp_path: Path):
+    write_trials(tmp_path)
+    ranked = rank_trials(tmp_path)["trial_id"].tolist()
+    write_confirmation(tmp_path, {ranked[0]: 0.3, ranked[1]: 0.95}, status="running")
+    (section,) = sections(tmp_path)
+    assert section.champion is not None
+    assert section.champion["trial_id"] == ranked[0]
+    assert "The confirmation of exp has no result yet" in text_of(report_of(tmp_path))
 
 
 def test_the_champion_is_chosen_by_the_metric_of_its_experiment(tmp_path: Path):

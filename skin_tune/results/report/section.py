@@ -8,8 +8,16 @@ from typing import Any
 
 import pandas as pd
 
+from skin_tune.errors import StoreError
 from skin_tune.metrics import LESS_IS_BETTER
 from skin_tune.paths import RunPaths, location
+from skin_tune.results.champion import (
+    Championship,
+    championship,
+    confirmation_of,
+    confirmed_by,
+    runs_by_config,
+)
 from skin_tune.results.compare import Comparison, compare
 from skin_tune.results.ranking import no_trial
 from skin_tune.results.report.graded import Graded, graded
@@ -46,8 +54,10 @@ class Section:
     """Rows of the store's `trials`, best first, those that cannot win last; with the columns of a comparison."""
     epochs: pd.DataFrame
     comparison: Comparison
+    confirmed: Mapping[str, Championship | None]
+    """By experiment, how its best configs compare over new seeds; None where that is not known yet."""
     champion: Mapping[Any, Any] | None
-    """Its row; None where no trial finished an epoch."""
+    """Its row: the confirmed champion's, or the best trial's; None where no trial finished an epoch."""
     validation: Graded | None
     """What the champion says of the validation split; None where the store does not have it."""
     classes: Sequence[str]
@@ -65,11 +75,13 @@ class Section:
 
 def sections(storage: str | Path, region: str | None = None, experiment: str | None = None) -> list[Section]:
     """A section for each region and pack, by name. Raises StoreError where the store has no such trial."""
-    trials = load_trials(storage, region, experiment)
+    trials, epochs = load_trials(storage, region, experiment), load_epochs(storage, region, experiment)
     if trials.empty:
         raise no_trial(storage, region, experiment)
+    if experiment is not None:
+        trials = pd.concat([trials, load_trials(storage, region, confirmation_of(experiment))])
     trials = _with_columns(trials, [*TRIALS.names, "config/epochs"])
-    epochs = _with_columns(load_epochs(storage, region, experiment), EPOCHS.names)
+    epochs = _with_columns(epochs, EPOCHS.names)
     openings = load_test_openings(storage)
     pack = trials.groupby(["region", "experiment"])["pack_id"].transform("first").fillna("")
     found = []
@@ -81,21 +93,28 @@ def sections(storage: str | Path, region: str | None = None, experiment: str | N
 
 
 def _section(
-    storage: str | Path, region: str, pack_id: str, trials: pd.DataFrame, epochs: pd.DataFrame, openings: int
+    storage: str | Path, region: str, pack_id: str, all_trials: pd.DataFrame, epochs: pd.DataFrame, openings: int
 ) -> Section:
     paths = RunPaths(location(storage))
-    experiments = list(map(str, trials["experiment"].unique()))
+    names = list(map(str, all_trials["experiment"].unique()))
+    experiments = [name for name in names if confirmed_by(name) not in names]
+    trials = all_trials[all_trials["experiment"].isin(experiments)]
     asked = [_json(paths.asked(region, experiment)) for experiment in experiments]
     metrics = {each.get("metric", DEFAULT_METRIC) for each in asked}
     metric = metrics.pop() if len(metrics) == 1 else DEFAULT_METRIC
     comparison = compare(storage, region, experiments, metric=metric, resamples=_RESAMPLES)
     ranked = _ranked(trials, comparison, metric)
-    best = ranked.iloc[0]
+    confirmed = {
+        name: _championship(storage, region, confirmation_of(name), all_trials, metric)
+        for name in experiments
+        if confirmation_of(name) in names
+    }
+    best = _champion(ranked, confirmed)
     is_champion = pd.notna(best[metric]) and best["status"] not in ("diverged", "failed")
     validation = _answers(storage, region, best["experiment"], best["trial_id"], "val") if is_champion else None
     counts = _training_counts(asked, len(validation.confusion) if validation else None)
     refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
-    costs = {str(name): cost_of(of) for name, of in trials.groupby("experiment", sort=False)}
+    costs = {str(name): cost_of(of) for name, of in all_trials.groupby("experiment", sort=False)}
     costs |= {refit.facts["model"]: _cost_of_refit(refit.facts) for refit in refits}
     return Section(
         region=region,
@@ -103,8 +122,9 @@ def _section(
         experiments=experiments,
         metric=metric,
         trials=ranked,
-        epochs=epochs,
+        epochs=epochs[epochs["experiment"].isin(experiments)],
         comparison=comparison,
+        confirmed=confirmed,
         champion=best.to_dict() if is_champion else None,
         validation=validation,
         classes=list(counts) or [str(grade) for grade in range(len(validation.confusion) if validation else 0)],
@@ -114,6 +134,26 @@ def _section(
         costs=costs,
         cost=total(costs.values()),
     )
+
+
+def _championship(
+    storage: str | Path, region: str, confirmation: str, trials: pd.DataFrame, metric: str
+) -> Championship | None:
+    runs = runs_by_config(trials.loc[trials["experiment"] == confirmation, "trial_id"])
+    try:
+        return championship(storage, region, confirmation, runs, metric)
+    except StoreError:  # runs are under way, were cut off, or failed
+        return None
+
+
+def _champion(ranked: pd.DataFrame, confirmed: Mapping[str, Championship | None]) -> pd.Series:
+    """The best of the confirmed champions, by the mean over seeds; without one the best trial."""
+    known = {name: result for name, result in confirmed.items() if result is not None}
+    for name in sorted(known, key=lambda name: -known[name].winner["mean"]):
+        row = ranked[(ranked["experiment"] == name) & (ranked["trial_id"] == known[name].champion)]
+        if len(row):
+            return row.iloc[0]
+    return ranked.iloc[0]
 
 
 def _training_counts(asked: Sequence[Mapping[str, Any]], classes: int | None) -> dict[str, int]:

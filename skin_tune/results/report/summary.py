@@ -71,13 +71,21 @@ def _on_champion(section: Section) -> Iterator[Markup]:
         "trials": len(section.trials),
         "trial": section.champion["trial_id"],
         "metric": (section.metric, {}),
-        "score": in_words(score_in(section.champion, section.metric)),
     }
-    if section.metric == "val_balanced_acc" and section.classes:
-        yield said("champion_is", **common, chance=fraction(1 / len(section.classes)))
+    confirmed = section.confirmed.get(section.champion["experiment"])
+    score = in_words(score_in(section.champion, section.metric))
+    expected = section.comparison.expected.get(section.metric)
+    if confirmed is not None and confirmed.champion == section.champion["trial_id"]:
+        winner = confirmed.winner
+        mean = in_words(Figure(winner["mean"], winner["low"], winner["high"]))
+        yield said("confirmed_is", **common, configs=len(confirmed.configs), seeds=confirmed.seeds, score=mean)
+        if len(confirmed.configs) > 1:
+            yield said("rivals", names=", ".join(confirmed.rivals)) if confirmed.rivals else said("no_rivals")
+    elif section.metric == "val_balanced_acc" and section.classes:
+        yield said("champion_is", **common, score=score, chance=fraction(1 / len(section.classes)))
     else:
-        yield said("champion_is_f1", **common)
-    if (expected := section.comparison.expected.get(section.metric)) is not None and expected == expected:
+        yield said("champion_is_f1", **common, score=score)
+    if confirmed is None and expected is not None and expected == expected:
         yield said("expected", score=fraction(expected))
     if section.validation is not None:
         recall = np.array([figure.value for figure in section.validation.recall])
@@ -111,7 +119,9 @@ def _hours(hours: float, gpu_hours: float) -> tuple[str, dict[str, Any]]:
 def warnings(section: Section) -> Iterator[Markup]:
     """What the reader should beware of."""
     comparison = section.comparison
-    if near := len(comparison.within_noise):
+    for experiment in (name for name, result in section.confirmed.items() if result is None):
+        yield said("not_confirmed_yet", experiment=experiment)
+    if (near := len(comparison.within_noise)) and not any(section.confirmed.values()):
         yield said("within_noise", count=near) if near > 1 else said("one_within_noise")
     if comparison.subjects == 1:
         yield said("one_subject")

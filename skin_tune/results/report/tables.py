@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.results.report.graded import Graded, Group
+from skin_tune.results.champion import Championship
+from skin_tune.results.report.graded import Figure, Graded, Group
 from skin_tune.results.report.importance import varied_parameters
 from skin_tune.results.report.markup import (
     DASH,
@@ -68,6 +69,22 @@ def leaderboard(section: Section) -> Markup:
             more,
         ]
     )
+
+
+def confirmed(result: Championship, metric: str) -> Markup:
+    """The configs that were run again, best mean first."""
+    rows = []
+    for row in result.configs.to_dict("records"):
+        behind = Figure(-row["difference"], -row["difference_high"], -row["difference_low"])
+        rows.append(
+            [
+                row["trial_id"],
+                with_interval(Figure(row["mean"], row["low"], row["high"])),
+                fraction(row["spread"]),
+                said("champion") if row["trial_id"] == result.champion else with_interval(behind),
+            ]
+        )
+    return table(["trial", metric, "spread", "behind"], rows)
 
 
 def confusion(answers: Graded, classes: Sequence[str]) -> Markup:

@@ -29,6 +29,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Being the best is partly luck: on people who did not choose it, {score} is to be expected.",
         "최고라는 결과에는 운도 있습니다. 선택에 쓰이지 않은 사람들에게서는 {score} 정도가 예상됩니다.",
     ),
+    "confirmed_is": (
+        "Of {trials} trials the best {configs} were run again with {seeds} new seeds each: {trial} is champion, with "
+        "a mean {metric} of {score} on the validation split.",
+        "트라이얼 {trials}개 중 상위 {configs}개를 새 시드 {seeds}개씩으로 다시 실행한 결과, 최고는 {trial}입니다. "
+        "검증 세트 {metric} 평균은 {score}입니다.",
+    ),
+    "rivals": ("{names} may be as good.", "{names}도 이만큼 좋을 수 있습니다."),
+    "no_rivals": ("Its lead is more than noise.", "다른 설정과의 차이는 오차 범위를 넘습니다."),
     "weakest": (
         "Its weakest class is {name}: {hits} of {images} images recognised (recall {recall}){training}.",
         "가장 약한 등급은 {name}입니다. 이미지 {images}장 중 {hits}장을 맞혔습니다(재현율 {recall}){training}.",
@@ -60,6 +68,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "One other trial is within noise of the best: confirm before you decide.",
         "다른 트라이얼 1개는 최고와 오차 범위 안에 있습니다. 결정하기 전에 다시 확인하세요.",
     ),
+    "not_confirmed_yet": (
+        "The confirmation of {experiment} has no result yet: the same command goes on with it.",
+        "{experiment}의 확인 실행은 아직 결과가 없습니다. 같은 명령으로 이어서 실행할 수 있습니다.",
+    ),
     "few_subjects": (
         "Only {count} subjects are in the validation split: intervals are rough.",
         "검증 세트의 대상자가 {count}명뿐이어서 구간이 정확하지 않습니다.",
@@ -85,6 +97,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "error": ("Failed or diverged: {error}", "실패 또는 발산: {error}"),
     # Headings
     "leaderboard": ("Leaderboard", "순위표"),
+    "confirmed": ("Confirmed with new seeds", "새 시드로 확인한 결과"),
+    "confirmed_note": (
+        "Means over {seeds} runs, each with a seed of its own, the same for every config; 95% intervals are over "
+        "subjects and seeds. The champion is the config of the highest lower bound.",
+        "설정마다 같은 시드 {seeds}개로 실행한 평균입니다. 95% 구간은 대상자와 시드를 모두 고려합니다. "
+        "구간의 하한이 가장 높은 설정이 최고입니다.",
+    ),
     "curves": ("Learning curves", "학습 곡선"),
     "parallel": ("Parallel coordinates", "평행 좌표"),
     "parallel_note": (
@@ -132,6 +151,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "val_mae": ("MAE (grades)", "평균 절대 오차(등급)"),
     "val_within_one": ("Within one", "1등급 이내"),
     "val_qwk": ("QWK", "QWK"),
+    "spread": ("Spread over seeds", "시드별 표준편차"),
+    "behind": ("Behind the champion", "최고 트라이얼과의 차이"),
     "chance_better": ("Chance to be better", "더 나을 확률"),
     "p_adjusted": ("p", "p"),
     "gpu_hours": ("GPU-hours", "GPU 시간"),
