@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.rows import Row
-from skin_tune.data.prepare import PrepareRequest, prepare
+from skin_tune.data.prepare import prepare
+from skin_tune.data.request import PrepareRequest
 from skin_tune.regions import CATALOGUE
 
 _SIZE = 256

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from benchmarks.rows import Row
-from skin_tune.data.prepare import PrepareRequest, prepare
+from skin_tune.data.prepare import prepare
+from skin_tune.data.request import PrepareRequest
 from skin_tune.data.sample import draw_sample
 from skin_tune.results import load_epochs
 from skin_tune.tuning.experiment import run_experiment

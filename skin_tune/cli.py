@@ -119,7 +119,8 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
 
     Raises SourceError where not one of several can be prepared.
     """
-    from skin_tune.data.prepare import PrepareRequest, prepare
+    from skin_tune.data.prepare import prepare
+    from skin_tune.data.request import PrepareRequest
     from skin_tune.data.split import parse_ratios
     from skin_tune.errors import SourceError
     from skin_tune.show.progress import print_prepared, stages

@@ -8,19 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.sources import (
-    IMAGE_SUFFIXES,
-    PHOTO_NAME,
-    Manifest,
-    Progress,
-    Quarantined,
-    Row,
-    as_box,
-    files_under,
-    grade_out_of_range,
-    leaves_root,
-    storable,
-)
+from skin_tune.data.files import IMAGE_SUFFIXES, PHOTO_NAME, Progress, files_under, leaves_root, storable
+from skin_tune.data.manifest import Manifest, Quarantined, Row, as_box, grade_out_of_range
 from skin_tune.regions import Region, View
 
 Targets = dict[int, list[tuple[Region, View]]]

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from skin_tune.data.manifest import Box, Row
 from skin_tune.data.pack import image_digest
-from skin_tune.data.sources import Box, Row
 from skin_tune.errors import SourceError
 
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # JPEG's opener takes MPO too

@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from skin_tune.data.aihub import BadLabelError, Label, read_label
 from skin_tune.data.crops import cut_all
-from skin_tune.data.sources import IMAGE_SUFFIXES, Box, Row, as_box, files_under, leaves_root
+from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_root
+from skin_tune.data.manifest import Box, Row, as_box
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE, View
 

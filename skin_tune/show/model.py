@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from skin_tune.data.sources import storable
+from skin_tune.data.files import storable
 from skin_tune.regions import CATALOGUE
 from skin_tune.results.card import times
 from skin_tune.show.console import open_console

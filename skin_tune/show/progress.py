@@ -12,7 +12,7 @@ from rich.table import Table
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.data.prepare import Prepared
+from skin_tune.data.packing import Prepared
 from skin_tune.data.sampling import target_counts
 from skin_tune.data.split import SPLITS, shared_subjects
 from skin_tune.show.console import open_console

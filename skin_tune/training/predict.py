@@ -11,8 +11,8 @@ import torch
 
 from skin_tune.data.augment import network_input
 from skin_tune.data.batches import prefetched
+from skin_tune.data.manifest import whole_number
 from skin_tune.data.photos import Wanted, cut_crops
-from skin_tune.data.sources import whole_number
 from skin_tune.training.evaluation import autocast
 from skin_tune.training.trained import TrainedModel, best_device
 

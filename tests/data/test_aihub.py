@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from skin_tune.data.aihub import read_aihub
-from skin_tune.data.sources import PHOTO_NAME, Manifest
+from skin_tune.data.files import PHOTO_NAME
+from skin_tune.data.manifest import Manifest
 from skin_tune.regions import CATALOGUE, catalogue_regions
 
 AddLabel = Callable[..., Path]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from skin_tune.data import crops
 from skin_tune.data.crops import Cut, CutResult, cut_all, cut_photo, square_crop
-from skin_tune.data.sources import Box, Row
+from skin_tune.data.manifest import Box, Row
 from skin_tune.errors import SourceError
 
 Draw = Callable[..., Image.Image]

@@ -18,9 +18,11 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+import skin_tune.data.packing as packing
 import skin_tune.data.prepare as prepare_module
 from skin_tune.data.pack import open_pack
-from skin_tune.data.prepare import PrepareRequest, prepare
+from skin_tune.data.prepare import prepare
+from skin_tune.data.request import PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
 from skin_tune.regions import CATALOGUE
 
@@ -451,7 +453,7 @@ def test_a_failure_at_any_step_leaves_the_folder_as_it_was(
     def failing(*_: Any, **__: Any) -> Any:
         raise failure
 
-    monkeypatch.setattr(prepare_module, step, failing)
+    monkeypatch.setattr(prepare_module if step == "cut_all" else packing, step, failing)
     expected = SkinTuneError if isinstance(failure, OSError | SourceError) else type(failure)
     with pytest.raises(expected) as caught:
         prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
@@ -488,7 +490,8 @@ def test_ctrl_c_while_processes_cut_leaves_nothing_and_no_process_complains(
         """
         import os, sys
         from pathlib import Path
-        from skin_tune.data.prepare import PrepareRequest, prepare
+        from skin_tune.data.prepare import prepare
+        from skin_tune.data.request import PrepareRequest
         if __name__ == "__main__":
             os.sched_getaffinity = lambda pid: {0, 1}
             try:

@@ -7,17 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skin_tune.data.sources import (
-    Manifest,
-    SubjectRule,
-    as_box,
-    class_index,
-    files_under,
-    inside,
-    ordinal_classes,
-    read_csv,
-    read_folders,
-)
+from skin_tune.data.files import SubjectRule, files_under, inside
+from skin_tune.data.manifest import Manifest, as_box, class_index, ordinal_classes
+from skin_tune.data.sources import read_csv, read_folders
 from skin_tune.errors import SourceError
 
 Folders = Callable[..., Path]

@@ -11,7 +11,8 @@ from PIL import Image
 
 from skin_tune.data.pack import Pack, open_pack
 from skin_tune.data.photos import find_photos, wanted_crops
-from skin_tune.data.prepare import PrepareRequest, prepare
+from skin_tune.data.prepare import prepare
+from skin_tune.data.request import PrepareRequest
 from skin_tune.data.sample import draw_sample
 from skin_tune.data.split import SPLITS
 from skin_tune.errors import SourceError

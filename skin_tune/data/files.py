@@ -1,0 +1,74 @@
+"""Files as users keep them: which are photos, what their names say, which may be opened."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from skin_tune.errors import SourceError
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+# Photos that cannot be read are listed all the same, so that they end in quarantine and are not overlooked.
+IMAGE_SUFFIXES |= {".gif", ".heic", ".heif", ".avif", ".jp2"}
+PHOTO_NAME = re.compile(r"(?P<subject>\w+?)_(?P<device>0[1-3])_(?P<angle>[A-Z][a-z]?\d*)(?:_(?P<part>\d{2}))?")
+
+Progress = Callable[[int], None]
+OnError = Callable[[OSError], None]
+
+
+def storable(text: str) -> str:
+    """`text` as valid Unicode: the bytes of a file name that is not UTF-8 are spelled out, as in ``\\udcff``."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def inside(root: Path, relative: str) -> Path | None:
+    """`root / relative` with links followed, or None where that leaves `root`."""
+    try:
+        path = (root / relative).resolve()
+    except (ValueError, OSError, RuntimeError):  # a NUL byte, a loop of links
+        return None
+    return path if path.is_relative_to(root.resolve()) else None
+
+
+def leaves_root(root: Path, found: Path) -> bool:
+    """Whether a file that `files_under` found lies elsewhere: only a link can, since linked folders are not entered."""
+    return found.is_symlink() and inside(root, str(found.relative_to(root))) is None
+
+
+def files_under(
+    root: Path, on_file: Progress = lambda count: None, on_error: OnError = lambda error: None
+) -> Iterator[Path]:
+    """Every file below `root` but hidden ones (.DS_Store, ._photo.jpg), in an order that depends on names alone."""
+    count = 0
+    for folder, folders, names in os.walk(root, onerror=on_error):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            count += 1
+            on_file(count)
+            yield Path(folder, name)
+
+
+@dataclass(frozen=True)
+class SubjectRule:
+    """How a file name tells its subject."""
+
+    pattern: re.Pattern[str] | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> "SubjectRule":
+        """Raises SourceError for an invalid regular expression."""
+        try:
+            return cls(re.compile(text) if text is not None else None)
+        except re.error as error:
+            raise SourceError(f"--subject-pattern {text!r} is not a regular expression: {error}") from None
+
+    def subject(self, path: str) -> str | None:
+        """The first group (or the whole match) of the pattern; AI-Hub's subject without one; None where none fits."""
+        if self.pattern is None:
+            match = PHOTO_NAME.fullmatch(Path(path).stem)
+            return match["subject"] if match else None
+        match = self.pattern.search(path)
+        if match is None:
+            return None
+        return match.group(min(1, match.re.groups)) or None

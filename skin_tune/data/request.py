@@ -1,0 +1,80 @@
+"""What `prepare` is asked for, checked before anything slow."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skin_tune.data.files import PHOTO_NAME, SubjectRule, files_under
+from skin_tune.errors import SourceError
+from skin_tune.paths import is_local
+from skin_tune.regions import catalogue_regions
+
+FORMATS = ("aihub", "folders", "csv")
+
+
+@dataclass(frozen=True)
+class PrepareRequest:
+    """What `prepare` was asked for. Construction checks nothing; `prepare` does, before anything slow."""
+
+    sources: Sequence[Path]
+    regions: str
+    """Comma-separated names, or `all`."""
+    format: str | None = None
+    """One of FORMATS; None to tell it from the source."""
+    images: Path | None = None
+    """Root of the photo tree, where it is not under the sources (AI-Hub)."""
+    size: int = 256
+    out: Path = Path("packs")
+    subject_column: str | None = None
+    subject_pattern: str | None = None
+    split_ratios: tuple[int, int, int] = (60, 20, 20)
+    split_seed: int = 0
+
+
+def checked_format(request: PrepareRequest) -> str:
+    """The format of a request's sources. Raises SourceError where the request cannot be met."""
+    if not 16 <= request.size <= 2048:
+        raise SourceError(f"size {request.size} is outside [16, 2048] pixels")
+    if request.split_seed < 0:
+        raise SourceError(f"split seed {request.split_seed} is below 0")
+    for path in (*request.sources, *([request.images] if request.images else [])):
+        if not os.path.exists(path):  # noqa: PTH110  Path.exists raises for a name that is too long
+            raise SourceError(f"{str(path)!r} does not exist")
+    if is_local(request.out):
+        _check_out(request.out)
+    if request.images is not None and not request.images.is_dir():
+        raise SourceError(f"--images {str(request.images)!r} is not a folder")
+    source_format = request.format or _guess_format(request.sources)
+    if source_format not in FORMATS:
+        raise SourceError(f"format {source_format!r} is not one of {', '.join(FORMATS)}")
+    for path in request.sources:
+        if path.is_dir() == (source_format == "csv"):
+            kind = "a file" if source_format == "csv" else "a folder"
+            raise SourceError(f"{str(path)!r} is not {kind}, which format {source_format!r} needs")
+    if source_format == "aihub":
+        catalogue_regions(request.regions)
+    elif request.regions == "all" or "," in request.regions or not request.regions.isidentifier():
+        raise SourceError(f"region {request.regions!r} is not one plain name, which format {source_format!r} needs")
+    if request.images is not None and source_format != "aihub":
+        raise SourceError(f"--images goes with format 'aihub', not {source_format!r}")
+    if request.subject_column is not None and source_format != "csv":
+        raise SourceError(f"--subject-column goes with format 'csv', not {source_format!r}")
+    if request.subject_pattern is not None and source_format == "aihub":
+        raise SourceError("--subject-pattern goes with formats 'folders' and 'csv'; AI-Hub labels name their subject")
+    SubjectRule.parse(request.subject_pattern)
+    return source_format
+
+
+def _guess_format(sources: Sequence[Path]) -> str:
+    if all(path.is_file() for path in sources):
+        return "csv"
+    names = (path for root in sources for path in files_under(root))
+    has_labels = any(path.suffix.lower() == ".json" and PHOTO_NAME.fullmatch(path.stem) for path in names)
+    return "aihub" if has_labels else "folders"
+
+
+def _check_out(out: Path) -> None:
+    above = next(path for path in (out, *out.absolute().parents) if os.path.lexists(path))
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise SourceError(f"--out {str(out)!r} cannot be written to: {str(above)!r} is not a writable folder")
