@@ -30,11 +30,16 @@ def rank_trials(
     if sort not in frame or not pd.api.types.is_numeric_dtype(frame[sort]):
         metrics = [name for name in map(str, frame) if name.startswith(("val_", "train_")) or name in _LESS_IS_BETTER]
         raise StoreError(f"--sort {sort!r} is not a metric of the store; it has {', '.join(metrics)}")
-    unusable = frame["status"].isin(["diverged", "failed"])
-    order = frame.assign(_unusable=unusable).sort_values(
-        ["_unusable", sort], ascending=[True, sort in _LESS_IS_BETTER], na_position="last", kind="stable"
+    return best_first(frame, sort).head(limit or len(frame))
+
+
+def best_first(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Rows of the store's `trials`, best `metric` first, those that cannot win last."""
+    unusable = trials["status"].isin(["diverged", "failed"])
+    order = trials.assign(_unusable=unusable).sort_values(
+        ["_unusable", metric], ascending=[True, metric in _LESS_IS_BETTER], na_position="last", kind="stable"
     )
-    return order.drop(columns="_unusable").head(limit or len(frame)).reset_index(drop=True)
+    return order.drop(columns="_unusable").reset_index(drop=True)
 
 
 def no_trial(storage: str | Path, region: str | None, experiment: str | None) -> StoreError:

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import LESS_IS_BETTER
 from skin_tune.paths import RunPaths, location
 from skin_tune.results.champion import (
     Championship,
@@ -19,7 +18,7 @@ from skin_tune.results.champion import (
     runs_by_config,
 )
 from skin_tune.results.compare import Comparison, compare
-from skin_tune.results.ranking import no_trial
+from skin_tune.results.ranking import best_first, no_trial
 from skin_tune.results.report.graded import Graded, graded
 from skin_tune.results.report.savings import Cost, cost_of, total
 from skin_tune.results.schema import EPOCHS, TRIALS
@@ -171,12 +170,7 @@ def _ranked(trials: pd.DataFrame, comparison: Comparison, metric: str) -> pd.Dat
     key = ["experiment", "trial_id"]
     new = [name for name in comparison.trials if name not in trials]
     rows = trials.merge(comparison.trials[[*key, *new]], on=key, how="left", validate="one_to_one")
-    unusable = rows["status"].isin(["diverged", "failed"])
-    less = metric.removeprefix("val_") in LESS_IS_BETTER
-    order = rows.assign(_unusable=unusable).sort_values(
-        ["_unusable", metric], ascending=[True, less], na_position="last", kind="stable"
-    )
-    return order.drop(columns="_unusable").reset_index(drop=True)
+    return best_first(rows, metric)
 
 
 def _answers(storage: str | Path, region: str, experiment: str, trial: str, split: str) -> Graded | None:
