@@ -32,8 +32,9 @@ runs/sample: | $(READY)
 $(PACK): | $(READY) runs/sample
 	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
 
+# Two processes: one for the tests that start Ray clusters, one for all the others.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 	$(MAKE) --no-print-directory e2e
 
 # Brings a cluster up and down over ssh on this machine, and ends every Ray process on it.
