@@ -69,9 +69,8 @@ def _tree(root: Path, photos: int) -> Path:
         labels, images = root / "label" / "01" / subject, root / "img" / "01" / subject
         labels.mkdir(parents=True)
         images.mkdir(parents=True)
-        skin.rotate(90 * (number % 2), expand=False).point(lambda value, n=number: value - n % 64).save(
-            images / f"{photo}.jpg", quality=90
-        )
+        shade = skin.point(lambda value, n=number: value * (1 - n / 1024))  # none is alike
+        shade.save(images / f"{photo}.jpg", quality=90)
         for part, box in _BOXES.items():
             label = {
                 "info": {"filename": f"{photo}.jpg", "id": subject},
