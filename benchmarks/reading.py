@@ -10,21 +10,10 @@ import pandas as pd
 
 from benchmarks.rows import Row
 from skin_tune.results import load_epochs
+from skin_tune.results.schema import EPOCHS
 from skin_tune.results.store import ExperimentWriter
 
-_METRICS = [
-    *(
-        "train_loss",
-        "train_acc",
-        "val_loss",
-        "val_acc",
-        "val_balanced_acc",
-        "val_macro_f1",
-        "val_mae",
-        "val_within_one",
-    ),
-    *("val_qwk", *(f"val_recall_{grade}" for grade in range(7)), "learning_rate", "epoch_seconds", "images_per_second"),
-]
+_METRICS = [name for name in EPOCHS.names if name not in ("trial_id", "epoch")]
 _REGIONS = 8
 _BY = "val_balanced_acc"
 

@@ -105,6 +105,16 @@ class RunPaths:
         return {path.parent.name for path in self.experiment(region, experiment).glob("checkpoints/*/last.pt")}
 
 
+def refit_name(trial_id: str, *, include_val: bool) -> str:
+    """Name of the model that a trial's config is refitted as."""
+    return f"{trial_id}-refit" + ("-train-val" if include_val else "")
+
+
+def refitted(model: str) -> str:
+    """The trial that a `refit_name` is of; empty for any other name."""
+    return model.rpartition("-refit")[0]
+
+
 def made_by(model: Path) -> tuple[str, str] | None:
     """Experiment and trial (or refit) that a model file is of, told from where it lies; None for one that was moved."""
     parts = model.resolve().parts[-6:]

@@ -29,6 +29,19 @@ def skin_tune(
     )
 
 
+def run_job(job: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The finished `jobs/<job>.py`, run in `cwd`, its output captured; without wandb."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "WANDB_MODE": "disabled", "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
 def skin_tune_here(*arguments: object) -> subprocess.CompletedProcess[str]:
     """As `skin_tune`, for commands that start no Ray: nothing is imported anew."""
     out, err, status = io.StringIO(), io.StringIO(), 0

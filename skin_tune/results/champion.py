@@ -72,6 +72,8 @@ def championship(
 
     Raises StoreError where no config has a result of every seed.
     """
+    if not all(runs.values()):
+        raise StoreError(f"the configs of {experiment!r} have no seed in common: they do not compare")
     status = load_trials(storage, region, experiment).set_index("trial_id")["status"]
     whole = {config: ids for config, ids in runs.items() if all(status.get(own_id) == "completed" for own_id in ids)}
     failed = [

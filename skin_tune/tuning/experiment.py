@@ -10,6 +10,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.errors import AllTrialsFailedError, ClusterError, SkinTuneError, WeightsError
 from skin_tune.model.network import load_weights
+from skin_tune.paths import RunPaths, refitted
 from skin_tune.results.store import ExperimentWriter, unfinished, usable
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.tuning.asked import read_asked
@@ -138,9 +139,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
 def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     """`plan` with what an interrupted experiment has left."""
     to_go_on = _to_go_on(writer)
-    for trial_id in plan.paths.resumable(plan.region, plan.name) - {config["trial_id"] for config in to_go_on}:
-        # Its end, or its beginning, was lost with the store's last seconds: the one is known, the other comes again.
-        (plan.paths.checkpoints(plan.region, plan.name, trial_id) / "last.pt").unlink()
+    _remove_leftovers(writer, plan.paths, plan.region, plan.name)
     taken = [row["trial_id"] for row in writer.trials()]
     if plan.configs:
         to_go_on += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
@@ -156,6 +155,19 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
         if epochs := history.get(config["trial_id"]):
             del epochs[max(epochs)]
     return replace(plan, taken=taken, unfinished=to_go_on, history=history)
+
+
+def _remove_leftovers(writer: ExperimentWriter, paths: RunPaths, region: str, experiment: str) -> None:
+    """Remove each `last.pt` that no trial is to go on from.
+
+    A crash leaves them: of a trial whose end was written just before, or whose beginning was not written yet, and which
+    will begin again. An interrupted refit's is its own.
+    """
+    known = {row["trial_id"] for row in writer.trials()}
+    to_go_on = {row["trial_id"] for row in writer.trials() if unfinished(row)}
+    for name in paths.resumable(region, experiment) - to_go_on:
+        if refitted(name) not in known:
+            (paths.checkpoints(region, experiment, name) / "last.pt").unlink()
 
 
 def _say_new_count(plan: Plan, started: int) -> None:

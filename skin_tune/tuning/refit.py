@@ -12,7 +12,7 @@ from skin_tune.data.pack import Pack
 from skin_tune.errors import ExperimentError, PackError, StoreError
 from skin_tune.evidence import code_version, libraries
 from skin_tune.model.network import load_weights
-from skin_tune.paths import RunPaths, atomic_write, remove_tree
+from skin_tune.paths import RunPaths, atomic_write, refit_name, remove_tree
 from skin_tune.results.card import CardFacts, model_card
 from skin_tune.results.lock import lock_experiment
 from skin_tune.results.predictions import write_predictions
@@ -73,7 +73,7 @@ class _Plan:
 
     @property
     def model(self) -> str:
-        return f"{self.trial}-refit" + ("-train-val" if self.request.include_val else "")
+        return refit_name(self.trial, include_val=self.request.include_val)
 
     @property
     def folder(self) -> Path:

@@ -1,29 +1,19 @@
 """The ablation as a lab runs it: the job, its table, its figure."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from skin_tune.results import load_trials
-from tests.cli_runner import ROOT
+from tests.cli_runner import run_job
 from tests.conftest import write_synthetic_pack
 
 SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "epochs=1", "warmup_epochs=0")
 
 
 def ablation(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "jobs" / "ablation.py", "lip_dryness", "--packs", "packs", "--size", "32", *arguments],
-        cwd=folder,
-        env={**os.environ, "WANDB_MODE": "disabled", "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    return run_job("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *arguments, cwd=folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,5 @@
 """From nothing to a ranked table, as a newcomer and as a lab would do it."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,21 +7,9 @@ import pytest
 from skin_tune.data.pack import open_pack
 from skin_tune.regions import CATALOGUE
 from skin_tune.results import load_trials
-from tests.cli_runner import ROOT, assert_one_line_error, skin_tune
+from tests.cli_runner import ROOT, assert_one_line_error, run_job, skin_tune
 
 QUICK = ("image_size=32", "epochs=1", "batch_size=16", "oversample=none")
-
-
-def run_job(*arguments: object, cwd: Path, job: str = "tune_region") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +33,16 @@ def test_all_regions_of_the_sample_are_prepared_and_inspected(sample: Path, tmp_
 
 def test_a_job_prepares_then_tunes_from_any_folder_and_reuses_the_pack(sample: Path, tmp_path: Path):
     common = (*QUICK, "--size", 32, "--trials", 2, "--space", "search_spaces/sample.yaml")
-    first = run_job("lip_dryness", *common, "--data", sample, "--name", "one", cwd=tmp_path)
+    first = run_job("tune_region", "lip_dryness", *common, "--data", sample, "--name", "one", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "no subject is in two splits" in first.stdout
     pack = tmp_path / "packs" / "lip_dryness-32.arrow"
     written = pack.stat().st_mtime_ns
     assert load_trials(tmp_path / "runs", "lip_dryness", "one")["status"].tolist() == ["completed", "completed"]
 
-    missing = run_job("chin_sagging", *QUICK, "--size", 32, cwd=tmp_path)
+    missing = run_job("tune_region", "chin_sagging", *QUICK, "--size", 32, cwd=tmp_path)
     assert_one_line_error(missing, "chin_sagging-32.arrow", "--data")
-    taken = run_job("lip_dryness", *common, "--name", "one", cwd=tmp_path)
+    taken = run_job("tune_region", "lip_dryness", *common, "--name", "one", cwd=tmp_path)
     assert_one_line_error(taken, "'one'", "already exists")
     assert pack.stat().st_mtime_ns == written
 
@@ -73,10 +58,10 @@ def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_oth
     space = ("--space", ROOT / "search_spaces" / "sample.yaml", "--trials", 2, "--name", "all", "--learn")
 
     (tmp_path / "packs" / "broken-32.arrow").write_text("cut off")
-    never = run_job(*common, *space, "--resume", cwd=tmp_path, job="tune_all")
+    never = run_job("tune_all", *common, *space, "--resume", cwd=tmp_path)
     assert_one_line_error(never, "no region has an experiment 'all' to --resume")
 
-    done = run_job(*common, *space, cwd=tmp_path, job="tune_all")
+    done = run_job("tune_all", *common, *space, cwd=tmp_path)
     assert done.returncode == 1
     failed = ", ".join([smallest, "broken"])
     assert done.stderr.strip().splitlines()[-1] == f"error: 2 of 4 regions failed: {failed}"
@@ -91,13 +76,14 @@ def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_oth
     best = trials[trials["region"] == earlier].set_index("trial_id")["config/learning_rate"]
     assert best.sub(first["config/learning_rate"]).abs().min() < 1e-9  # what was best in the region before it
 
-    again = run_job(*common, *space, "--resume", cwd=tmp_path, job="tune_all")
+    again = run_job("tune_all", *common, *space, "--resume", cwd=tmp_path)
     assert again.returncode == 1
     assert len(load_trials(tmp_path / "runs")) == 4
 
 
 def test_the_default_space_is_found_from_anywhere_and_says_how_to_get_weights(sample: Path, tmp_path: Path):
     done = run_job(
+        "tune_region",
         "lip_dryness",
         "--size",
         32,

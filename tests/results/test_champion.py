@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skin_tune.errors import StoreError
-from skin_tune.results.champion import championship
+from skin_tune.results.champion import championship, run_of, runs_by_config
 from skin_tune.results.predictions import write_predictions
 from skin_tune.results.store import ExperimentWriter, now
 
@@ -83,3 +83,16 @@ def test_one_seed_gives_an_interval_over_subjects_alone(tmp_path: Path):
     result = championship(tmp_path, "lip_dryness", "exp-confirm", runs, "val_balanced_acc")
     assert result.configs["spread"].isna().all()
     assert (result.configs["low"] < result.configs["high"]).all()
+
+
+def test_configs_are_compared_by_the_seeds_that_all_were_run_with():
+    runs = [run_of("exp-1", 1), run_of("exp-1", 2), run_of("exp-2-seeded", 2), run_of("exp-2-seeded", 3)]
+    assert runs_by_config(runs) == {"exp-1": ["exp-1-seed2"], "exp-2-seeded": ["exp-2-seeded-seed2"]}
+    assert runs_by_config([]) == {}
+
+
+def test_configs_without_a_common_seed_do_not_compare(tmp_path: Path):
+    write_runs(tmp_path, {"exp-001": 0.5})
+    runs = runs_by_config([run_of("exp-001", 0), run_of("exp-002", 1)])
+    with pytest.raises(StoreError, match="no seed in common"):
+        championship(tmp_path, "lip_dryness", "exp-confirm", runs, "val_balanced_acc")
