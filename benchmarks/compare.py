@@ -102,7 +102,7 @@ def write_trials(storage: Path, trials: int, images: int, subjects: int, experim
         )
         score = float(scores_of(tallies_of(_confusion(label, predicted)))["balanced_acc"])
         writer.update_trial(trial, status="completed", pack_id="p", val_balanced_acc=score, started_at=now())
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
 
 

@@ -55,7 +55,7 @@ def _write(store: Path, lines: Path, trials: int, epochs: int) -> None:
                     metrics = {"epoch": epoch, **dict(zip(_METRICS, values, strict=True))}
                     writer.add_epoch(trial_id, metrics)
                     result.write(json.dumps({**metrics, "region": region, "trial_id": trial_id}) + "\n")
-        writer.flush(force=True)
+        writer.flush()
         writer.close()
 
 

@@ -44,7 +44,7 @@ def write_store(storage: Path, regions: int, trials: int, epochs: int) -> None:
         writer = ExperimentWriter(storage, region, "big")
         for trial in range(trials):
             _write_trial(writer, storage, region, f"big-{trial:03d}", labels, epochs, rng)
-        writer.flush(force=True)
+        writer.flush()
         writer.close()
 
 

@@ -34,6 +34,8 @@ _FLUSH_SHARE = 20
 class ExperimentWriter:
     """The one writer of one experiment. Rows an earlier writer left are kept and can be updated.
 
+    What is set is written at the next flush; who sets much asks first whether one is `due`.
+
     Raises StoreError, with the folder, where the storage cannot be written or another writer is alive.
     """
 
@@ -45,6 +47,8 @@ class ExperimentWriter:
         for row in _rows_of(self._files["trials"]):
             self._trials[row["trial_id"]] = row
         for row in _rows_of(self._files["epochs"]):
+            if row["trial_id"] not in self._trials:  # killed before it wrote that the trial had begun
+                continue
             self._epochs.setdefault(row["trial_id"], {})[row["epoch"]] = row
         self._changed = False
         self._flushed_at = -math.inf
@@ -92,24 +96,22 @@ class ExperimentWriter:
         """A trial's rows of `epochs`, in their order."""
         return [row for _, row in sorted(self._epochs.get(trial_id, {}).items())]
 
-    def flush(self, *, force: bool = False) -> bool:
-        """Write what has changed, unless (without `force`) the last write was a moment ago.
-
-        Returns whether everything recorded so far is on disk.
-        """
+    def due(self) -> bool:
+        """Whether something has changed, and the last write was more than a moment ago."""
         wait = max(_FLUSH_SECONDS, _FLUSH_SHARE * self._flush_took)
-        started = time.monotonic()
+        return self._changed and time.monotonic() - self._flushed_at >= wait
+
+    def flush(self) -> None:
+        """Write what has changed."""
         if not self._changed:
-            return True
-        if not force and started - self._flushed_at < wait:
-            return False
+            return
+        started = time.monotonic()
         self._lock.check()
+        _write(self._files["epochs"], EPOCHS, self.epochs())  # first: a trial that has ended has its epochs
         _write(self._files["trials"], TRIALS, list(self._trials.values()))
-        _write(self._files["epochs"], EPOCHS, self.epochs())
         self._changed = False
         self._flushed_at = time.monotonic()
         self._flush_took = self._flushed_at - started
-        return True
 
 
 def record_test_opening(

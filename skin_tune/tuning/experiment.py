@@ -121,7 +121,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
     cut_off = [row["trial_id"] for row in writer.trials() if unfinished(row)]
     for trial_id in cut_off:
         writer.update_trial(trial_id, status="stopped_early")
-    writer.flush(force=True)
+    writer.flush()
     rows = ranked(writer.trials(), plan.space.metric)
     if not any(usable(row, plan.space.metric) for row in rows):
         return AllTrialsFailedError(_why_all_failed(rows))

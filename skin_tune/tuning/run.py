@@ -150,7 +150,7 @@ def _setting(plan: Plan) -> TrialSetting:
 def _searcher(plan: Plan, journal: Journal, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
     def choose() -> Sequence[Units]:
         for writer in writers:  # the siblings may be among them
-            writer.flush(force=True)
+            writer.flush()
         return plan.best_of_siblings()
 
     def warm_start() -> Sequence[Units]:

@@ -25,10 +25,11 @@ class SpaceSearcher(Searcher):
     """Suggests full configs from a space: all of a grid, independent draws, or Optuna's TPE for `bayes`.
 
     Every config carries its `trial_id`, ``<experiment>-<number>``; number n of a grid or of random draws is the same
-    whenever it is asked for. TPE works on quantiles (each number's share in [0, 1) of its own distribution), so that
-    it honours every distribution of the space, and keeps its history in `journal`. A trial that ASHA stopped early
-    counts as Optuna's pruned trial: ranked below the completed ones, among its like by the epoch it reached. One that
-    diverged ranks below them all.
+    whenever it is asked for. TPE works on quantiles (each number's share in [0, 1) of its own distribution), so that it
+    honours every distribution of the space, and keeps its history in `journal`; what it draws for number n is decided
+    by the seed, n and the results it has been told of, so that a resumed search draws what an unbroken one would. A
+    trial that ASHA stopped early counts as Optuna's pruned trial: ranked below the completed ones, among its like by
+    the epoch it reached. One that diverged ranks below them all.
 
     Trials whose ids are in `taken` were started before an interruption; the configs of `unfinished` ones are suggested
     again first.
@@ -50,7 +51,7 @@ class SpaceSearcher(Searcher):
         self._space, self._seed, self._experiment = space, seed, experiment
         self._grid = list(space.grid()) if space.method == "grid" else None
         self._defaults = TrialConfig(seed=seed).to_dict()
-        self._study = _study(journal, seed + len(taken)) if space.method == "bayes" else None
+        self._study = _study(journal) if space.method == "bayes" else None
         self._untold = _untold(self._study) if self._study else {}
         self._taken = set(taken)
         self._number = 0
@@ -113,6 +114,7 @@ class SpaceSearcher(Searcher):
             if warm:
                 fixed = {parameter.name: _asked(parameter, warm) for parameter in self._space.searched}
                 self._study.enqueue_trial(fixed)
+            self._study.sampler = _sampler(self._seed, self._number)
             trial = self._study.ask()
             trial.set_user_attr(OWN_ID, own_id)
         self._asked[trial_id] = trial
@@ -133,19 +135,22 @@ class SpaceSearcher(Searcher):
             self._number += 1
 
 
-def _study(journal: Path, seed: int) -> optuna.Study:
+def _study(journal: Path) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # The constant liar keeps trials that run at the same time apart.
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_RANDOM_FIRST, constant_liar=True)
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(journal))),
         study_name="search",
         direction="maximize",
-        sampler=sampler,
         load_if_exists=True,
     )
+
+
+def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
+    (own_seed,) = np.random.SeedSequence([seed, number]).generate_state(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        # The constant liar keeps trials that run at the same time apart.
+        return optuna.samplers.TPESampler(seed=int(own_seed), n_startup_trials=_RANDOM_FIRST, constant_liar=True)
 
 
 def _untold(study: optuna.Study) -> dict[str, int]:

@@ -117,7 +117,7 @@ def run_training(
     finally:
         if writer.trial(TRIAL_ID)["status"] == "running":
             writer.update_trial(TRIAL_ID, status="stopped_early")
-        writer.flush(force=True)
+        writer.flush()
         writer.close()
         wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
         said = wandb_process.close()
@@ -171,7 +171,7 @@ def _run(
             writer.update_trial(
                 TRIAL_ID, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
             )
-            writer.flush(force=True)  # before the checkpoint: a run killed in between repeats the epoch
+            writer.flush()  # before the checkpoint: a run killed in between repeats the epoch
             saver.save(folder / "last.pt", {**trainer.state_dict(), "name": name})
             wandb_log.log(TRIAL_ID, metrics)
             on_epoch(metrics, trainer.config.epochs)

@@ -106,9 +106,10 @@ class StoreCallback(Callback):
 
     def save(self, *, force: bool = False) -> None:
         """Write what has changed, and remove the files that ended trials no longer need once their end is written."""
-        if not self._writer.flush(force=force):
+        if not force and not self._writer.due():
             return
-        self._journal.save()
+        self._journal.save()  # first: the search has been told of each end that the store knows
+        self._writer.flush()
         for own_id in self._ended:
             (self._setting.checkpoints(own_id) / "last.pt").unlink(missing_ok=True)
         for own_id in self._retired:

@@ -83,7 +83,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         write_trials(folder / "runs", region, "exp", trials=30)
     writer = ExperimentWriter(folder / "runs", "lip_dryness", "exp")
     writer.update_trial(EVIL, status="failed", error=EVIL, started_at=now(), pack_id="f00d")
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
     write_refit(folder / "runs", "exp-013", "lip_dryness")
     write_report(folder / "runs", folder / "report.html", price=1.0)

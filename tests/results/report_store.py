@@ -80,7 +80,7 @@ def write_trials(
         writer.update_trial(trial, epochs=run, best_epoch=run, seconds=hours, gpu_seconds=gpus * hours, **best)
         if predictions:
             write_predictions(storage, region, experiment, trial, "val", **said)
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
     write_asked(storage, region, experiment)
 

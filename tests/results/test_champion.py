@@ -39,7 +39,7 @@ def write_runs(
                 labels=labels,
                 probabilities=np.eye(3, dtype=np.float32)[predicted],
             )
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
     return runs
 

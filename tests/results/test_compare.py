@@ -59,7 +59,7 @@ def write(
                 labels=label,
                 probabilities=np.eye(K, dtype=np.float32)[predicted],
             )
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
 
 
@@ -172,7 +172,7 @@ def test_trials_that_predicted_other_images_are_not_compared(tmp_path: Path):
 def test_an_experiment_that_has_finished_nothing_is_named(tmp_path: Path):
     writer = ExperimentWriter(tmp_path, "lip_dryness", "young")
     writer.update_trial("young-000", status="running", pack_id="p")
-    writer.flush(force=True)
+    writer.flush()
     found = compare(tmp_path, "lip_dryness")
     assert "experiment young has no trial that finished an epoch" in found.notes
     assert found.reference is None

@@ -171,7 +171,7 @@ def test_names_from_data_cannot_become_part_of_the_page(tmp_path: Path):
     writer.update_trial("exp-000", **{"config/train_loss": evil, "libraries": evil, "hardware": '"><img src=x>'})
     writer.update_trial("exp-001", **{"config/train_loss": "§ink {braces} </style>"})
     writer.update_trial("bad", status="failed", error=f"{evil} </script>", **{"config/train_loss": "cb"})
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
     page = report_of(tmp_path)
     assert "<script>alert" not in page
@@ -223,7 +223,7 @@ def write_confirmation(storage: Path, skills: dict[str, float], seeds: int = 4, 
             columns = {"seed": seed, "pack_id": "f00d", "epochs": 9, "seconds": 60.0, "gpu_seconds": 60.0}
             writer.update_trial(run, status=status, started_at=now(), ended_at=now(), **columns, **scores(said))
             write_predictions(storage, "lip_dryness", "exp-confirm", run, "val", **said)
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
 
 
@@ -266,7 +266,7 @@ def test_an_experiment_without_a_finished_trial_says_so(tmp_path: Path):
     writer = ExperimentWriter(tmp_path, "lip_dryness", "exp")
     writer.update_trial("exp-000", status="failed", epochs=0, error="out of memory", pack_id="p")
     writer.update_trial("exp-001", status="running", pack_id="p")
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
     text = text_of(report_of(tmp_path))
     assert "No trial has finished an epoch." in text
@@ -281,7 +281,7 @@ def test_a_diverged_trial_never_wins(tmp_path: Path):
     best = rank_trials(tmp_path).iloc[0]["trial_id"]
     writer = ExperimentWriter(tmp_path, "lip_dryness", "exp")
     writer.update_trial(best, status="diverged", error="loss is nan", val_balanced_acc=0.999)
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
     (section,) = sections(tmp_path)
     assert section.champion is not None

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from skin_tune.errors import StoreError
-from skin_tune.results import load_epochs, load_trials
+from skin_tune.results import load_epochs, load_trials, store
 from skin_tune.results.ranking import rank_trials, varied
 from skin_tune.results.store import ExperimentWriter, now
 
@@ -29,7 +29,7 @@ def write_experiment(storage: Path, region: str, experiment: str, scores: list[f
         writer.add_epoch(trial, metrics(1, score / 2, **more))
         writer.add_epoch(trial, metrics(2, score, **more))
         writer.update_trial(trial, status="completed", epochs=2, best_epoch=2, val_balanced_acc=score, ended_at=now())
-    writer.flush(force=True)
+    writer.flush()
 
 
 def test_what_was_written_is_read_back(tmp_path: Path):
@@ -49,9 +49,9 @@ def test_an_epoch_reported_again_replaces_the_first(tmp_path: Path):
     writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
     writer.update_trial("t", status="running")
     writer.add_epoch("t", metrics(1, 0.2))
-    writer.flush(force=True)
+    writer.flush()
     writer.add_epoch("t", metrics(1, 0.4))
-    writer.flush(force=True)
+    writer.flush()
     assert load_epochs(tmp_path)["val_balanced_acc"].tolist() == [0.4]
 
 
@@ -60,7 +60,7 @@ def test_a_later_writer_goes_on_where_the_first_stopped(tmp_path: Path):
     writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
     writer.add_epoch("one-0", metrics(3, 0.9))
     writer.update_trial("one-0", epochs=3)
-    writer.flush(force=True)
+    writer.flush()
     assert load_trials(tmp_path)[["epochs", "best_epoch"]].to_numpy().tolist() == [[3, 2]]
     assert load_epochs(tmp_path)["epoch"].tolist() == [1, 2, 3]
 
@@ -88,19 +88,47 @@ def test_there_is_one_file_per_experiment_and_table(tmp_path: Path):
     for epoch in range(1, 6):
         writer.update_trial("t", status="running")
         writer.add_epoch("t", metrics(epoch, 0.1))
-        writer.flush(force=True)
+        writer.flush()
     assert sum(path.is_file() for path in (tmp_path / "results").rglob("*")) == 2
 
 
-def test_flushes_are_spaced_out_unless_forced(tmp_path: Path):
+def test_a_write_is_due_where_there_is_something_new_and_the_last_was_not_just_now(tmp_path: Path):
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
+    assert not writer.due()
+    writer.update_trial("a", status="running")
+    assert writer.due()
+    writer.flush()
+    writer.update_trial("b", status="running")
+    assert not writer.due()
+    writer.flush()
+    assert load_trials(tmp_path)["trial_id"].tolist() == ["a", "b"]
+
+
+def test_a_writer_killed_between_its_tables_leaves_no_ended_trial_without_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
     writer.update_trial("a", status="running")
     writer.flush()
+    writer.add_epoch("a", metrics(1, 0.5))
+    writer.update_trial("a", status="completed", epochs=1)
     writer.update_trial("b", status="running")
-    writer.flush()
-    assert load_trials(tmp_path)["trial_id"].tolist() == ["a"]
-    writer.flush(force=True)
-    assert load_trials(tmp_path)["trial_id"].tolist() == ["a", "b"]
+    writer.add_epoch("b", metrics(1, 0.5))
+    written: list[object] = []
+
+    def killed_after_one(path: Path, schema: object, rows: object) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, schema, rows)
+
+    write = store._write
+    monkeypatch.setattr(store, "_write", killed_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        writer.flush()
+    writer.close()
+    assert load_trials(tmp_path)["status"].tolist() == ["running"]
+    assert [row["trial_id"] for row in ExperimentWriter(tmp_path, "lip_dryness", "one").epochs()] == ["a"]
 
 
 def test_a_reader_beside_a_writer_that_is_killed_never_sees_half_a_file(tmp_path: Path):
@@ -113,7 +141,7 @@ print("ready", flush=True)
 for epoch in range(1, 10**6):
     writer.update_trial("t", status="running", epochs=epoch)
     writer.add_epoch("t", {"epoch": epoch, "val_balanced_acc": 0.5})
-    writer.flush(force=True)
+    writer.flush()
 """
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -149,7 +177,7 @@ def test_ranking_puts_the_best_first_and_failures_last(tmp_path: Path):
     writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
     writer.update_trial("one-2", status="diverged", error="nan")
     writer.update_trial("one-3", status="failed")
-    writer.flush(force=True)
+    writer.flush()
     ranked = rank_trials(tmp_path)
     assert ranked["trial_id"].tolist() == ["one-1", "one-0", "one-2", "one-3"]
     assert rank_trials(tmp_path, limit=1)["trial_id"].tolist() == ["one-1"]

@@ -33,7 +33,7 @@ def write(storage: Path, region: str, experiment: str, *trials: tuple[float, flo
         config = {"learning_rate": rate, "batch_size": 16, "oversample": "sqrt", "train_loss": "cb"}
         columns = {f"config/{name}": value for name, value in config.items()}
         writer.update_trial(f"{experiment}-{number}", status=status, val_balanced_acc=score, **columns)
-    writer.flush(force=True)
+    writer.flush()
     writer.close()
 
 
