@@ -1,7 +1,11 @@
+import atexit
 import itertools
+import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +19,12 @@ from skin_tune.paths import location
 
 # A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Clusters that tests start side by side, and one that may run on the machine, are not to find each other.
+os.environ.pop("RAY_ADDRESS", None)
+os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets lie below it
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+atexit.register(shutil.rmtree, os.environ["RAY_TMPDIR"], ignore_errors=True)
 
 PackMaker = Callable[..., Pack]
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -53,9 +53,15 @@ def _checkpoints(storage: Path, experiment: str) -> set[tuple[str, int]]:
     return found
 
 
-def ray_process(command: int, name: str) -> psutil.Process | None:
-    """A process of the Ray cluster that `command` (a process id) started, by the start of its name."""
-    for process in psutil.Process(command).children(recursive=True):
+def raylet(node: Any) -> int:
+    """The process id of a node of `ray.cluster_utils.Cluster`."""
+    (info,) = node.all_processes["raylet"]
+    return int(info.process.pid)
+
+
+def ray_process(parent: int, name: str) -> psutil.Process | None:
+    """A worker process of Ray below `parent` (a raylet, or a command with a cluster of its own) by its name's start."""
+    for process in psutil.Process(parent).children(recursive=True):
         try:
             if process.cmdline() and process.cmdline()[0].startswith(f"ray::{name}"):
                 return process

@@ -17,7 +17,7 @@ def ablation(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lab(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ablation")
     (folder / "packs").mkdir()
     write_synthetic_pack(folder / "packs" / "lip_dryness-32.arrow")

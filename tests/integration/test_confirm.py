@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 
 SPACE = """
@@ -22,11 +22,13 @@ parameters:
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tuned(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("confirm")
     pack = write_synthetic_pack(folder / "pack.arrow")
     (folder / "space.yaml").write_text(SPACE)
-    done = skin_tune("tune", pack.path, "--space", folder / "space.yaml", "--storage", folder / "runs", "--name", "exp")
+    done = skin_tune_here(
+        "tune", pack.path, "--space", folder / "space.yaml", "--storage", folder / "runs", "--name", "exp"
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -36,7 +38,7 @@ def test_the_best_configs_are_run_with_the_same_new_seeds_and_one_is_named(tuned
     searched = load_trials(storage, experiment="exp").sort_values("val_balanced_acc", ascending=False)
     best = searched["trial_id"].tolist()[:2]
     command = ("confirm", "exp", "--top", 2, "--storage", storage, "--cpus-per-trial", 1)
-    done = skin_tune(*command, "--seeds", 2)
+    done = skin_tune_here(*command, "--seeds", 2)
     assert done.returncode == 0, done.stderr
     runs = load_trials(storage, experiment="exp-confirm")
     assert sorted(runs["trial_id"]) == sorted(f"{trial}-seed{seed}" for trial in best for seed in (1, 2))
@@ -50,7 +52,7 @@ def test_the_best_configs_are_run_with_the_same_new_seeds_and_one_is_named(tuned
     assert "champion" in done.stdout
     assert "skin-tune refit exp --trial exp-" in done.stdout
 
-    more = skin_tune(*command, "--seeds", 3)
+    more = skin_tune_here(*command, "--seeds", 3)
     assert more.returncode == 0, more.stderr
     grown = load_trials(storage, experiment="exp-confirm").set_index("trial_id")
     assert len(grown) == 6

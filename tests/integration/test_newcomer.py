@@ -7,7 +7,7 @@ import pytest
 from skin_tune.data.pack import open_pack
 from skin_tune.regions import CATALOGUE
 from skin_tune.results import load_trials
-from tests.cli_runner import ROOT, assert_one_line_error, run_job, skin_tune
+from tests.cli_runner import ROOT, assert_one_line_error, run_job, skin_tune_here
 
 QUICK = ("image_size=32", "epochs=1", "batch_size=16", "oversample=none")
 
@@ -15,18 +15,18 @@ QUICK = ("image_size=32", "epochs=1", "batch_size=16", "oversample=none")
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("newcomer") / "sample"
-    done = skin_tune("sample", folder, "--subjects", 21)
+    done = skin_tune_here("sample", folder, "--subjects", 21)
     assert done.returncode == 0, done.stderr
     return folder
 
 
 def test_all_regions_of_the_sample_are_prepared_and_inspected(sample: Path, tmp_path: Path):
-    done = skin_tune("prepare", sample, "--region", "all", "--size", 32, "--out", tmp_path / "packs")
+    done = skin_tune_here("prepare", sample, "--region", "all", "--size", 32, "--out", tmp_path / "packs")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("no subject is in two splits") == 8
     packs = sorted(path.name for path in (tmp_path / "packs").glob("*.arrow"))
     assert len(packs) == 8
-    shown = skin_tune("inspect", tmp_path / "packs" / "forehead_wrinkle-32.arrow").stdout
+    shown = skin_tune_here("inspect", tmp_path / "packs" / "forehead_wrinkle-32.arrow").stdout
     assert "class list: 0, 1, 2, 3, 4, 5, 6" in shown
     assert "oversampling plan" in shown
 
@@ -47,9 +47,12 @@ def test_a_job_prepares_then_tunes_from_any_folder_and_reuses_the_pack(sample: P
     assert pack.stat().st_mtime_ns == written
 
 
+@pytest.mark.usefixtures("shared_cluster")
 def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_others(sample: Path, tmp_path: Path):
     regions = ("lip_dryness", "chin_sagging", "cheek_pore")
-    prepared = skin_tune("prepare", sample, "--region", ",".join(regions), "--size", 32, "--out", tmp_path / "packs")
+    prepared = skin_tune_here(
+        "prepare", sample, "--region", ",".join(regions), "--size", 32, "--out", tmp_path / "packs"
+    )
     assert prepared.returncode == 0, prepared.stderr
     images = {name: len(open_pack(tmp_path / "packs" / f"{name}-32.arrow").indices("train")) for name in regions}
     smallest = min(images, key=images.__getitem__)

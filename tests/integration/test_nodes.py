@@ -15,7 +15,7 @@ from ray.cluster_utils import Cluster
 from skin_tune.results import load_epochs, load_trials
 from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker
-from tests.integration.processes import checkpoint_of, start, wait_until
+from tests.integration.processes import checkpoint_of, ray_process, raylet, start, wait_until
 
 SPACE = """
 method: random
@@ -25,7 +25,7 @@ parameters:
   weights: {value: none}
   image_size: {value: 32}
   batch_size: {value: 16}
-  epochs: {value: 12}
+  epochs: {value: 10}
 """
 
 
@@ -40,14 +40,7 @@ def cluster() -> Iterator[Cluster]:
 
 def runs_a_trial(node: Any) -> bool:
     """Whether an actor of Ray Tune lives on a node."""
-    (raylet,) = (info.process.pid for info in node.all_processes["raylet"])
-    for process in psutil.Process(raylet).children(recursive=True):
-        try:
-            if process.cmdline() and process.cmdline()[0].startswith("ray::ResourceTrainable"):
-                return True
-        except psutil.Error:  # it ended while we looked
-            continue
-    return False
+    return ray_process(raylet(node), "ResourceTrainable") is not None
 
 
 def joining(cluster: Cluster) -> dict[str, str]:
@@ -63,7 +56,7 @@ def test_trials_of_a_lost_node_go_on_elsewhere_and_a_new_node_is_used(
     storage = tmp_path / "runs"
     process = start(
         *("tune", make_pack().path, "--space", tmp_path / "space.yaml", "--storage", storage, "--name", "exp"),
-        *("--trials", "6", "--gpus-per-trial", "0"),
+        *("--trials", "4", "--gpus-per-trial", "0"),
         env=joining(cluster),
     )
     wait_until(lambda: all(checkpoint_of(storage, "exp", number) for number in (0, 1)))
@@ -75,10 +68,10 @@ def test_trials_of_a_lost_node_go_on_elsewhere_and_a_new_node_is_used(
     assert process.wait(300) == 0
 
     trials = load_trials(storage)
-    assert trials["status"].tolist() == ["completed"] * 6
+    assert trials["status"].tolist() == ["completed"] * 4
     assert trials["error"].isna().all()
     epochs = load_epochs(storage).groupby("trial_id")["epoch"].apply(list)
-    assert epochs.tolist() == [list(range(1, 13))] * 6
+    assert epochs.tolist() == [list(range(1, 11))] * 4
 
 
 @pytest.fixture
@@ -86,7 +79,8 @@ def node_with_its_own_disk(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
     """A folder of which another node of the cluster has its own, empty one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounts = f"mount -t tmpfs none {folder} && mount -t tmpfs none /tmp/ray"  # the latter: to others it never was here
+    ray_folder = Path(os.environ["RAY_TMPDIR"]) / "ray"  # to the node what others wrote there never was
+    mounts = f"mount -t tmpfs none {folder} && mount -t tmpfs none {ray_folder}"
     join = f"{mounts} && exec {Path(sys.executable).parent}/ray start --num-cpus 1 --block --address"
     node = subprocess.Popen(
         ["unshare", "--mount", "sh", "-c", f"{join} {cluster.address}"],
@@ -123,7 +117,7 @@ def test_what_not_every_node_sees_is_refused_before_anything_starts(
 
 
 def test_a_budget_of_gpu_hours_ends_a_run_and_its_cost_is_told(cluster: Cluster, make_pack: PackMaker, tmp_path: Path):
-    (tmp_path / "space.yaml").write_text(SPACE.replace("12", "500"))
+    (tmp_path / "space.yaml").write_text(SPACE.replace("10", "500"))
     storage = tmp_path / "runs"
     command = ("tune", make_pack().path, "--space", tmp_path / "space.yaml", "--storage", storage, "--name", "exp")
     budget = ("--trials", 3, "--gpu-hours", 0.001, "--price-per-gpu-hour", 1000)

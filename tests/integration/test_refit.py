@@ -12,7 +12,7 @@ from skin_tune.data.pack import open_pack
 from skin_tune.results import load_predictions, load_test_openings, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.evaluation import evaluate_file
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
 
@@ -29,13 +29,13 @@ parameters:
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tuned(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a pack and an experiment `exp` of two trials, the second of which is the better one."""
     folder = tmp_path_factory.mktemp("refit")
     pack = write_synthetic_pack(folder / "pack.arrow", {"train": (40, 20, 10), "val": (8, 6, 4), "test": (9, 6, 3)})
     (folder / "space.yaml").write_text(SPACE)
     where = ("--space", folder / "space.yaml", "--storage", folder / "runs")
-    done = skin_tune("tune", pack.path, *where, "--name", "exp")
+    done = skin_tune_here("tune", pack.path, *where, "--name", "exp")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -43,7 +43,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     storage = tuned / "runs"
     command = ("refit", "exp", "--workers", 2, "--include-val", "--storage", storage, "--wandb", "offline")
-    done = skin_tune(*command)
+    done = skin_tune_here(*command)
     assert done.returncode == 0, done.stderr
     again = skin_tune_here(*command)
     assert again.returncode == 0, again.stderr

@@ -7,13 +7,15 @@ import time
 from pathlib import Path
 
 import pandas as pd
+import pytest
+from ray.cluster_utils import Cluster
 
 from skin_tune.paths import RunPaths
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
-from tests.integration.processes import checkpoint_of, ray_process, start, wait_for_epochs, wait_until
+from tests.integration.processes import checkpoint_of, ray_process, raylet, start, wait_for_epochs, wait_until
 
 ASHA = "early_terminate: {type: hyperband, min_iter: 2, eta: 2}"
 SPACE = """
@@ -28,6 +30,8 @@ parameters:
 """
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
 KILLS = 5
+
+pytestmark = pytest.mark.usefixtures("shared_cluster")  # which outlives its drivers, and ends what they leave
 
 
 def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path: Path):
@@ -75,7 +79,7 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
     assert_one_line_error(skin_tune_here(*command("never", "--resume")), "'never'", "to --resume")
     changed = skin_tune_here(*command("killed", "--resume", "--seed", "3"), "epochs=9")
     assert_one_line_error(changed, "seed was 0, is 3", "epochs was 6, is 9", "cannot go on")
-    resumed = skin_tune(*command("killed", "--resume"))
+    resumed = skin_tune_here(*command("killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     assert unbroken.wait(200) == 0
 
@@ -109,7 +113,9 @@ def numbers_of(table: pd.DataFrame, *keys: str) -> pd.DataFrame:
     return table.sort_values(list(keys))[columns].reset_index(drop=True)
 
 
-def test_a_trial_whose_process_is_killed_goes_on_as_often_as_it_may(make_pack: PackMaker, tmp_path: Path):
+def test_a_trial_whose_process_is_killed_goes_on_as_often_as_it_may(
+    shared_cluster: Cluster, make_pack: PackMaker, tmp_path: Path
+):
     (tmp_path / "space.yaml").write_text(SPACE)
     storage = tmp_path / "runs"
     where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(storage), "--name", "exp")
@@ -118,7 +124,7 @@ def test_a_trial_whose_process_is_killed_goes_on_as_often_as_it_may(make_pack: P
         killed: set[int] = set()
         while len(killed) < kills:
             wait_until(lambda number=number: checkpoint_of(storage, "exp", number))
-            trial = wait_until(lambda: ray_process(process.pid, "ResourceTrainable"))
+            trial = wait_until(lambda: ray_process(raylet(shared_cluster.head_node), "ResourceTrainable"))
             if trial.pid not in killed:
                 trial.kill()
                 killed.add(trial.pid)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker
 
 SPACE = """
@@ -31,10 +31,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.mark.usefixtures("shared_cluster")
 def test_a_full_disk_ends_the_run_in_one_line_and_with_room_made_it_goes_on(small_disk: Path, make_pack: PackMaker):
     (small_disk / "space.yaml").write_text(SPACE)
     where = ("--space", small_disk / "space.yaml", "--storage", small_disk / "runs")
-    done = skin_tune("tune", make_pack().path, *SMALL, *where, "--name", "full", "--trials", 3)
+    done = skin_tune_here("tune", make_pack().path, *SMALL, *where, "--name", "full", "--trials", 3)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]  # after the lines of progress
     assert last.startswith("error: cannot write to")
@@ -42,7 +43,7 @@ def test_a_full_disk_ends_the_run_in_one_line_and_with_room_made_it_goes_on(smal
     assert set(load_trials(small_disk / "runs")["status"]) <= {"running", "completed"}
 
     subprocess.run(["mount", "-o", "remount,size=2G", small_disk], check=True)
-    resumed = skin_tune("tune", make_pack().path, *SMALL, *where, "--name", "full", "--trials", 3, "--resume")
+    resumed = skin_tune_here("tune", make_pack().path, *SMALL, *where, "--name", "full", "--trials", 3, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     trials = load_trials(small_disk / "runs")
     assert trials["status"].tolist() == ["completed"] * 3

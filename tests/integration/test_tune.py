@@ -17,7 +17,7 @@ from skin_tune import __version__
 from skin_tune.data.pack import open_pack
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
-from tests.cli_runner import assert_one_line_error, skin_tune
+from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.processes import wait_until
 
@@ -29,6 +29,8 @@ parameters:
   batch_size: {value: 16}
   warmup_epochs: {value: 0}
 """
+joins = pytest.mark.usefixtures("shared_cluster")
+
 ASHA = "early_terminate: {type: hyperband, min_iter: 1, eta: 2}\n"
 
 
@@ -146,7 +148,7 @@ def test_output_is_quiet(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
 
 def test_a_name_that_exists_is_refused(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
     storage, _ = mixed
-    done = skin_tune(
+    done = skin_tune_here(
         "tune",
         storage.parent / "pack.arrow",
         "weights=none",
@@ -160,6 +162,7 @@ def test_a_name_that_exists_is_refused(mixed: tuple[Path, subprocess.CompletedPr
     assert_one_line_error(done, "'mixed'", "already exists")
 
 
+@joins
 def test_where_all_trials_fail_the_command_exits_1_with_the_reason(make_pack: PackMaker, tmp_path: Path):
     space = write_space(
         tmp_path / "space.yaml",
@@ -168,19 +171,21 @@ def test_where_all_trials_fail_the_command_exits_1_with_the_reason(make_pack: Pa
         "learning_rate: {values: [1.0e+30, 1.0e+29]}",
         "epochs: {value: 2}",
     )
-    done = skin_tune("tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs", "--trials", 2)
+    done = skin_tune_here("tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs", "--trials", 2)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("error: all 2 trials failed: train_loss is")
     assert load_trials(tmp_path / "runs")["status"].tolist() == ["diverged", "diverged"]
 
 
+@joins
 def test_more_than_the_cluster_has_is_refused_before_anything_runs(make_pack: PackMaker, tmp_path: Path):
     space = write_space(tmp_path / "space.yaml", "method: random\n", "epochs: {value: 1}")
     command = ("tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs")
-    assert_one_line_error(skin_tune(*command, "--gpus-per-trial", 99), "--gpus-per-trial 99", "largest has")
+    assert_one_line_error(skin_tune_here(*command, "--gpus-per-trial", 99), "--gpus-per-trial 99", "largest has")
     assert not (tmp_path / "runs").exists()
 
 
+@joins
 def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: Path):
     space = write_space(
         tmp_path / "space.yaml", "method: random\n", "learning_rate: {min: 0.001, max: 0.01}", "epochs: {value: 500}"
@@ -214,11 +219,12 @@ def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: 
     assert (trials["epochs"] >= 1).any()
 
 
+@joins
 def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
     space = write_space(
         tmp_path / "space.yaml", "method: random\n", "learning_rate: {min: 0.001, max: 0.01}", "epochs: {value: 5000}"
     )
-    done = skin_tune(
+    done = skin_tune_here(
         "tune",
         make_pack().path,
         "--space",
@@ -228,7 +234,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
         "--trials",
         50,
         "--time-budget",
-        "30s",
+        "20s",
         "--concurrent",
         1,
     )
@@ -237,14 +243,15 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
     assert trials["status"].tolist()[0] == "stopped_early"
     assert (trials["status"] == "running").sum() == 0
     assert "cut off; --resume goes on with them" in done.stdout
-    json.loads(skin_tune("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
+    json.loads(skin_tune_here("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
 
 
+@joins
 def test_only_the_best_trials_keep_their_model(tmp_path: Path, make_pack: PackMaker):
     rates = "learning_rate: {values: [1.0e-12, 1.0e-3, 1.0e-11, 5.0e-4, 1.0e-10]}"
     space = write_space(tmp_path / "space.yaml", "method: grid\n", rates, "epochs: {value: 2}")
     where = ("--space", space, "--storage", tmp_path / "runs", "--name", "few")
-    done = skin_tune("tune", make_pack().path, *where, "--keep-checkpoints", "2")
+    done = skin_tune_here("tune", make_pack().path, *where, "--keep-checkpoints", "2")
     assert done.returncode == 0, done.stderr
     trials = load_trials(tmp_path / "runs").sort_values("val_balanced_acc", ascending=False)
     kept = trials[trials["checkpoint"].notna()]

@@ -9,7 +9,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.tuning import wandb_log
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
-from tests.cli_runner import assert_one_line_error, skin_tune
+from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
 
@@ -23,11 +23,12 @@ parameters:
 SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "warmup_epochs=0")
 
 
+@pytest.mark.usefixtures("shared_cluster")
 def test_every_trial_is_a_run_that_says_what_the_store_says(tmp_path: Path):
     pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
     (tmp_path / "space.yaml").write_text(SPACE)
     where = ("--space", tmp_path / "space.yaml", "--storage", storage)
-    done = skin_tune("tune", pack.path, *SMALL, *where, "--name", "exp", "--wandb", "offline")
+    done = skin_tune_here("tune", pack.path, *SMALL, *where, "--name", "exp", "--wandb", "offline")
     assert done.returncode == 0, done.stderr
     assert f"wandb: 2 runs were written offline; upload them with: wandb sync {storage}/wandb" in done.stderr
 
@@ -55,12 +56,12 @@ def test_every_trial_is_a_run_that_says_what_the_store_says(tmp_path: Path):
 def test_a_resumed_training_goes_on_in_the_run_it_is_told(tmp_path: Path):
     pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
     common = ("train", pack.path, *SMALL, "--storage", storage)
-    first = skin_tune(*common, "epochs=1", "--name", "hand", "--wandb-id", "abc123", "--wandb", "offline")
+    first = skin_tune_here(*common, "epochs=1", "--name", "hand", "--wandb-id", "abc123", "--wandb", "offline")
     assert first.returncode == 0, first.stderr
     last = next(storage.glob("experiments/*/hand/checkpoints/*/last.pt"))
     for more in ((), ("--wandb-id", "abc123")):
         epochs = 2 + len(more) // 2
-        again = skin_tune(*common, f"epochs={epochs}", "--resume", last, "--wandb", "offline", *more)
+        again = skin_tune_here(*common, f"epochs={epochs}", "--resume", last, "--wandb", "offline", *more)
         assert again.returncode == 0, again.stderr
     runs = offline_runs(storage)
     assert [step["_step"] for step in runs.pop("abc123").steps] == [1, 2, 3]
@@ -86,9 +87,9 @@ def test_a_server_that_cannot_be_reached_costs_no_training_and_the_key_is_nowher
 def test_wandb_can_be_turned_off_and_a_mistyped_mode_is_refused(tmp_path: Path):
     pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
     common = ("train", pack.path, *SMALL, "epochs=1", "--storage", storage)
-    assert_one_line_error(skin_tune(*common, "--wandb", "onlin"), "--wandb 'onlin'", "online, offline, disabled")
+    assert_one_line_error(skin_tune_here(*common, "--wandb", "onlin"), "--wandb 'onlin'", "online, offline, disabled")
     assert not storage.exists()
-    done = skin_tune(*common, "--wandb", "disabled")
+    done = skin_tune_here(*common, "--wandb", "disabled")
     assert done.returncode == 0, done.stderr
     assert "wandb:" not in done.stderr
     assert not (storage / "wandb").exists()
