@@ -12,6 +12,8 @@ from unittest.mock import patch
 from skin_tune.cli import main
 
 ROOT = Path(__file__).parents[1]
+ONE_PROCESS = ("--concurrent", 1, "--cpus-per-trial", 1)
+"""For trials whose number at a time is not what a test is about: each of their processes imports for seconds."""
 
 
 def skin_tune(
@@ -43,7 +45,7 @@ def run_job(job: str, *arguments: object, cwd: Path) -> subprocess.CompletedProc
 
 
 def skin_tune_here(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """As `skin_tune`, for commands that start no Ray: nothing is imported anew."""
+    """As `skin_tune`, but in this process: nothing is imported anew."""
     out, err, status = io.StringIO(), io.StringIO(), 0
     with (
         patch.object(sys, "argv", ["skin-tune", *map(str, arguments)]),

@@ -1,6 +1,8 @@
 """Clusters of one node with two CPUs; one is shared by tests, as to start it takes longer than most of them."""
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from ray.cluster_utils import Cluster
@@ -12,8 +14,10 @@ def new_cluster() -> Iterator[Callable[[], Cluster]]:
     clusters = []
 
     def start() -> Cluster:
-        node = {"num_cpus": 2, "include_dashboard": True, "object_store_memory": 1 << 30}
+        free_port = {"dashboard_port": None}
+        node = {"num_cpus": 2, "include_dashboard": True, **free_port, "object_store_memory": 1 << 30}
         clusters.append(Cluster(initialize_head=True, head_node_args=node))
+        (Path(os.environ["RAY_TMPDIR"]) / "ray" / "ray_current_cluster").unlink()  # commands join it only where told to
         return clusters[-1]
 
     yield start

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_trials
-from tests.cli_runner import run_job
+from tests.cli_runner import ONE_PROCESS, run_job
 from tests.conftest import write_synthetic_pack
 
 SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "epochs=1", "warmup_epochs=0")
 
 
 def ablation(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run_job("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *arguments, cwd=folder)
+    return run_job("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *ONE_PROCESS, *arguments, cwd=folder)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 
 SPACE = """
@@ -27,7 +27,7 @@ def tuned(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> P
     pack = write_synthetic_pack(folder / "pack.arrow")
     (folder / "space.yaml").write_text(SPACE)
     done = skin_tune_here(
-        "tune", pack.path, "--space", folder / "space.yaml", "--storage", folder / "runs", "--name", "exp"
+        "tune", pack.path, "--space", folder / "space.yaml", "--storage", folder / "runs", "--name", "exp", *ONE_PROCESS
     )
     assert done.returncode == 0, done.stderr
     return folder
@@ -37,7 +37,7 @@ def test_the_best_configs_are_run_with_the_same_new_seeds_and_one_is_named(tuned
     storage = tuned / "runs"
     searched = load_trials(storage, experiment="exp").sort_values("val_balanced_acc", ascending=False)
     best = searched["trial_id"].tolist()[:2]
-    command = ("confirm", "exp", "--top", 2, "--storage", storage, "--cpus-per-trial", 1)
+    command = ("confirm", "exp", "--top", 2, "--storage", storage, *ONE_PROCESS)
     done = skin_tune_here(*command, "--seeds", 2)
     assert done.returncode == 0, done.stderr
     runs = load_trials(storage, experiment="exp-confirm")

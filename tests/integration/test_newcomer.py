@@ -7,7 +7,7 @@ import pytest
 from skin_tune.data.pack import open_pack
 from skin_tune.regions import CATALOGUE
 from skin_tune.results import load_trials
-from tests.cli_runner import ROOT, assert_one_line_error, run_job, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, ROOT, assert_one_line_error, run_job, skin_tune_here
 
 QUICK = ("image_size=32", "epochs=1", "batch_size=16", "oversample=none")
 
@@ -32,7 +32,7 @@ def test_all_regions_of_the_sample_are_prepared_and_inspected(sample: Path, tmp_
 
 
 def test_a_job_prepares_then_tunes_from_any_folder_and_reuses_the_pack(sample: Path, tmp_path: Path):
-    common = (*QUICK, "--size", 32, "--trials", 2, "--space", "search_spaces/sample.yaml")
+    common = (*QUICK, *ONE_PROCESS, "--size", 32, "--trials", 2, "--space", "search_spaces/sample.yaml")
     first = run_job("tune_region", "lip_dryness", *common, "--data", sample, "--name", "one", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
     assert "no subject is in two splits" in first.stdout
@@ -58,7 +58,7 @@ def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_oth
     smallest = min(images, key=images.__getitem__)
     rest = [name for name in regions if name != smallest]
     common = ("image_size=32", "epochs=1", f"batch_size={images[smallest] + 1}", "oversample=none", "--size", 32)
-    space = ("--space", ROOT / "search_spaces" / "sample.yaml", "--trials", 2, "--name", "all", "--learn")
+    space = ("--space", ROOT / "search_spaces" / "sample.yaml", "--trials", 2, "--name", "all", "--learn", *ONE_PROCESS)
 
     (tmp_path / "packs" / "broken-32.arrow").write_text("cut off")
     never = run_job("tune_all", *common, *space, "--resume", cwd=tmp_path)

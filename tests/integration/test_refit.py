@@ -12,7 +12,7 @@ from skin_tune.data.pack import open_pack
 from skin_tune.results import load_predictions, load_test_openings, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.evaluation import evaluate_file
-from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
 
@@ -35,7 +35,7 @@ def tuned(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> P
     pack = write_synthetic_pack(folder / "pack.arrow", {"train": (40, 20, 10), "val": (8, 6, 4), "test": (9, 6, 3)})
     (folder / "space.yaml").write_text(SPACE)
     where = ("--space", folder / "space.yaml", "--storage", folder / "runs")
-    done = skin_tune_here("tune", pack.path, *where, "--name", "exp")
+    done = skin_tune_here("tune", pack.path, *where, "--name", "exp", *ONE_PROCESS)
     assert done.returncode == 0, done.stderr
     return folder
 

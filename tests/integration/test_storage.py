@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker
 
 SPACE = """
@@ -34,7 +34,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.usefixtures("shared_cluster")
 def test_a_full_disk_ends_the_run_in_one_line_and_with_room_made_it_goes_on(small_disk: Path, make_pack: PackMaker):
     (small_disk / "space.yaml").write_text(SPACE)
-    where = ("--space", small_disk / "space.yaml", "--storage", small_disk / "runs")
+    where = ("--space", small_disk / "space.yaml", "--storage", small_disk / "runs", *ONE_PROCESS)
     done = skin_tune_here("tune", make_pack().path, *SMALL, *where, "--name", "full", "--trials", 3)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]  # after the lines of progress

@@ -17,7 +17,7 @@ from skin_tune import __version__
 from skin_tune.data.pack import open_pack
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.processes import wait_until
 
@@ -171,7 +171,9 @@ def test_where_all_trials_fail_the_command_exits_1_with_the_reason(make_pack: Pa
         "learning_rate: {values: [1.0e+30, 1.0e+29]}",
         "epochs: {value: 2}",
     )
-    done = skin_tune_here("tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs", "--trials", 2)
+    done = skin_tune_here(
+        "tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs", "--trials", 2, *ONE_PROCESS
+    )
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith("error: all 2 trials failed: train_loss is")
     assert load_trials(tmp_path / "runs")["status"].tolist() == ["diverged", "diverged"]
@@ -203,6 +205,7 @@ def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: 
             str(tmp_path / "runs"),
             "--trials",
             "4",
+            *map(str, ONE_PROCESS),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -235,8 +238,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
         50,
         "--time-budget",
         "20s",
-        "--concurrent",
-        1,
+        *ONE_PROCESS,
     )
     assert done.returncode == 0, done.stderr
     trials = load_trials(tmp_path / "runs")
@@ -251,7 +253,7 @@ def test_only_the_best_trials_keep_their_model(tmp_path: Path, make_pack: PackMa
     rates = "learning_rate: {values: [1.0e-12, 1.0e-3, 1.0e-11, 5.0e-4, 1.0e-10]}"
     space = write_space(tmp_path / "space.yaml", "method: grid\n", rates, "epochs: {value: 2}")
     where = ("--space", space, "--storage", tmp_path / "runs", "--name", "few")
-    done = skin_tune_here("tune", make_pack().path, *where, "--keep-checkpoints", "2")
+    done = skin_tune_here("tune", make_pack().path, *where, "--keep-checkpoints", "2", *ONE_PROCESS)
     assert done.returncode == 0, done.stderr
     trials = load_trials(tmp_path / "runs").sort_values("val_balanced_acc", ascending=False)
     kept = trials[trials["checkpoint"].notna()]

@@ -9,7 +9,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.tuning import wandb_log
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
 
@@ -28,7 +28,7 @@ def test_every_trial_is_a_run_that_says_what_the_store_says(tmp_path: Path):
     pack, storage = write_synthetic_pack(tmp_path / "pack.arrow"), tmp_path / "runs"
     (tmp_path / "space.yaml").write_text(SPACE)
     where = ("--space", tmp_path / "space.yaml", "--storage", storage)
-    done = skin_tune_here("tune", pack.path, *SMALL, *where, "--name", "exp", "--wandb", "offline")
+    done = skin_tune_here("tune", pack.path, *SMALL, *where, "--name", "exp", *ONE_PROCESS, "--wandb", "offline")
     assert done.returncode == 0, done.stderr
     assert f"wandb: 2 runs were written offline; upload them with: wandb sync {storage}/wandb" in done.stderr
 
