@@ -9,7 +9,7 @@ REGION := forehead_wrinkle
 PACK := runs/packs/$(REGION)-72.arrow
 EXPERIMENT := sample
 
-.PHONY: setup tune test unit integration e2e check bench clean
+.PHONY: setup tune test e2e check bench clean
 
 setup: $(READY)
 
@@ -32,16 +32,11 @@ runs/sample: | $(READY)
 $(PACK): | $(READY) runs/sample
 	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
 
-# Tests that start Ray clusters run one after the other, and beside them all the others.
+# Files of tests beside each other, the long ones first; threads that wait leave the core to the others.
 test: $(READY)
-	$(MAKE) --no-print-directory --jobs 2 unit integration
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
+	  tests/integration tests
 	$(MAKE) --no-print-directory e2e
-
-unit: $(READY)
-	$(BIN)/python -m pytest --ignore tests/integration
-
-integration: $(READY)
-	$(BIN)/python -m pytest tests/integration
 
 # Brings a cluster up and down over ssh on this machine, and ends every Ray process on it.
 e2e: $(READY)
