@@ -9,7 +9,7 @@ REGION := forehead_wrinkle
 PACK := runs/packs/$(REGION)-72.arrow
 EXPERIMENT := sample
 
-.PHONY: setup tune test e2e check bench clean
+.PHONY: setup tune test short e2e check bench clean
 
 setup: $(READY)
 
@@ -32,11 +32,16 @@ runs/sample: | $(READY)
 $(PACK): | $(READY) runs/sample
 	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
 
-# Files of tests beside each other, the long ones first; threads that wait leave the core to the others.
+# Threads that wait leave the core to other tests.
+PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
+LONG := tests/integration tests/training
+
 test: $(READY)
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
-	  tests/integration tests
-	$(MAKE) --no-print-directory e2e
+	$(PYTEST) --numprocesses 3 --dist loadfile --no-loadscope-reorder $(LONG)
+	$(MAKE) --no-print-directory --jobs 2 short e2e
+
+short: $(READY)
+	$(PYTEST) $(LONG:%=--ignore %)
 
 # Brings a cluster up and down over ssh on this machine, and ends every Ray process on it.
 e2e: $(READY)

@@ -48,7 +48,7 @@ def test_train_leaves_a_model_a_checkpoint_and_rows_in_the_store_and_goes_on(mak
     done = skin_tune_here("train", pack, "--storage", storage, "--resume", folder / "last.pt")
     assert_one_line_error(done, "has run all 2 of its epochs")
 
-    longer = skin_tune("train", pack, "epochs=3", "--storage", storage, "--resume", folder / "last.pt")
+    longer = skin_tune_here("train", pack, "epochs=3", "--storage", storage, "--resume", folder / "last.pt")
     assert longer.returncode == 0, longer.stderr
     assert load_epochs(storage)["epoch"].tolist() == [1, 2, 3]
     row = load_trials(storage).iloc[0]

@@ -40,7 +40,9 @@ def write_space(path: Path, head: str, *parameters: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def mixed(
+    shared_cluster: object, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """An experiment in which trials complete, are stopped by ASHA, diverge and fail."""
     folder = tmp_path_factory.mktemp("mixed")
     pack = write_synthetic_pack(folder / "pack.arrow")
@@ -237,7 +239,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
         "--trials",
         50,
         "--time-budget",
-        "20s",
+        "40s",
         *ONE_PROCESS,
     )
     assert done.returncode == 0, done.stderr
