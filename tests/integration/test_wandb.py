@@ -12,6 +12,7 @@ from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
+from tests.integration.processes import wait_until
 
 SPACE = """
 method: grid
@@ -96,13 +97,15 @@ def test_wandb_can_be_turned_off_and_a_mistyped_mode_is_refused(tmp_path: Path):
 
 
 def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 5)  # less than all of them take, more than any one does
+    monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 6)  # less than all of them take, more than any one does
     process = WandbProcess(tmp_path, "offline")
     log = WandbLog(process, "lip_dryness", "exp")
     for number in range(400):
         log.start(f"exp-{number}", TrialConfig().to_dict())
         log.log(f"exp-{number}", {"epoch": 1, "val_balanced_acc": 0.5})
         log.end(f"exp-{number}", {"status": "completed"})
+        if number == 0:  # its process has started
+            wait_until(lambda: list(tmp_path.glob("wandb/offline-run-*")))
     assert process.close().startswith("wandb: 400 runs were written offline")
     runs = offline_runs(tmp_path).values()
     assert [run.summary["status"] for run in runs] == ["completed"] * 400
