@@ -32,6 +32,7 @@ runs/sample: | $(READY)
 $(PACK): | $(READY) runs/sample
 	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
 
+# The tests of clusters and training run three files at a time, then all others beside the one that brings a cluster up.
 # Threads that wait leave the core to other tests.
 PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
 LONG := tests/integration tests/training

@@ -73,7 +73,9 @@ def _space(path: Path, *, full_length: bool) -> Path:
     return path
 
 
-def _search(folder: Path, region: str, space: Path, name: str, seed: int, **options: Any) -> None:
+def _search(
+    folder: Path, region: str, space: Path, name: str, seed: int, *, concurrent: int = 1, **options: Any
+) -> None:
     pack = folder / "packs" / f"{region}-{_SIZE}.arrow"
     run_experiment(
         TuneRequest(
@@ -84,6 +86,7 @@ def _search(folder: Path, region: str, space: Path, name: str, seed: int, **opti
             trials=_TRIALS,
             storage=folder / "runs",
             wandb="disabled",
-            **{"concurrent": 1, **options},
+            concurrent=concurrent,
+            **options,
         )
     )

@@ -20,26 +20,24 @@ def skin_tune(
     *arguments: object, cwd: Path | None = None, timeout: float = 300, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The finished command, its output captured; without wandb unless `env` or an option says otherwise."""
+    return _finished("-m", "skin_tune", *arguments, cwd=cwd, timeout=timeout, env=env)
+
+
+def run_job(job: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The finished `jobs/<job>.py`, run in `cwd`, its output captured; without wandb."""
+    return _finished(ROOT / "jobs" / f"{job}.py", *arguments, cwd=cwd, timeout=400)
+
+
+def _finished(
+    *arguments: object, cwd: Path | None, timeout: float, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "skin_tune", *map(str, arguments)],
+        [sys.executable, *map(str, arguments)],
         cwd=cwd,
         env={**(env or {**os.environ, "WANDB_MODE": "disabled"}), "COLUMNS": "160"},
         capture_output=True,
         text=True,
         timeout=timeout,
-        check=False,
-    )
-
-
-def run_job(job: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The finished `jobs/<job>.py`, run in `cwd`, its output captured; without wandb."""
-    return subprocess.run(
-        [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "WANDB_MODE": "disabled", "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        timeout=400,
         check=False,
     )
 

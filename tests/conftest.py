@@ -25,9 +25,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("RAY_ADDRESS", None)
 os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets lie below it
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+atexit.register(shutil.rmtree, os.environ["RAY_TMPDIR"], ignore_errors=True)
+
+# How long an example takes depends on what else runs.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
-atexit.register(shutil.rmtree, os.environ["RAY_TMPDIR"], ignore_errors=True)
 
 PackMaker = Callable[..., Pack]
 

@@ -51,7 +51,7 @@ def test_a_class_without_images_gets_no_draws(mode: str) -> None:
 # Plans
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(class_counts, modes, st.integers(0, 60), seeds, epochs)
 def test_every_image_is_an_original_once_and_added_draws_are_even(
     counts: list[int], mode: str, target: int, seed: int, epoch: int
@@ -72,7 +72,7 @@ def test_every_image_is_an_original_once_and_added_draws_are_even(
     assert (plan.randoms < 1).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(class_counts, seeds, epochs)
 def test_a_plan_repeats_for_the_same_seed_and_epoch_alone(counts: list[int], seed: int, epoch: int) -> None:
     labels, targets = shuffled_labels(counts, 0), target_counts(np.array(counts), "balanced")
@@ -102,7 +102,7 @@ def test_originals_and_added_draws_are_mixed() -> None:
 # Batches
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(1, 500), st.integers(1, 64), st.integers(1, 5))
 def test_ranks_share_the_plan_without_loss_or_repeat(draws: int, batch_size: int, world_size: int) -> None:
     whole = batches(draws, batch_size)
@@ -115,7 +115,7 @@ def test_ranks_share_the_plan_without_loss_or_repeat(draws: int, batch_size: int
         assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(2, 500), st.integers(2, 64))
 def test_batches_are_full_but_for_a_draw_here_and_there(draws: int, batch_size: int) -> None:
     sizes = [len(batch) for batch in batches(draws, batch_size)]

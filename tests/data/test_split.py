@@ -24,7 +24,7 @@ def rows_of(subjects: list[dict[int, int]]) -> tuple[np.ndarray, list[str]]:
     return np.array([grade for grade, _ in rows], dtype=np.int16), [subject for _, subject in rows]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(people, seeds, st.sampled_from([(60, 20, 20), (80, 10, 10), (70, 30, 0), (1, 98, 1)]))
 def test_no_subject_is_shared_and_every_grade_is_in_train(
     subjects: list[dict[int, int]], seed: int, ratios: tuple[int, int, int]
@@ -37,7 +37,7 @@ def test_no_subject_is_shared_and_every_grade_is_in_train(
         assert 2 not in split
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(people, seeds, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(subjects: list[dict[int, int]], seed: int, random: object) -> None:
     labels, names = rows_of(subjects)
@@ -49,7 +49,7 @@ def test_the_order_of_the_rows_does_not_matter(subjects: list[dict[int, int]], s
     assert split_by_subject(labels, names, seed=seed).tolist() == split.tolist()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 9)), min_size=1, max_size=40), seeds)
 def test_a_grade_of_three_single_grade_subjects_is_in_all_splits_and_one_of_a_single_subject_in_train(
     subjects: list[tuple[int, int]], seed: int
@@ -67,7 +67,7 @@ def test_a_grade_of_three_single_grade_subjects_is_in_all_splits_and_one_of_a_si
             assert parts == {0, 1, 2}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds)
 def test_many_subjects_come_near_the_ratios(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -14,8 +14,8 @@ def new_cluster() -> Iterator[Callable[[], Cluster]]:
     clusters = []
 
     def start() -> Cluster:
-        free_port = {"dashboard_port": None}
-        node = {"num_cpus": 2, "include_dashboard": True, **free_port, "object_store_memory": 1 << 30}
+        dashboard = {"include_dashboard": True, "dashboard_port": None}  # any free one
+        node = {"num_cpus": 2, "object_store_memory": 1 << 30, **dashboard}
         clusters.append(Cluster(initialize_head=True, head_node_args=node))
         (Path(os.environ["RAY_TMPDIR"]) / "ray" / "ray_current_cluster").unlink()  # commands join it only where told to
         return clusters[-1]

@@ -53,15 +53,10 @@ def _checkpoints(storage: Path, experiment: str) -> set[tuple[str, int]]:
     return found
 
 
-def raylet(node: Any) -> int:
-    """The process id of a node of `ray.cluster_utils.Cluster`."""
-    (info,) = node.all_processes["raylet"]
-    return int(info.process.pid)
-
-
-def ray_process(parent: int, name: str) -> psutil.Process | None:
-    """A worker process of Ray below `parent` (a raylet, or a command with a cluster of its own) by its name's start."""
-    for process in psutil.Process(parent).children(recursive=True):
+def ray_process(node: Any, name: str) -> psutil.Process | None:
+    """A worker process on a node of `ray.cluster_utils.Cluster`, by the start of its name."""
+    (raylet,) = node.all_processes["raylet"]
+    for process in psutil.Process(raylet.process.pid).children(recursive=True):
         try:
             if process.cmdline() and process.cmdline()[0].startswith(f"ray::{name}"):
                 return process

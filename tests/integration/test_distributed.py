@@ -10,7 +10,7 @@ from ray.cluster_utils import Cluster
 from skin_tune.results import load_epochs, load_trials
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
-from tests.integration.processes import checkpoint_of, ray_process, raylet, wait_until
+from tests.integration.processes import checkpoint_of, ray_process, wait_until
 
 SPACE = """
 method: grid
@@ -39,7 +39,7 @@ def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_until(lambda: checkpoint_of(storage, "two", 0) or process.poll() is not None)
-        wait_until(lambda: ray_process(raylet(shared_cluster.head_node), "RayTrainWorker")).kill()
+        wait_until(lambda: ray_process(shared_cluster.head_node, "RayTrainWorker")).kill()
         assert process.wait(400) == 0, (tmp_path / "log").read_text()
     finally:
         process.kill()

@@ -15,7 +15,7 @@ from ray.cluster_utils import Cluster
 from skin_tune.results import load_epochs, load_trials
 from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker
-from tests.integration.processes import checkpoint_of, ray_process, raylet, start, wait_until
+from tests.integration.processes import checkpoint_of, ray_process, start, wait_until
 
 SPACE = """
 method: random
@@ -40,7 +40,7 @@ def cluster() -> Iterator[Cluster]:
 
 def runs_a_trial(node: Any) -> bool:
     """Whether an actor of Ray Tune lives on a node."""
-    return ray_process(raylet(node), "ResourceTrainable") is not None
+    return ray_process(node, "ResourceTrainable") is not None
 
 
 def joining(cluster: Cluster) -> dict[str, str]:

@@ -15,7 +15,7 @@ from skin_tune.results import load_epochs, load_trials
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
-from tests.integration.processes import checkpoint_of, ray_process, raylet, start, wait_for_epochs, wait_until
+from tests.integration.processes import checkpoint_of, ray_process, start, wait_for_epochs, wait_until
 
 ASHA = "early_terminate: {type: hyperband, min_iter: 2, eta: 2}"
 SPACE = """
@@ -124,7 +124,7 @@ def test_a_trial_whose_process_is_killed_goes_on_as_often_as_it_may(
         killed: set[int] = set()
         while len(killed) < kills:
             wait_until(lambda number=number: checkpoint_of(storage, "exp", number))
-            trial = wait_until(lambda: ray_process(raylet(shared_cluster.head_node), "ResourceTrainable"))
+            trial = wait_until(lambda: ray_process(shared_cluster.head_node, "ResourceTrainable"))
             if trial.pid not in killed:
                 trial.kill()
                 killed.add(trial.pid)
