@@ -17,19 +17,19 @@ ONE_PROCESS = ("--concurrent", 1, "--cpus-per-trial", 1)
 
 
 def skin_tune(
-    *arguments: object, cwd: Path | None = None, timeout: float = 300, env: Mapping[str, str] | None = None
+    *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The finished command, its output captured; without wandb unless `env` or an option says otherwise."""
-    return _finished("-m", "skin_tune", *arguments, cwd=cwd, timeout=timeout, env=env)
+    return _finished("-m", "skin_tune", *arguments, cwd=cwd, env=env)
 
 
 def run_job(job: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The finished `jobs/<job>.py`, run in `cwd`, its output captured; without wandb."""
-    return _finished(ROOT / "jobs" / f"{job}.py", *arguments, cwd=cwd, timeout=400)
+    return _finished(ROOT / "jobs" / f"{job}.py", *arguments, cwd=cwd)
 
 
 def _finished(
-    *arguments: object, cwd: Path | None, timeout: float, env: Mapping[str, str] | None = None
+    *arguments: object, cwd: Path | None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
@@ -37,7 +37,7 @@ def _finished(
         env={**(env or {**os.environ, "WANDB_MODE": "disabled"}), "COLUMNS": "160"},
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=400,
         check=False,
     )
 
