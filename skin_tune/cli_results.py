@@ -50,7 +50,8 @@ def refit(
     """Train an experiment's best config once more, evaluate it once on the test split, and write its model card."""
     from skin_tune.show.progress import training_bar
     from skin_tune.show.trials import print_refit
-    from skin_tune.tuning.refit import RefitRequest, run_refit
+    from skin_tune.tuning.refit import run_refit
+    from skin_tune.tuning.refit_plan import RefitRequest
 
     request = RefitRequest(
         experiment=experiment,

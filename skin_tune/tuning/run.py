@@ -80,7 +80,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
         first.space.metric if len(plans) == 1 else None,
         sum(plan.trials for plan in plans.values()),
     )
-    searchers = {region: _searcher(plan, journals[region], list(writers.values())) for region, plan in plans.items()}
+    searchers = {region: _searcher(plan, journals[region], list(stores.values())) for region, plan in plans.items()}
     rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}
     notes = tempfile.TemporaryDirectory(prefix="skin-tune-ray-")  # what Ray writes down for itself
     tuner = Tuner(
@@ -147,10 +147,10 @@ def _setting(plan: Plan) -> TrialSetting:
     )
 
 
-def _searcher(plan: Plan, journal: Journal, writers: Sequence[ExperimentWriter]) -> SpaceSearcher:
+def _searcher(plan: Plan, journal: Journal, stores: Sequence[StoreCallback]) -> SpaceSearcher:
     def choose() -> Sequence[Units]:
-        for writer in writers:  # the siblings may be among them
-            writer.flush()
+        for store in stores:  # the siblings may be among them
+            store.save(force=True)
         return plan.best_of_siblings()
 
     def warm_start() -> Sequence[Units]:

@@ -4,10 +4,8 @@ Schema: https://docs.wandb.ai/models/sweeps/sweep-config-keys. Keys that speak t
 are allowed and not used here; every other key counts, and one that is not known is an error.
 """
 
-import difflib
 import math
-import reprlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import yaml
 from skin_tune.config import FIELDS, TrialConfig, check_name
 from skin_tune.errors import ConfigError, SpaceError
 from skin_tune.training.metrics import SELECTION_METRICS
-from skin_tune.tuning import distributions
+from skin_tune.tuning import checks, distributions
 from skin_tune.tuning.space import LISTED, EarlyTerminate, Parameter, Space, Value
 
 METHODS = ("bayes", "random", "grid")
@@ -67,10 +65,10 @@ def _read(path: Path) -> Any:
 
 
 def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
-    top = _mapping("a space", content)
-    _check_keys("", top, (*USED_KEYS, *UNUSED_KEYS))
-    method = _choice("method", _required("", top, "method"), METHODS)
-    specs = dict(_mapping("parameters", _required("", top, "parameters")))
+    top = checks.mapping("a space", content)
+    checks.keys("", top, (*USED_KEYS, *UNUSED_KEYS))
+    method = checks.choice("method", checks.required("", top, "method"), METHODS)
+    specs = dict(checks.mapping("parameters", checks.required("", top, "parameters")))
     if not specs:
         raise SpaceError("parameters={} names no hyper-parameter")
     specs |= {name: {"value": value} for name, value in overrides.items()}
@@ -83,13 +81,13 @@ def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
         metric=_metric(top["metric"]) if "metric" in top else SELECTION_METRICS[0],
         parameters=parameters,
         early_terminate=_early_terminate(top["early_terminate"]) if "early_terminate" in top else None,
-        run_cap=_count("run_cap", top["run_cap"]) if "run_cap" in top else None,
+        run_cap=checks.count("run_cap", top["run_cap"]) if "run_cap" in top else None,
     )
 
 
 def _parameter(name: Any, spec: Any) -> Parameter:
     where = f"parameters.{name}"
-    spec = _mapping(where, spec)
+    spec = checks.mapping(where, spec)
     if "parameters" in spec:
         raise SpaceError(f"{where}.parameters: nested parameters are not supported, since a config is flat")
     try:
@@ -98,8 +96,8 @@ def _parameter(name: Any, spec: Any) -> Parameter:
         raise SpaceError(f"{where}: {error}") from None
     distribution = _distribution(where, spec)
     if distribution == "constant":
-        _check_keys(f"{where}.", spec, ("distribution", "value"))
-        value = _legal(f"{where}.value", name, _required(f"{where}.", spec, "value"))
+        checks.keys(f"{where}.", spec, ("distribution", "value"))
+        value = _legal(f"{where}.value", name, checks.required(f"{where}.", spec, "value"))
         return Parameter(name, distribution, values=(value,))
     if distribution in LISTED:
         return _listed(where, name, distribution, spec)
@@ -110,22 +108,22 @@ def _distribution(where: str, spec: Mapping[str, Any]) -> str:
     """The distribution given, else the one wandb implies."""
     if "distribution" in spec:
         known = ("constant", *LISTED, *distributions.SHAPE_KEYS)
-        return _choice(f"{where}.distribution", spec["distribution"], known)
+        return checks.choice(f"{where}.distribution", spec["distribution"], known)
     if "value" in spec:
         return "constant"
     if "values" in spec:
         return "categorical"
     if "min" in spec or "max" in spec:
-        ends = [_number(f"{where}.{key}", spec[key]) for key in ("min", "max") if key in spec]
+        ends = [checks.number(f"{where}.{key}", spec[key]) for key in ("min", "max") if key in spec]
         return "int_uniform" if all(isinstance(end, int) for end in ends) else "uniform"
     known = ("value", "values", "min", "max", "distribution")
-    _check_keys(f"{where}.", spec, known)
+    checks.keys(f"{where}.", spec, known)
     raise SpaceError(f"{where}={spec} has none of {', '.join(known)}")
 
 
 def _listed(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -> Parameter:
-    _check_keys(f"{where}.", spec, ("distribution", "values", "probabilities"))
-    listed = _list(f"{where}.values", _required(f"{where}.", spec, "values"))
+    checks.keys(f"{where}.", spec, ("distribution", "values", "probabilities"))
+    listed = checks.listing(f"{where}.values", checks.required(f"{where}.", spec, "values"))
     values = tuple(_legal(f"{where}.values", name, value) for value in listed)
     for i, value in enumerate(values):
         if value in values[:i]:
@@ -133,7 +131,9 @@ def _listed(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -
     if distribution == "categorical" and "probabilities" not in spec:
         return Parameter(name, distribution, values)
     key = f"{where}.probabilities"
-    shares = tuple(float(_number(key, p)) for p in _list(key, _required(f"{where}.", spec, "probabilities")))
+    shares = tuple(
+        float(checks.number(key, p)) for p in checks.listing(key, checks.required(f"{where}.", spec, "probabilities"))
+    )
     if len(shares) != len(values):
         raise SpaceError(f"{key}: {len(shares)} probabilities are given for {len(values)} values")
     if min(shares) < 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
@@ -144,9 +144,11 @@ def _listed(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -
 def _numeric(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -> Parameter:
     quantised = distribution.startswith("q_")
     keys = (*distributions.SHAPE_KEYS[distribution], *(("q",) if quantised else ()))
-    _check_keys(f"{where}.", spec, ("distribution", *keys))
+    checks.keys(f"{where}.", spec, ("distribution", *keys))
     filled = {**distributions.DEFAULTS, **spec}
-    first, second, *quantum = (_number(f"{where}.{key}", _required(f"{where}.", filled, key)) for key in keys)
+    first, second, *quantum = (
+        checks.number(f"{where}.{key}", checks.required(f"{where}.", filled, key)) for key in keys
+    )
     q = quantum[0] if quantised else 1.0
     if FIELDS[name] not in (int, float):
         raise SpaceError(f"{where}: {distribution} draws numbers but {name} is not one; list its values under 'values'")
@@ -169,7 +171,7 @@ def _legal(where: str, name: str, value: Any) -> Value:
     """`value` as TrialConfig writes it, or SpaceError with the rule it breaks."""
     for item in value if isinstance(value, list | tuple) else [value]:
         if isinstance(item, list | dict | set):
-            raise SpaceError(f"{where}: {_shown(item)} is not a plain value")
+            raise SpaceError(f"{where}: {checks.shown(item)} is not a plain value")
     try:
         return TrialConfig.from_mapping({name: value}).to_dict()[name]
     except ConfigError as error:
@@ -177,26 +179,28 @@ def _legal(where: str, name: str, value: Any) -> Value:
 
 
 def _metric(spec: Any) -> str:
-    spec = _mapping("metric", spec)
-    _check_keys("metric.", spec, ("name", "goal"))
-    name = _choice("metric.name", _required("metric.", spec, "name"), SELECTION_METRICS)
+    spec = checks.mapping("metric", spec)
+    checks.keys("metric.", spec, ("name", "goal"))
+    name = checks.choice("metric.name", checks.required("metric.", spec, "name"), SELECTION_METRICS)
     if "goal" not in spec:
         raise SpaceError(f"metric.goal is missing, which wandb takes for minimize; {name} needs 'goal: maximize'")
     if spec["goal"] != "maximize":
-        raise SpaceError(f"metric.goal={_shown(spec['goal'])} is not maximize, the only goal of {name}")
+        raise SpaceError(f"metric.goal={checks.shown(spec['goal'])} is not maximize, the only goal of {name}")
     return name
 
 
 def _early_terminate(spec: Any) -> EarlyTerminate:
-    spec = _mapping("early_terminate", spec)
-    _check_keys("early_terminate.", spec, ("type", "min_iter", "max_iter", "s", "eta", "strict"))
-    _choice("early_terminate.type", _required("early_terminate.", spec, "type"), ("hyperband",))
+    spec = checks.mapping("early_terminate", spec)
+    checks.keys("early_terminate.", spec, ("type", "min_iter", "max_iter", "s", "eta", "strict"))
+    checks.choice("early_terminate.type", checks.required("early_terminate.", spec, "type"), ("hyperband",))
     if spec.get("strict", False) is not False:
-        raise SpaceError(f"early_terminate.strict={_shown(spec['strict'])} is not supported; leave it out")
-    eta = _number("early_terminate.eta", spec.get("eta", 3))
+        raise SpaceError(f"early_terminate.strict={checks.shown(spec['strict'])} is not supported; leave it out")
+    eta = checks.number("early_terminate.eta", spec.get("eta", 3))
     if eta <= 1:
         raise SpaceError(f"early_terminate.eta={eta:g} is not above 1")
-    counts = {key: _count(f"early_terminate.{key}", spec[key]) for key in ("min_iter", "max_iter", "s") if key in spec}
+    counts = {
+        key: checks.count(f"early_terminate.{key}", spec[key]) for key in ("min_iter", "max_iter", "s") if key in spec
+    }
     max_iter = counts.get("max_iter")
     if "s" not in counts:
         if "min_iter" not in counts:
@@ -221,59 +225,3 @@ def _first_rung(max_iter: int, s: int, eta: float) -> int:
             break
         rung /= eta
     return int(rung)
-
-
-def _check_keys(prefix: str, mapping: Mapping[Any, Any], known: Collection[str]) -> None:
-    for key in mapping:
-        if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known are {', '.join(known)}"
-            raise SpaceError(f"{prefix}{key} is not a key used here; {hint}")
-
-
-def _required(prefix: str, mapping: Mapping[str, Any], key: str) -> Any:
-    if key not in mapping:
-        raise SpaceError(f"{prefix}{key} is missing")
-    return mapping[key]
-
-
-def _mapping(where: str, value: Any) -> dict[Any, Any]:
-    if not isinstance(value, dict):
-        raise SpaceError(f"{where}: {_shown(value)} is not a mapping of keys to values")
-    return value
-
-
-def _list(where: str, value: Any) -> list[Any]:
-    if not isinstance(value, list) or not value:
-        raise SpaceError(f"{where}: {_shown(value)} is not a list of at least one")
-    return value
-
-
-def _choice(where: str, value: Any, known: Collection[str]) -> str:
-    if not isinstance(value, str) or value not in known:
-        near = difflib.get_close_matches(str(value), known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise SpaceError(f"{where}={_shown(value)} is not one of {', '.join(known)}{hint}")
-    return value
-
-
-def _number(where: str, value: Any) -> int | float:
-    """A finite number; text is parsed, since YAML 1.1 reads 1e-3 as text."""
-    try:
-        number = float(value) if isinstance(value, str) else value
-        if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
-            return number
-    except (ValueError, OverflowError):
-        pass
-    raise SpaceError(f"{where}={_shown(value)} is not a finite number")
-
-
-def _count(where: str, value: Any) -> int:
-    number = _number(where, value)
-    if number < 1 or not float(number).is_integer():
-        raise SpaceError(f"{where}={_shown(value)} is not a whole number of at least 1")
-    return int(number)
-
-
-def _shown(value: Any) -> str:
-    return reprlib.repr(value)

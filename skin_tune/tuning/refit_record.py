@@ -1,0 +1,97 @@
+"""What a refit leaves behind: its model, its predictions of the test split, its model card."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from skin_tune.evidence import code_version, libraries
+from skin_tune.paths import atomic_write, remove_tree
+from skin_tune.results.card import CardFacts, model_card
+from skin_tune.results.predictions import write_predictions
+from skin_tune.results.store import load_test_openings
+from skin_tune.training.evaluation import Evaluation
+from skin_tune.training.metrics import class_table, metrics_of
+from skin_tune.tuning.refit_plan import RefitPlan
+
+
+def facts_of(
+    plan: RefitPlan,
+    evaluation: Evaluation,
+    ended: Mapping[str, Any],
+    epochs: int,
+    seconds: float,
+    gpu_seconds: float,
+) -> CardFacts:
+    """What the model card says of a refit that is done; `ended` is what was reported of its last epoch."""
+    info, request = plan.pack.info, plan.request
+    scores = metrics_of(evaluation.confusion, plan.pack.classes)
+    openings = load_test_openings(plan.paths.storage, plan.region)
+    trained_on = ("train", "val") if request.include_val else ("train",)
+    classes = [
+        {
+            "class": row["class"],
+            "train_images": int(train_images),
+            "test_images": row["images"],
+            **{name: _defined(row[name]) for name in ("precision", "recall", "f1")},
+        }
+        for row, train_images in zip(
+            class_table(evaluation.confusion, plan.pack.classes), plan.pack.class_counts(*trained_on), strict=True
+        )
+    ]
+    return CardFacts(
+        model=plan.model,
+        region=plan.region,
+        experiment=request.experiment,
+        trial=plan.trial,
+        trained_on=" and ".join(trained_on),
+        epochs=epochs,
+        best_epoch=int(ended["best_epoch"]),
+        workers=request.workers,
+        seconds=seconds,
+        gpu_seconds=gpu_seconds,
+        pack_id=info.pack_id,
+        split=f"split {'/'.join(map(str, info.split_ratios))} by subject with seed {info.split_seed}",
+        trials=plan.trials,
+        metric=plan.metric,
+        test_openings=int((openings["pack_id"] == info.pack_id).sum()),
+        metrics={
+            "test_loss": evaluation.loss,
+            **{f"test_{name}": _defined(value) for name, value in scores.items()},
+        },
+        classes=classes,
+        confusion=evaluation.confusion.tolist(),
+        config=plan.config.to_dict(),
+        code_version=code_version(),
+        libraries=libraries(),
+        hardware=ended["hardware"],
+    )
+
+
+def write_refit(plan: RefitPlan, facts: CardFacts, evaluation: Evaluation) -> None:
+    """The files of a refit; `metrics.json`, which says that it is complete, last."""
+    write_predictions(
+        plan.paths.storage,
+        plan.region,
+        plan.request.experiment,
+        plan.model,
+        "test",
+        **evaluation.columns(),
+    )
+    with atomic_write(plan.folder / "model.pt") as temporary:
+        temporary.write_bytes((plan.checkpoints / "best.pt").read_bytes())
+    texts = {
+        "config.json": json.dumps(facts.config, indent=1),
+        "classes.json": json.dumps(plan.pack.classes),
+        "model_card.md": model_card(facts),
+        "metrics.json": json.dumps(asdict(facts), indent=1),
+    }
+    for name, text in texts.items():
+        with atomic_write(plan.folder / name) as temporary:
+            temporary.write_text(text)
+    remove_tree(plan.checkpoints)
+
+
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else value
