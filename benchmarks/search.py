@@ -18,10 +18,10 @@ from skin_tune.data.request import PrepareRequest
 from skin_tune.data.sample import draw_sample
 from skin_tune.results import load_epochs
 from skin_tune.tuning.experiment import run_experiment
-from skin_tune.tuning.plan import TuneRequest
+from skin_tune.tuning.plan import DEFAULT_TRIALS, TuneRequest
 
 _SEEDS = (0, 1, 2)
-_SUBJECTS, _TRIALS, _EPOCHS = 40, 24, 18
+_SUBJECTS, _EPOCHS = 40, 18
 _TARGET, _SIBLING = "forehead_wrinkle", "glabellus_wrinkle"
 _METRIC = "val_balanced_acc"
 _NEAR = 0.01
@@ -84,7 +84,7 @@ def _search(
             space,
             name=name,
             seed=seed,
-            trials=_TRIALS,
+            trials=DEFAULT_TRIALS,
             storage=folder / "runs",
             wandb="disabled",
             concurrent=concurrent,

@@ -3,9 +3,10 @@
 import contextlib
 import io
 import os
+import runpy
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from unittest.mock import patch
 
@@ -44,15 +45,26 @@ def _finished(
 
 def skin_tune_here(*arguments: object) -> subprocess.CompletedProcess[str]:
     """As `skin_tune`, but in this process: nothing is imported anew."""
+    return _finished_here(main, "skin-tune", *arguments)
+
+
+def run_job_here(job: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """As `run_job`, but in this process."""
+    path = ROOT / "jobs" / f"{job}.py"
+    with contextlib.chdir(cwd):
+        return _finished_here(lambda: runpy.run_path(str(path), run_name="__main__"), path, *arguments)
+
+
+def _finished_here(command: Callable[[], object], *arguments: object) -> subprocess.CompletedProcess[str]:
     out, err, status = io.StringIO(), io.StringIO(), 0
     with (
-        patch.object(sys, "argv", ["skin-tune", *map(str, arguments)]),
+        patch.object(sys, "argv", list(map(str, arguments))),
         patch.dict(os.environ, {"COLUMNS": "160", "WANDB_MODE": "disabled"}),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
         try:
-            main()
+            command()
         except SystemExit as end:
             status = int(end.code or 0)
     return subprocess.CompletedProcess(sys.argv, status, out.getvalue(), err.getvalue())

@@ -1,19 +1,16 @@
 """The ablation as a lab runs it: the job, its table, its figure."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from skin_tune.results import load_trials
-from tests.cli_runner import ONE_PROCESS, run_job
+from tests.cli_runner import ONE_PROCESS, run_job, run_job_here
 from tests.conftest import write_synthetic_pack
 
 SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "epochs=1", "warmup_epochs=0")
 
-
-def ablation(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run_job("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *ONE_PROCESS, *arguments, cwd=folder)
+COMMAND = ("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *ONE_PROCESS)
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +22,10 @@ def lab(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_every_cell_is_run_with_every_seed_and_the_effects_are_shown(lab: Path):
-    first = ablation(lab, "--seeds", "1", *SMALL)
+    first = run_job(*COMMAND, "--seeds", 1, *SMALL, cwd=lab)
     assert first.returncode == 0, first.stderr
     assert "one seed" in first.stdout
-    done = ablation(lab, "--seeds", "2", *SMALL)
+    done = run_job_here(*COMMAND, "--seeds", 2, *SMALL, cwd=lab)
     assert done.returncode == 0, done.stderr
     trials = load_trials(lab / "runs", "lip_dryness", "ablation")
     factors = ["config/train_loss", "config/oversample", "config/augmentation_methods", "config/seed"]
@@ -48,7 +45,7 @@ def test_what_the_ablation_varies_cannot_be_fixed(lab: Path):
         (("gamma=2", "oversample=none"), "oversample=none cannot be fixed"),
         (("--seeds", "0"), "--seeds 0 is below 1"),
     ):
-        refused = ablation(lab, *words)
+        refused = run_job_here(*COMMAND, *words, cwd=lab)
         assert refused.returncode == 2
         assert refused.stderr.startswith("error: ")
         assert said in refused.stderr

@@ -7,7 +7,7 @@ import pytest
 from skin_tune.data.pack import open_pack
 from skin_tune.regions import CATALOGUE
 from skin_tune.results import load_trials
-from tests.cli_runner import ONE_PROCESS, ROOT, assert_one_line_error, run_job, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, ROOT, assert_one_line_error, run_job, run_job_here, skin_tune_here
 
 QUICK = ("image_size=32", "epochs=1", "batch_size=16", "oversample=none")
 
@@ -40,9 +40,9 @@ def test_a_job_prepares_then_tunes_from_any_folder_and_reuses_the_pack(sample: P
     written = pack.stat().st_mtime_ns
     assert load_trials(tmp_path / "runs", "lip_dryness", "one")["status"].tolist() == ["completed", "completed"]
 
-    missing = run_job("tune_region", "chin_sagging", *QUICK, "--size", 32, cwd=tmp_path)
+    missing = run_job_here("tune_region", "chin_sagging", *QUICK, "--size", 32, cwd=tmp_path)
     assert_one_line_error(missing, "chin_sagging-32.arrow", "--data")
-    taken = run_job("tune_region", "lip_dryness", *common, "--name", "one", cwd=tmp_path)
+    taken = run_job_here("tune_region", "lip_dryness", *common, "--name", "one", cwd=tmp_path)
     assert_one_line_error(taken, "'one'", "already exists")
     assert pack.stat().st_mtime_ns == written
 
@@ -61,7 +61,7 @@ def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_oth
     space = ("--space", ROOT / "search_spaces" / "sample.yaml", "--trials", 2, "--name", "all", "--learn", *ONE_PROCESS)
 
     (tmp_path / "packs" / "broken-32.arrow").write_text("cut off")
-    never = run_job("tune_all", *common, *space, "--resume", cwd=tmp_path)
+    never = run_job_here("tune_all", *common, *space, "--resume", cwd=tmp_path)
     assert_one_line_error(never, "no region has an experiment 'all' to --resume")
 
     done = run_job("tune_all", *common, *space, cwd=tmp_path)
@@ -79,13 +79,13 @@ def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_oth
     best = trials[trials["region"] == earlier].set_index("trial_id")["config/learning_rate"]
     assert best.sub(first["config/learning_rate"]).abs().min() < 1e-9  # what was best in the region before it
 
-    again = run_job("tune_all", *common, *space, "--resume", cwd=tmp_path)
+    again = run_job_here("tune_all", *common, *space, "--resume", cwd=tmp_path)
     assert again.returncode == 1
     assert len(load_trials(tmp_path / "runs")) == 4
 
 
 def test_the_default_space_is_found_from_anywhere_and_says_how_to_get_weights(sample: Path, tmp_path: Path):
-    done = run_job(
+    done = run_job_here(
         "tune_region",
         "lip_dryness",
         "--size",

@@ -29,7 +29,7 @@ parameters:
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
     """A head with one CPU and what it believes to be a GPU, on this machine."""
     head = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
@@ -67,6 +67,8 @@ def test_trials_of_a_lost_node_go_on_elsewhere_and_a_new_node_is_used(
     wait_until(lambda: runs_a_trial(joined))
     assert process.wait(300) == 0
 
+    cluster.remove_node(joined)
+
     trials = load_trials(storage)
     assert trials["status"].tolist() == ["completed"] * 4
     assert trials["error"].isna().all()
@@ -103,7 +105,7 @@ def test_what_not_every_node_sees_is_refused_before_anything_starts(
     cluster: Cluster, node_with_its_own_disk: Path, make_pack: PackMaker
 ):
     ray.init(address=cluster.address)
-    wait_until(lambda: len(ray.nodes()) == 2)
+    wait_until(lambda: sum(node["Alive"] for node in ray.nodes()) == 2)
     ray.shutdown()
     disk = node_with_its_own_disk
     pack = make_pack().path

@@ -239,7 +239,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
         "--trials",
         50,
         "--time-budget",
-        "40s",
+        "30s",
         *ONE_PROCESS,
     )
     assert done.returncode == 0, done.stderr
