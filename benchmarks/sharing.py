@@ -16,7 +16,7 @@ from skin_tune.tuning.plan import TuneRequest
 
 
 def measure() -> list[Row]:
-    """Seconds from the start of the first trial to the end of the second: building networks, not starting Ray."""
+    """The ratio of seconds from the start of the first trial to the end of the second; Ray's start is not in them."""
     if torch.cuda.is_available():
         config = {**small_config(image_size=224, batch_size=128, epochs=3), "backbone": "resnet50"}
         images, device = 12_800, torch.cuda.get_device_name()
