@@ -1,6 +1,5 @@
 """Packs, checkpoints, lock and store in a bucket whose server fails for a while."""
 
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from skin_tune.results import load_epochs, load_predictions, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
 from tests.integration.offline_runs import offline_runs
 from tests.integration.processes import start, wait_until
@@ -25,7 +24,7 @@ parameters:
   image_size: {value: 32}
   batch_size: {value: 16}
   optimizer: {value: sgd}
-  epochs: {value: 2}
+  epochs: {value: 3}
 """
 
 
@@ -54,8 +53,11 @@ def test_an_experiment_in_a_bucket_outlives_an_outage_and_its_driver(
     bucket.outage.touch()
     time.sleep(8)
     bucket.outage.unlink()
-    elsewhere = {**os.environ, "SKIN_TUNE_CACHE": str(tmp_path / "elsewhere")}
-    again = skin_tune(*command("killed", "--resume"), env=elsewhere)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("SKIN_TUNE_CACHE", str(tmp_path / "elsewhere"))
+        process.send_signal(signal.SIGSTOP)  # or its trials are over before the other command has been refused
+        again = skin_tune_here(*command("killed", "--resume"))
+        process.send_signal(signal.SIGCONT)
     assert_one_line_error(again, "'killed'", f"by process {process.pid}", "last heard of")
     wait_until(lambda: list((experiments / "killed").glob("checkpoints/killed-001/last.pt")))
     process.kill()
@@ -69,7 +71,7 @@ def test_an_experiment_in_a_bucket_outlives_an_outage_and_its_driver(
     trials = load_trials(f"{bucket.url}/runs", experiment="killed")
     assert trials["status"].tolist() == ["completed"] * 3
     assert trials["checkpoint"].str.startswith("s3://").all()
-    pd.testing.assert_frame_equal(figures(bucket, "killed").head(4), figures(bucket, "unbroken"))
+    pd.testing.assert_frame_equal(figures(bucket, "killed").head(6), figures(bucket, "unbroken"))
     journal = (experiments / "killed" / "search.log").read_text()
     assert journal.count('"state":1') == 3, "Optuna has been told the end of each trial"
     assert not list(experiments.glob("*/checkpoints/*/last.pt"))
