@@ -15,7 +15,7 @@ from skin_tune.data.batches import prefetched
 
 _CROPS = 512
 _BATCH = 32
-_ROUNDS = 3
+_ROUNDS = 15
 
 
 def measure() -> list[Row]:

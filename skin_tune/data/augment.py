@@ -21,6 +21,9 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _CPU_CHUNK_PIXELS = 2 * 224**2
 """Pixels worked on at a time on a CPU: few enough to stay in its cache, which doubles the pace."""
 
+_NEAR = 1.25
+"""Up to so many times the input's side a crop is turned and resized in one step: nothing is small enough to alias."""
+
 
 def network_input(
     pixels: Tensor,
@@ -36,12 +39,14 @@ def network_input(
     """
     chunk = max(1, _CPU_CHUNK_PIXELS // size**2) if pixels.device.type == "cpu" else len(pixels)
     drawn = None if randoms is None or chosen is None or not methods else _drawn(randoms, methods, size)
+    side = pixels.shape[1] if "rotation" in methods and pixels.shape[1] <= _NEAR * size else size
     inputs = torch.empty((len(pixels), 3, size, size), device=pixels.device)
     for start in range(0, len(pixels), chunk):
         span = slice(start, start + chunk)
-        images = resize(pixels[span], size)
-        if drawn is not None and chosen is not None:
-            images = _augment_some(images, drawn.of(span), chosen[span], out=inputs[span])
+        if drawn is None or chosen is None:
+            images = resize(pixels[span], size)
+        else:
+            images = _augment_some(pixels[span], side, drawn.of(span), chosen[span], out=inputs[span])
         normalise(images, out=inputs[span])
     return inputs
 
@@ -94,32 +99,33 @@ def _drawn(randoms: Tensor, methods: Collection[str], size: int) -> _Drawn:
 
 def _places(randoms: Tensor, methods: Collection[str], size: int) -> Tensor:
     """Terms of coordinates in [-1, 1], whose origin is the middle of the image."""
-    zeros, ones = torch.zeros_like(randoms[:, 0]), torch.ones_like(randoms[:, 0])
-    flip = torch.where(randoms[:, 0] < 0.5, -ones, ones) if "horizontal_flip" in methods else ones
-    angle = zeros
+    flip, angle = torch.ones_like(randoms[:, 0]), torch.zeros_like(randoms[:, 0])
+    if "horizontal_flip" in methods:
+        flip = torch.where(randoms[:, 0] < 0.5, -1.0, 1.0)
     if "rotation" in methods:
         angle = (2 * randoms[:, 1] - 1) * math.radians(MAX_ROTATION_DEGREES)
     cos, sin = torch.cos(angle), torch.sin(angle)
     turns = torch.stack([torch.complex(flip * cos, sin), torch.complex(-flip * sin, cos)], dim=1)
-    middles = (2 * torch.arange(size, device=randoms.device) + 1) / size - 1
+    middles = torch.linspace(1 / size - 1, 1 - 1 / size, size, device=randoms.device)
     return turns[:, :, None] * middles
 
 
 def _colours(randoms: Tensor) -> tuple[Tensor, Tensor]:
     """Brightness, then contrast about the image's mean grey, then saturation, as one map."""
-    brightness, contrast, saturation = (1 + JITTER * (2 * randoms[:, 2:5] - 1)).view(-1, 3, 1, 1).unbind(dim=1)
+    brightness, contrast, saturation = (1 - JITTER + 2 * JITTER * randoms[:, 2:5]).view(-1, 3, 1, 1).unbind(dim=1)
     luma = torch.tensor(_LUMA, device=randoms.device)
-    saturate = saturation * torch.eye(3, device=randoms.device) + (1 - saturation) * luma.expand(3, 3)
+    saturate = torch.lerp(luma.expand(3, 3), torch.eye(3, device=randoms.device), saturation)
     # A grey offset passes through the saturation map unchanged: its rows sum to one.
     return brightness * contrast * saturate, ((1 - contrast) * brightness).squeeze(2) * luma
 
 
-def _augment_some(images: Tensor, drawn: _Drawn, chosen: Tensor, out: Tensor) -> Tensor:
-    """`images` with those that are `chosen` augmented; `out` may be used for that."""
+def _augment_some(pixels: Tensor, side: int, drawn: _Drawn, chosen: Tensor, out: Tensor) -> Tensor:
+    """`pixels` as images of the size of `out`, which may be used for them; those `chosen` are augmented from `side`."""
     if chosen.all():
-        return _augmented(images, drawn, out)
-    rows = chosen.nonzero(as_tuple=True)[0].to(images.device)
-    return images.index_copy_(0, rows, _augmented(images[rows], drawn.of(rows))) if len(rows) else images
+        return _augmented(resize(pixels, side), drawn, out)
+    rows, others = (which.nonzero(as_tuple=True)[0].to(pixels.device) for which in (chosen, ~chosen))
+    out.index_copy_(0, others, resize(pixels[others], out.shape[-1]))
+    return out.index_copy_(0, rows, _augmented(resize(pixels[rows], side), drawn.of(rows))) if len(rows) else out
 
 
 def _augmented(images: Tensor, drawn: _Drawn, out: Tensor | None = None) -> Tensor:

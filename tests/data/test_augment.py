@@ -1,5 +1,7 @@
 """What the network sees, against torchvision's own transforms and closed forms."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -146,6 +148,36 @@ def test_a_point_is_turned_by_the_drawn_angle_about_the_centre(random: float, de
 def test_no_black_corner_is_turned_in() -> None:
     turned = augment(torch.full((2, 3, 33, 33), 0.7), randoms(2, angle=0.0), ["rotation"])
     torch.testing.assert_close(turned, torch.full((2, 3, 33, 33), 0.7), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("side", [48, 56, 120])
+def test_a_crop_of_any_size_is_turned_about_its_middle(side: int) -> None:
+    """Colours that grow evenly to the right and down are turned by closed form, however they are resized."""
+    size, angle = 48, math.radians(MAX_ROTATION_DEGREES)
+    levels = ((torch.arange(side) + 0.5) / side * 120).round().to(torch.uint8)
+    pixels = torch.stack([levels.expand(side, side), levels[:, None].expand(side, side), 0 * levels.expand(side, side)])
+    got = network_input(pixels.permute(1, 2, 0)[None], size, randoms(1, angle=1.0), torch.tensor([True]), ["rotation"])
+    at = (torch.arange(size) + 0.5) / size - 0.5
+    x, y = at * math.cos(angle) - at[:, None] * math.sin(angle), at * math.sin(angle) + at[:, None] * math.cos(angle)
+    inside = (x.abs() < 0.45) & (y.abs() < 0.45)
+    red, green = (got[0] * STD[0] + MEAN[0])[:2] * 255
+    torch.testing.assert_close(red[inside], ((x + 0.5) * 120)[inside], atol=1.5, rtol=0)
+    torch.testing.assert_close(green[inside], ((y + 0.5) * 120)[inside], atol=1.5, rtol=0)
+
+
+def test_a_turned_crop_is_as_sharp_as_an_unturned_one() -> None:
+    waves = 128 + 100 * torch.sin(torch.arange(72) * 1.0)  # 6.3 pixels long
+    pixels = waves.to(torch.uint8).expand(4, 72, 72)[..., None].expand(-1, -1, -1, 3)
+    turned = network_input(pixels, 64, randoms(4, angle=0.7), torch.ones(4, dtype=torch.bool), ["rotation"])
+    middle = (..., slice(16, 48), slice(16, 48))
+    assert (turned[middle].std() / network_input(pixels, 64)[middle].std()).item() == pytest.approx(1, abs=0.05)
+
+
+def test_a_crop_much_larger_than_the_input_is_turned_without_aliasing() -> None:
+    board = (torch.arange(96)[:, None] + torch.arange(96)) % 2 * 255
+    pixels = board.to(torch.uint8).expand(1, 96, 96)[..., None].expand(-1, -1, -1, 3)
+    turned = network_input(pixels, 32, randoms(1, angle=0.9), torch.tensor([True]), ["rotation"])
+    assert turned[0, 0].std() < 0.1
 
 
 # Colour
