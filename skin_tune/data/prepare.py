@@ -4,12 +4,13 @@ import csv
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from skin_tune.data.aihub import read_aihub
-from skin_tune.data.crops import cut_all
+from skin_tune.data.crops import available_cpus, cut_all
 from skin_tune.data.files import SubjectRule
 from skin_tune.data.manifest import Manifest
 from skin_tune.data.packing import Prepared, missing_classes, write_region
@@ -58,8 +59,8 @@ def _write_packs(
     rows = [row for row in manifest.rows if not missing[row.region]]
     staging = {region: staging_folder / region for region in manifest.classes}
     cuts = cut_all(rows, staging, request.size, lambda done, total: progress("photos", done, total))
-    outcomes = []
-    for region in manifest.classes:
+
+    def written(region: str) -> Prepared:
         outcome = Prepared(region, pack_path(request.out, region, request.size))
         outcome.not_visible = manifest.not_visible[region]
         outcome.warnings = list(manifest.warnings)
@@ -70,8 +71,10 @@ def _write_packs(
             write_region(outcome, of_region, staging[region], manifest, request)
         except SourceError as error:
             outcome.error = str(error)
-        outcomes.append(outcome)
-    return outcomes
+        return outcome
+
+    with ThreadPoolExecutor(available_cpus()) as pool:  # copying files takes no interpreter lock
+        return list(pool.map(written, manifest.classes))
 
 
 def _read(request: PrepareRequest, source_format: str, progress: Progress) -> Manifest:
