@@ -1,8 +1,12 @@
-"""`make bench`: run every benchmark, print one table, write benchmarks/results.json."""
+"""`make bench`: run every benchmark, print one table, write benchmarks/results.json.
+
+`python -m benchmarks MODULE ...` runs those alone, and their rows replace those of before.
+"""
 
 import json
 import os
 import platform
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -44,17 +48,23 @@ _MODULES = (
     report,
     search,
 )
+_RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> None:
+    modules = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
+    chosen = sys.argv[1:]
+    if unknown := [name for name in chosen if name not in modules]:
+        sys.exit(f"error: no benchmark is called {', '.join(unknown)}; there are {', '.join(modules)}")
     machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}"
-    rows = [row for module in _MODULES for row in module.measure()]
     table = Table("what", "value", "unit", "bar", "ok", box=None, title=machine)
-    for row in rows:
-        table.add_row(row.name, f"{row.value:.3g}", row.unit, row.bar, "yes" if row.ok else "NO")
+    results = {row["name"]: row for row in json.loads(_RESULTS.read_text())} if chosen else {}
+    for name in chosen or modules:
+        for row in modules[name].measure():
+            table.add_row(row.name, f"{row.value:.3g}", row.unit, row.bar, "yes" if row.ok else "NO")
+            results[row.name] = {**asdict(row), "machine": machine}
+        _RESULTS.write_text(json.dumps(list(results.values()), indent=2) + "\n")
     Console(width=140).print(table)
-    results = [{**asdict(row), "machine": machine} for row in rows]
-    Path(__file__).with_name("results.json").write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":
