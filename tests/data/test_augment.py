@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision.transforms.v2.functional as tv
 from torch import Tensor
 
@@ -145,9 +146,13 @@ def test_a_point_is_turned_by_the_drawn_angle_about_the_centre(random: float, de
     assert (x < 0) == flip
 
 
-def test_no_black_corner_is_turned_in() -> None:
-    turned = augment(torch.full((2, 3, 33, 33), 0.7), randoms(2, angle=0.0), ["rotation"])
-    torch.testing.assert_close(turned, torch.full((2, 3, 33, 33), 0.7), atol=1e-5, rtol=0)
+@pytest.mark.parametrize("random", [0.0, 0.3, 0.999999])
+def test_what_a_turn_brings_in_is_the_image_reflected(random: float) -> None:
+    images, angle = colours(2, size=33), math.radians(MAX_ROTATION_DEGREES) * (2 * random - 1)
+    turn = torch.tensor([[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0]])
+    grid = F.affine_grid(turn.expand(2, 2, 3), [2, 3, 33, 33], align_corners=False)
+    expected = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    torch.testing.assert_close(augment(images, randoms(2, angle=random), ["rotation"]), expected, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("side", [48, 56, 120])
