@@ -13,12 +13,12 @@ JITTER = 0.2
 """Brightness, contrast and saturation are each scaled by a factor in [1 - JITTER, 1 + JITTER]."""
 
 # Mean and standard deviation of ImageNet's RGB channels, which torchvision's weights expect.
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
-_LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_MEAN = torch.tensor((0.485, 0.456, 0.406)).view(3, 1, 1)
+_STD = torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1)
+_LUMA = torch.tensor((0.299, 0.587, 0.114))  # ITU-R BT.601
 
 
-_CPU_CHUNK_PIXELS = 2 * 224**2
+_CPU_CHUNK_PIXELS = 2**17
 """Pixels worked on at a time on a CPU: few enough to stay in its cache, which doubles the pace."""
 
 _NEAR = 1.25
@@ -63,8 +63,7 @@ def resize(pixels: Tensor, size: int) -> Tensor:
 
 def normalise(images: Tensor, out: Tensor | None = None) -> Tensor:
     """RGB in [0, 1] to the scale torchvision's networks were trained on."""
-    mean = torch.tensor(_MEAN, device=images.device).view(1, 3, 1, 1)
-    std = torch.tensor(_STD, device=images.device).view(1, 3, 1, 1)
+    mean, std = (values.to(images.device, non_blocking=True) for values in (_MEAN, _STD))
     return torch.sub(images, mean, out=out).div_(std)
 
 
@@ -113,7 +112,7 @@ def _places(randoms: Tensor, methods: Collection[str], size: int) -> Tensor:
 def _colours(randoms: Tensor) -> tuple[Tensor, Tensor]:
     """Brightness, then contrast about the image's mean grey, then saturation, as one map."""
     brightness, contrast, saturation = (1 - JITTER + 2 * JITTER * randoms[:, 2:5]).view(-1, 3, 1, 1).unbind(dim=1)
-    luma = torch.tensor(_LUMA, device=randoms.device)
+    luma = _LUMA.to(randoms.device, non_blocking=True)
     saturate = torch.lerp(luma.expand(3, 3), torch.eye(3, device=randoms.device), saturation)
     # A grey offset passes through the saturation map unchanged: its rows sum to one.
     return brightness * contrast * saturate, ((1 - contrast) * brightness).squeeze(2) * luma
@@ -123,7 +122,7 @@ def _augment_some(pixels: Tensor, side: int, drawn: _Drawn, chosen: Tensor, out:
     """`pixels` as images of the size of `out`, which may be used for them; those `chosen` are augmented from `side`."""
     if chosen.all():
         return _augmented(resize(pixels, side), drawn, out)
-    rows, others = (which.nonzero(as_tuple=True)[0].to(pixels.device) for which in (chosen, ~chosen))
+    rows, others = (which.nonzero(as_tuple=True)[0].to(pixels.device, non_blocking=True) for which in (chosen, ~chosen))
     out.index_copy_(0, others, resize(pixels[others], out.shape[-1]))
     return out.index_copy_(0, rows, _augmented(resize(pixels[rows], side), drawn.of(rows))) if len(rows) else out
 

@@ -76,7 +76,7 @@ def evaluate(
     for step, pixels in zip(steps, prefetched(pack.images, steps, device), strict=True):
         with autocast(config, device):
             logits = network(network_input(pixels, config.image_size)).float()
-        labels = torch.from_numpy(pack.labels[step]).to(device)
+        labels = torch.from_numpy(pack.labels[step]).to(device, non_blocking=True)
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         parts.append(logits.softmax(dim=1))
     classes = len(pack.classes)

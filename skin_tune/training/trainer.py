@@ -142,11 +142,11 @@ class Trainer:
             images = network_input(
                 pixels,
                 self.config.image_size,
-                torch.from_numpy(plan.randoms[step]).to(self.device),
+                torch.from_numpy(plan.randoms[step]).to(self.device, non_blocking=True),
                 torch.from_numpy(chosen[step]),
                 self.config.augmentation_methods,
             )
-            labels = torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device)
+            labels = torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device, non_blocking=True)
             learning_rate = self._set_learning_rate((number + 0.5) / len(steps))
             self.dropout.share(self.rank, self.world_size, draws_per_step[number])
             with autocast(self.config, self.device):
