@@ -28,8 +28,9 @@ class SpaceSearcher(Searcher):
     whenever it is asked for. TPE works on quantiles (each number's share in [0, 1) of its own distribution), so that it
     honours every distribution of the space, and keeps its history in `journal`; what it draws for number n is decided
     by the seed, n and the results it has been told of, so that a resumed search draws what an unbroken one would. A
-    trial that ASHA stopped early counts as Optuna's pruned trial: ranked below the completed ones, among its like by
-    the epoch it reached. One that diverged ranks below them all.
+    trial counts with its best epoch, whether it was completed or stopped early: the first ones to reach ASHA's rungs
+    pass them however bad they are, and are not to rank above better ones that were stopped. One that diverged ranks
+    below them all.
 
     Trials whose ids are in `taken` were started before an interruption; the configs of `unfinished` ones are suggested
     again first.
@@ -60,7 +61,6 @@ class SpaceSearcher(Searcher):
         self._warm_start = warm_start
         self._warm: Sequence[Units] | None = None
         self._asked: dict[str, optuna.trial.Trial] = {}
-        self._epochs: dict[str, int] = {}
 
     @property
     def learns(self) -> bool:
@@ -82,7 +82,6 @@ class SpaceSearcher(Searcher):
             config = {**self._defaults, **self._drawn(trial_id, own_id), OWN_ID: own_id}
             self._number += 1
             self._skip_taken()
-        self._epochs[trial_id] = int(config["epochs"])
         return config
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -93,9 +92,6 @@ class SpaceSearcher(Searcher):
         if error or result is None or status == "failed":
             self._study.tell(trial, state=TrialState.FAIL)
         elif status == "diverged":  # a pruned trial that reports no value ranks below all others
-            self._study.tell(trial, state=TrialState.PRUNED)
-        elif result["epoch"] < self._epochs[trial_id]:
-            trial.report(result[self.metric], step=int(result["epoch"]))
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, result[f"best_{self.metric}"])

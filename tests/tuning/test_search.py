@@ -87,7 +87,15 @@ def test_stopped_diverged_and_failed_trials_are_told_apart(tmp_path: Path):
     searcher.suggest("lost")
     searcher.on_trial_complete("lost", None, error=True)
     states = [trial.state.name for trial in searcher._study.trials]
-    assert states == ["COMPLETE", "PRUNED", "PRUNED", "FAIL", "FAIL"]
+    assert states == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL", "FAIL"]
+
+
+def test_a_bad_trial_that_ran_to_its_end_ranks_below_a_better_one_that_was_stopped(tmp_path: Path):
+    searcher = searcher_of(tmp_path, "bayes")
+    run(searcher, "first", 0.1)
+    better = run(searcher, "stopped", 0.3, epochs=1)
+    assert searcher._study.best_trial.user_attrs["trial_id"] == better["trial_id"]
+    assert searcher._study.best_value == 0.3
 
 
 def test_the_longest_trial_sets_ashas_horizon(tmp_path: Path):
