@@ -55,7 +55,8 @@ def measure() -> list[Row]:
 def rows_of(epochs: pd.DataFrame) -> list[Row]:
     """What the searches come to: the goal is within 0.01 of the best epoch of all random trials.
 
-    A search that does not get there counts with all its epochs.
+    Ours are an expected running time (Hansen et al. 2021, COCO): the epochs of all searches, those that never get there
+    with their whole length, over the number of those that do. The bar is met only where all do.
     """
     by_trial = epochs.sort_values(["experiment", "trial_id", "epoch"]).groupby(["experiment", "trial_id"])[_METRIC]
     curves: dict[str, list[npt.NDArray[np.float64]]] = {}
@@ -66,20 +67,20 @@ def rows_of(epochs: pd.DataFrame) -> list[Row]:
     goal = max(curve.max() for curve in random) - _NEAR
     theirs = _epochs_in_any_order(random, goal)
     ours = [_first(history, goal) for history in default]
-    spent = statistics.mean(
-        len(history) if epochs is None else epochs for history, epochs in zip(default, ours, strict=True)
-    )
-    found, share = sum(epochs is not None for epochs in ours), spent / theirs
+    found = sum(epochs is not None for epochs in ours)
+    spent = sum(epochs or len(history) for history, epochs in zip(default, ours, strict=True)) / max(found, 1)
+    share = spent / theirs
+    met = share <= 0.25 and found == len(_SEEDS)
     best_of = {
         "default": statistics.mean(history.max() for history in default),
         "random": statistics.mean(max(curve.max() for curve in curves[f"random-{seed}"]) for seed in _SEEDS),
     }
     what = f"the best of {len(random)} random trials"
     return [
-        Row(f"epochs to {what}, ASHA + TPE / random search, full length", share, "ratio", "<= 0.25", share <= 0.25),
-        Row(f"- {len(_SEEDS)} default searches: epochs to it, on average", spent, "epochs", "-", True),
+        Row(f"epochs to {what}, ASHA + TPE / random search, full length", share, "ratio", "<= 0.25", met),
+        Row(f"- {len(_SEEDS)} default searches: expected epochs to it", spent, "epochs", "-", True),
         Row(f"- of these have found it within {_TRIALS['default']} trials", found, "searches", "-", True),
-        Row("- random search: epochs to it, on average", theirs, "epochs", "-", True),
+        Row("- random search: expected epochs to it", theirs, "epochs", "-", True),
         *(
             Row(f"- {kind} searches: mean best of {_TRIALS[kind]} trials", best, _METRIC, "-", True)
             for kind, best in best_of.items()
