@@ -147,6 +147,6 @@ def _search(folder: Path, kind: str, seed: int) -> None:
     where = ["--space", folder / f"{kind}.yaml", "--storage", folder / "runs", "--name", f"{kind}-{seed}"]
     how = ["--trials", _TRIALS[kind], "--seed", seed, "--concurrent", 1, "--cpus-per-trial", 1, "--wandb", "disabled"]
     command = [sys.executable, "-m", "skin_tune", "tune", folder / f"{_REGION}-{_SIZE}.arrow", *where, *how]
-    with tempfile.TemporaryDirectory(prefix="ray-") as own_cluster:
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as own_cluster:
         environment = {**os.environ, "RAY_TMPDIR": own_cluster}
         subprocess.run([*map(str, command)], check=True, stdout=subprocess.DEVNULL, env=environment)
