@@ -215,7 +215,11 @@ def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     arrays = [
         pa.array(values, schema.field(name).type if name in schema.names else None) for name, values in columns.items()
     ]
-    save_table(file, pa.table(arrays, names=list(columns)))
+    table = pa.table(arrays, names=list(columns))
+    # Measured values hardly repeat: split into their bytes they are written and read several times faster.
+    measured = [field.name for field in table.schema if pa.types.is_floating(field.type)]
+    others = [name for name in table.column_names if name not in measured]
+    save_table(file, table, use_dictionary=others, use_byte_stream_split=measured)
 
 
 def save_table(file: Path, table: pa.Table, **encoding: Any) -> None:
