@@ -60,6 +60,7 @@ def main() -> None:
     table = Table("what", "value", "unit", "bar", "ok", box=None, title=machine)
     results = {row["name"]: row for row in json.loads(_RESULTS.read_text())} if chosen else {}
     for name in chosen or modules:
+        print(f"measuring {name}", file=sys.stderr)
         for row in modules[name].measure():
             table.add_row(row.name, f"{row.value:.3g}", row.unit, row.bar, "yes" if row.ok else "NO")
             results[row.name] = {**asdict(row), "machine": machine}
