@@ -29,7 +29,7 @@ from skin_tune.tuning.scheduler import AshaRungs
 _SEEDS = (0, 1, 2)
 _SUBJECTS, _SPLIT, _SIZE = 100, (40, 55, 5), 32
 _REGION, _METRIC = "forehead_wrinkle", "val_balanced_acc"
-_TRIALS = {"random": 32, "default": 64}
+_TRIALS = {"random": 32, "default": 96}
 _NEAR = 0.01
 _ORDERS = 100
 _SPACES = Path(__file__).parents[1] / "search_spaces"
@@ -106,9 +106,9 @@ def _replayed(trials: list[npt.NDArray[np.float64]]) -> list[Row]:
         rungs = AshaRungs(_METRIC, _RUNGS["min_iter"], _RUNGS["eta"], len(trials[0]), {})
         run = []
         for number in order:
-            for epoch, score in enumerate(trials[number], start=1):
-                run.append(score)
-                if rungs.falls_short(str(number), epoch, score):
+            for epoch, best in enumerate(np.maximum.accumulate(trials[number]), start=1):
+                run.append(best)
+                if rungs.falls_short(str(number), epoch, best):
                     break
         spent += len(run)
         lost += max(trial.max() for trial in trials) - max(run)

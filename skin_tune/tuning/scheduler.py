@@ -16,17 +16,21 @@ History = Mapping[str, Mapping[int, float]]
 class AshaRungs:
     """ASHA (Li et al. 2020): of the trials that reach a rung, those below its best 1/eta so far are stopped there.
 
-    The first trial at a rung passes. Ray's own scheduler decides alike, but cannot be given what earlier trials had at
-    each rung; a resumed experiment would judge its new trials against nothing.
+    A trial is judged by its best epoch so far, as wandb's hyperband does it: one unlucky epoch does not end a trial
+    whose model is kept. The first trial at a rung passes. Ray's own scheduler decides alike of what it is told, but
+    cannot be given what earlier trials had at each rung; a resumed experiment would judge its new trials against
+    nothing.
     """
 
     def __init__(self, metric: str, min_iter: int, eta: float, longest: int, history: History):
-        self._score, self._eta = metric, eta
+        self._score, self._eta = f"best_{metric}", eta
         self._rungs: dict[int, dict[str, float]] = {}
         milestone = min_iter
         while milestone < longest:
             self._rungs[milestone] = {
-                trial_id: epochs[milestone] for trial_id, epochs in history.items() if milestone in epochs
+                trial_id: max(value for epoch, value in epochs.items() if epoch <= milestone)
+                for trial_id, epochs in history.items()
+                if milestone in epochs
             }
             milestone = max(milestone + 1, round(milestone * eta))
 
@@ -34,14 +38,14 @@ class AshaRungs:
         """Whether the trial of a Tune config is to be stopped at the epoch it reports."""
         return "status" not in result and self.falls_short(config[OWN_ID], result["epoch"], result[self._score])
 
-    def falls_short(self, trial_id: str, epoch: int, value: float) -> bool:
-        """Enter a trial at the rung of this epoch, if it is one; whether it is below the rung's cut."""
+    def falls_short(self, trial_id: str, epoch: int, best: float) -> bool:
+        """Enter a trial at the rung of this epoch, if it is one; whether its best so far is below the rung's cut."""
         rung = self._rungs.get(epoch)
         if rung is None or trial_id in rung:
             return False
         cut = np.quantile(list(rung.values()), 1 - 1 / self._eta) if rung else -np.inf
-        rung[trial_id] = value
-        return bool(value < cut)
+        rung[trial_id] = best
+        return bool(best < cut)
 
 
 def rungs_of(space: Space, history: History) -> AshaRungs | None:

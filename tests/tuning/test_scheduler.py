@@ -22,20 +22,21 @@ def decisions(scheduler: object, scores: np.ndarray, order: np.ndarray) -> list[
         if number not in running:
             continue
         running[number] += 1
-        result = {"epoch": running[number], "val_balanced_acc": float(scores[number, running[number] - 1])}
+        best = float(scores[number, : running[number]].max())
+        result = {"epoch": running[number], "best_val_balanced_acc": best}
         decision = scheduler.on_trial_result(None, trials[number], result)  # type: ignore[attr-defined]
         if decision == TrialScheduler.STOP:
             stopped.append((number, running.pop(number)))
     return stopped
 
 
-def test_it_decides_as_rays_asha_does():
+def test_it_decides_as_rays_asha_does_of_the_best_epochs():
     for seed in range(20):
         rng = np.random.default_rng(seed)
         scores = rng.random((12, 9))
         order = rng.permutation(np.repeat(np.arange(12), 9))
         theirs = ASHAScheduler(
-            time_attr="epoch", metric="val_balanced_acc", mode="max", max_t=9, grace_period=1, reduction_factor=3
+            time_attr="epoch", metric="best_val_balanced_acc", mode="max", max_t=9, grace_period=1, reduction_factor=3
         )
         ours = RegionScheduler({"lip_dryness": AshaRungs("val_balanced_acc", 1, 3, 9, {})})
         early = [(number, epoch) for number, epoch in decisions(theirs, scores, order) if epoch < 9]
@@ -43,7 +44,7 @@ def test_it_decides_as_rays_asha_does():
 
 
 def test_rungs_are_rebuilt_from_history():
-    history = {"a": {1: 0.5, 2: 0.6, 3: 0.9}, "b": {1: 0.4}, "c": {1: 0.1, 2: 0.2, 3: 0.3}}
+    history = {"a": {1: 0.5, 2: 0.9, 3: 0.6}, "b": {1: 0.4}, "c": {1: 0.1, 2: 0.2, 3: 0.3}}
     rungs = AshaRungs("val_balanced_acc", 1, 3, 9, history)
     assert rungs._rungs == {1: {"a": 0.5, "b": 0.4, "c": 0.1}, 3: {"a": 0.9, "c": 0.3}}
     # A trial that goes on is not entered again where it was before it was interrupted.
@@ -53,9 +54,16 @@ def test_rungs_are_rebuilt_from_history():
     assert not rungs.falls_short("better", 1, 0.6)
 
 
+def test_an_unlucky_epoch_does_not_end_a_trial():
+    rungs = AshaRungs("val_balanced_acc", 2, 2, 4, {"a": {1: 0.5, 2: 0.6}, "b": {1: 0.7, 2: 0.8}})
+    result = {"epoch": 2, "val_balanced_acc": 0.3, "best_val_balanced_acc": 0.75}
+    assert not rungs.stops(trial("c").config, result)
+    assert rungs.stops(trial("d").config, {**result, "best_val_balanced_acc": 0.65})
+
+
 def test_a_failed_trial_enters_no_rung():
     rungs = AshaRungs("val_balanced_acc", 1, 3, 9, {})
-    result = {"epoch": 1, "val_balanced_acc": 0.0, "status": "diverged"}
+    result = {"epoch": 1, "best_val_balanced_acc": 0.0, "status": "diverged"}
     assert not rungs.stops(trial("x").config, result)
     assert rungs._rungs[1] == {}
 
@@ -70,4 +78,4 @@ def test_trials_are_judged_at_the_rungs_of_their_own_region():
         ]
     ):
         one = SimpleNamespace(config={"trial_id": str(number), "region": region})
-        assert scheduler.on_trial_result(None, one, {"epoch": 1, "val_balanced_acc": score}) == decision
+        assert scheduler.on_trial_result(None, one, {"epoch": 1, "best_val_balanced_acc": score}) == decision
