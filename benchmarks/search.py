@@ -29,7 +29,7 @@ from skin_tune.tuning.scheduler import AshaRungs
 _SEEDS = (0, 1, 2)
 _SUBJECTS, _SPLIT, _SIZE = 100, (40, 55, 5), 32
 _REGION, _METRIC = "forehead_wrinkle", "val_balanced_acc"
-_TRIALS = {"random": 32, "default": 96}
+_TRIALS = {"random": 32, "default": 64}
 _NEAR = 0.01
 _ORDERS = 100
 _SPACES = Path(__file__).parents[1] / "search_spaces"
