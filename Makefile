@@ -33,8 +33,8 @@ $(PACK): | $(READY) runs/sample
 	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
 
 # The tests of clusters and training run three files at a time, then all others beside the one that brings a cluster up.
-# Threads that wait leave the core to other tests.
-PYTEST := OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
+# A process has one thread unless a trial gives it more, and threads that wait leave the core to other tests.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest
 LONG := tests/integration tests/training
 
 test: $(READY)
