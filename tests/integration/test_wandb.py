@@ -1,8 +1,11 @@
 """Real wandb runs, written offline and read back."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from skin_tune.config import TrialConfig
@@ -97,15 +100,31 @@ def test_wandb_can_be_turned_off_and_a_mistyped_mode_is_refused(tmp_path: Path):
 
 
 def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 6)  # less than all of them take, more than any one does
+    monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 20)
     process = WandbProcess(tmp_path, "offline")
     log = WandbLog(process, "lip_dryness", "exp")
-    for number in range(400):
+    for number in range(200):
         log.start(f"exp-{number}", TrialConfig().to_dict())
         log.log(f"exp-{number}", {"epoch": 1, "val_balanced_acc": 0.5})
         log.end(f"exp-{number}", {"status": "completed"})
-        if number == 0:  # its process has started
-            wait_until(lambda: list(tmp_path.glob("wandb/offline-run-*")))
-    assert process.close().startswith("wandb: 400 runs were written offline")
+    writer = next(child for child in psutil.Process().children() if "skin_tune.tuning.wandb_writer" in child.cmdline())
+
+    def begun() -> int:
+        return len(list(tmp_path.glob("wandb/offline-run-*")))
+
+    def hold_up_twice() -> None:  # for less than is waited each time, for more together
+        for _ in range(2):
+            before = begun()
+            wait_until(lambda before=before: begun() > before)
+            writer.suspend()
+            time.sleep(11)
+            writer.resume()
+
+    wait_until(begun)
+    with ThreadPoolExecutor() as beside:
+        held_up = beside.submit(hold_up_twice)
+        said = process.close()
+    held_up.result()
+    assert said.startswith("wandb: 200 runs were written offline")
     runs = offline_runs(tmp_path).values()
-    assert [run.summary["status"] for run in runs] == ["completed"] * 400
+    assert [run.summary["status"] for run in runs] == ["completed"] * 200
