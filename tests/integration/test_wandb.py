@@ -107,7 +107,8 @@ def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, mon
         log.start(f"exp-{number}", TrialConfig().to_dict())
         log.log(f"exp-{number}", {"epoch": 1, "val_balanced_acc": 0.5})
         log.end(f"exp-{number}", {"status": "completed"})
-    writer = next(child for child in psutil.Process().children() if "skin_tune.tuning.wandb_writer" in child.cmdline())
+    writer = max(psutil.Process().children(), key=lambda child: child.create_time())
+    assert "skin_tune.tuning.wandb_writer" in writer.cmdline()
 
     def begun() -> int:
         return len(list(tmp_path.glob("wandb/offline-run-*")))
