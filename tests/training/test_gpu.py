@@ -14,16 +14,22 @@ from skin_tune.training.trainer import Trainer
 from tests.conftest import PackMaker
 from tests.training.test_trainer import numbers, small_config
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
+pytestmark = needs_gpu
 
 GPU = torch.device("cuda")
 
 
-def test_batches_arrive_as_they_are_in_the_pack_and_in_order(make_pack: PackMaker):
-    images = make_pack().images
+def test_batches_arrive_whole_and_in_order_however_late_they_are_read(make_pack: PackMaker):
+    images = make_pack(size=128).images
     asked = [np.random.default_rng(batch).integers(0, len(images), 16) for batch in range(50)]
-    arrived = list(prefetched(images, asked, GPU))
-    assert all(np.array_equal(batch.cpu().numpy(), images[rows]) for batch, rows in zip(arrived, asked, strict=True))
+    sums = []
+    for batch in prefetched(images, asked, GPU):
+        torch.cuda._sleep(10_000_000)  # clock cycles, in which the next batches are sent
+        sums.append(batch.sum(dim=(1, 2, 3)))
+        del batch
+    for rows, total in zip(asked, sums, strict=True):
+        assert total.tolist() == images[rows].sum(axis=(1, 2, 3), dtype=np.int64).tolist()
 
 
 @pytest.mark.parametrize(("methods", "chosen"), [((), 0.0), (("horizontal_flip", "rotation", "color_jitter"), 0.6)])

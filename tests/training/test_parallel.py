@@ -1,4 +1,4 @@
-"""Two workers on CPUs, talking over gloo, against one."""
+"""Two workers, talking over gloo, against one."""
 
 import math
 import multiprocessing
@@ -17,6 +17,7 @@ from skin_tune.data.pack import open_pack
 from skin_tune.errors import ConfigError
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from tests.conftest import PackMaker
+from tests.training.test_gpu import needs_gpu
 from tests.training.test_trainer import numbers, small_config
 
 EPOCHS = 2
@@ -29,9 +30,9 @@ class TwoWorkers:
         spawn = multiprocessing.get_context("spawn")
         self._ranks = [ProcessPoolExecutor(1, spawn, _join, (rank, folder / "rendezvous")) for rank in range(2)]
 
-    def train(self, config: TrialConfig, pack: Path) -> list[dict[str, Any]]:
-        """What each of them has after EPOCHS epochs of one training."""
-        answers = [process.submit(_train, rank, config, pack) for rank, process in enumerate(self._ranks)]
+    def train(self, config: TrialConfig, pack: Path, device: str = "cpu") -> list[dict[str, Any]]:
+        """What each of them has after EPOCHS epochs of one training; a GPU is shared by both."""
+        answers = [process.submit(_train, rank, config, pack, device) for rank, process in enumerate(self._ranks)]
         return [answer.result() for answer in answers]
 
     def close(self) -> None:
@@ -41,11 +42,12 @@ class TwoWorkers:
 
 def _join(rank: int, rendezvous: Path) -> None:
     torch.set_num_threads(1)
+    torch.backends.cudnn.allow_tf32 = False
     torch.distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
 
 
-def _train(rank: int, config: TrialConfig, pack: Path) -> dict[str, Any]:
-    trainer = Trainer(config, open_pack(pack), rank=rank, world_size=2)
+def _train(rank: int, config: TrialConfig, pack: Path, device: str) -> dict[str, Any]:
+    trainer = Trainer(config, open_pack(pack), device=device, rank=rank, world_size=2)
     try:
         history = [numbers(trainer.run_epoch()) for _ in range(EPOCHS)]
     except TrainingDivergedError as error:
@@ -55,8 +57,12 @@ def _train(rank: int, config: TrialConfig, pack: Path) -> dict[str, Any]:
         "history": history,
         "confusion": validation.confusion,
         "probabilities": validation.probabilities,
-        "model": {name: value.numpy() for name, value in trainer.network.state_dict().items()},
+        "model": _weights(trainer),
     }
+
+
+def _weights(trainer: Trainer) -> dict[str, Any]:
+    return {name: value.cpu().numpy().copy() for name, value in trainer.network.state_dict().items()}
 
 
 @pytest.fixture(scope="module")
@@ -66,14 +72,20 @@ def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers
     workers.close()
 
 
-def test_two_workers_train_as_one(make_pack: PackMaker, two_workers: TwoWorkers):
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
+def test_two_workers_train_as_one(
+    make_pack: PackMaker, two_workers: TwoWorkers, device: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     # An odd batch size, so that the ranks hold shares of different sizes, and steps too small to amplify rounding.
-    config = small_config(batch_size=15, augment="all", dropout_prob=0.5, optimizer="sgd", learning_rate=1e-5)
+    config = small_config(
+        batch_size=15, augment="all", dropout_prob=0.5, optimizer="sgd", learning_rate=1e-5, amp=False
+    )
     pack = make_pack()
-    alone = Trainer(config, pack)
-    start = {name: value.clone() for name, value in alone.network.state_dict().items()}
+    alone = Trainer(config, pack, device=device)
+    start = _weights(alone)
     expected = [numbers(alone.run_epoch()) for _ in range(EPOCHS)]
-    first, second = two_workers.train(config, pack.path)
+    first, second = two_workers.train(config, pack.path, device)
     assert first["history"] == second["history"]
     for mine, theirs in zip(first["history"], expected, strict=True):
         assert mine["learning_rate"] == theirs["learning_rate"]
@@ -85,8 +97,8 @@ def test_two_workers_train_as_one(make_pack: PackMaker, two_workers: TwoWorkers)
     assert len(first["probabilities"]) == images.sum()
     ours = alone.evaluate("val").probabilities
     np.testing.assert_allclose(first["probabilities"], ours, atol=0.001)  # row by row, whichever rank it was on
-    learned = {name: (value - start[name]).numpy() for name, value in alone.network.state_dict().items()}
-    learned_by_two = {name: first["model"][name] - start[name].numpy() for name in learned}
+    learned = {name: value - start[name] for name, value in _weights(alone).items()}
+    learned_by_two = {name: first["model"][name] - start[name] for name in learned}
     assert distance(learned_by_two, learned) < 0.1 * distance(learned, dict.fromkeys(learned, 0))
 
 
