@@ -1,6 +1,7 @@
 """`make bench`: run every benchmark, print one table, write benchmarks/results.json.
 
-`python -m benchmarks MODULE ...` runs those alone, and their rows replace those of before.
+`python -m benchmarks MODULE ...` runs those alone. New rows replace those of before; rows of other machines stay, such
+as one with a GPU.
 """
 
 import json
@@ -58,7 +59,8 @@ def main() -> None:
         sys.exit(f"error: no benchmark is called {', '.join(unknown)}; there are {', '.join(modules)}")
     machine = f"{os.cpu_count()} CPU cores, {platform.machine()}, Python {platform.python_version()}"
     table = Table("what", "value", "unit", "bar", "ok", box=None, title=machine)
-    results = {row["name"]: row for row in json.loads(_RESULTS.read_text())} if chosen else {}
+    before = json.loads(_RESULTS.read_text())
+    results = {row["name"]: row for row in before if chosen or row["machine"] != machine}
     for name in chosen or modules:
         print(f"measuring {name}", file=sys.stderr)
         for row in modules[name].measure():
