@@ -146,7 +146,9 @@ def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         # The constant liar keeps trials that run at the same time apart.
-        return optuna.samplers.TPESampler(seed=int(own_seed), n_startup_trials=_RANDOM_FIRST, constant_liar=True)
+        return optuna.samplers.TPESampler(
+            seed=int(own_seed), n_startup_trials=_RANDOM_FIRST, multivariate=True, constant_liar=True
+        )
 
 
 def _untold(study: optuna.Study) -> dict[str, int]:
