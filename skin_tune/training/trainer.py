@@ -19,6 +19,7 @@ from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
 from skin_tune.model.parallel import average_buffers, synchronised
 from skin_tune.training.evaluation import Evaluation, autocast, evaluate
+from skin_tune.training.fit import check_fit, train_splits
 from skin_tune.training.metrics import SELECTION_METRICS, metrics_of
 from skin_tune.training.optimizer import build_optimizer, schedule_factor
 
@@ -33,29 +34,6 @@ class TrainingDivergedError(SkinTuneError):
     """A loss or the selection metric is no longer finite."""
 
     exit_code = 1
-
-
-_LEAST_IMAGES_PER_WORKER = 4
-"""A global batch can be half of `batch_size`, and batch normalisation of a worker's own share needs two images."""
-
-
-def check_fit(config: TrialConfig, pack: Pack, workers: int = 1, *, include_val: bool = False) -> None:
-    """Raise ConfigError where `config` asks more of `pack` than it holds, or cannot be dealt out to `workers`."""
-    if workers > 1 and config.batch_size < _LEAST_IMAGES_PER_WORKER * workers:
-        raise ConfigError(
-            f"batch_size={config.batch_size} is below {_LEAST_IMAGES_PER_WORKER} images for each of {workers} workers"
-        )
-    if config.image_size > pack.info.size:
-        raise ConfigError(f"image_size={config.image_size} is larger than the pack's {pack.info.size}")
-    images = len(pack.indices(*_train_splits(include_val)))
-    if config.batch_size > images:
-        raise ConfigError(f"batch_size={config.batch_size} is larger than the training set of {images} images")
-    if not include_val and not len(pack.indices("val")):
-        raise ConfigError(f"pack {str(pack.path)!r} has no validation image; prepare it with another --split-seed")
-
-
-def _train_splits(include_val: bool) -> tuple[str, ...]:
-    return ("train", "val") if include_val else ("train",)
 
 
 class Trainer:
@@ -92,10 +70,10 @@ class Trainer:
         self.validation: Evaluation | None = None
         """What the model said of the validation images after the last epoch, if that was run here."""
 
-        self.train_rows = pack.indices(*_train_splits(include_val))
+        self.train_rows = pack.indices(*train_splits(include_val))
         self.train_labels = pack.labels[self.train_rows]
         # Taken before oversampling: counts of a balanced stream would turn the class-balanced loss off.
-        original_counts = pack.class_counts(*_train_splits(include_val))
+        original_counts = pack.class_counts(*train_splits(include_val))
         self.loss = build_loss(config, original_counts).to(self.device)
         self.targets = target_counts(original_counts, config.oversample, config.target_samples_per_class)
 

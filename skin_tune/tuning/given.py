@@ -8,7 +8,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack
 from skin_tune.paths import RunPaths, check_experiment_name
-from skin_tune.training.trainer import check_fit
+from skin_tune.training.fit import check_fit
 from skin_tune.tuning.experiment import Outcome, run_experiment
 from skin_tune.tuning.plan import Plan, TuneRequest, check_numbers
 from skin_tune.tuning.space import Parameter, Space

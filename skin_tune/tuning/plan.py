@@ -11,7 +11,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
 from skin_tune.errors import ExperimentError
 from skin_tune.paths import RunPaths, check_experiment_name
-from skin_tune.training.trainer import check_fit
+from skin_tune.training.fit import check_fit
 from skin_tune.tuning.asked import Asked, read_asked
 from skin_tune.tuning.space import Space
 from skin_tune.tuning.space_file import load_space

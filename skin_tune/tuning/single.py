@@ -19,8 +19,9 @@ from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.evaluation import hardware
+from skin_tune.training.fit import check_fit
 from skin_tune.training.metrics import SELECTION_METRICS
-from skin_tune.training.trainer import Trainer, TrainingDivergedError, check_fit
+from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
 
 TRIAL_ID = "train"

@@ -1,0 +1,28 @@
+"""Whether a config can be trained on a pack."""
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack import Pack
+from skin_tune.errors import ConfigError
+
+_LEAST_IMAGES_PER_WORKER = 4
+"""A global batch can be half of `batch_size`, and batch normalisation of a worker's own share needs two images."""
+
+
+def check_fit(config: TrialConfig, pack: Pack, workers: int = 1, *, include_val: bool = False) -> None:
+    """Raise ConfigError where `config` asks more of `pack` than it holds, or cannot be dealt out to `workers`."""
+    if workers > 1 and config.batch_size < _LEAST_IMAGES_PER_WORKER * workers:
+        raise ConfigError(
+            f"batch_size={config.batch_size} is below {_LEAST_IMAGES_PER_WORKER} images for each of {workers} workers"
+        )
+    if config.image_size > pack.info.size:
+        raise ConfigError(f"image_size={config.image_size} is larger than the pack's {pack.info.size}")
+    images = len(pack.indices(*train_splits(include_val)))
+    if config.batch_size > images:
+        raise ConfigError(f"batch_size={config.batch_size} is larger than the training set of {images} images")
+    if not include_val and not len(pack.indices("val")):
+        raise ConfigError(f"pack {str(pack.path)!r} has no validation image; prepare it with another --split-seed")
+
+
+def train_splits(include_val: bool) -> tuple[str, ...]:
+    """The splits of a pack that are trained on."""
+    return ("train", "val") if include_val else ("train",)
