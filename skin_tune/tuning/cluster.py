@@ -58,7 +58,8 @@ def connect(*, worker_groups: bool = False) -> None:
     """Join the cluster that RAY_ADDRESS names or that `ray start` began on this machine, else start one for this run.
 
     `worker_groups` need the cluster's dashboard: Ray frees the workers of a stopped trial through it. Raises
-    ClusterError where RAY_ADDRESS leads nowhere, or the dashboard that is needed is missing.
+    ClusterError where RAY_ADDRESS leads nowhere, where no cluster starts here, or where the dashboard that is needed is
+    missing.
     """
     if worker_groups:
         _check_dashboard_installed()
@@ -85,8 +86,13 @@ def _connect(dashboard: bool) -> None:
         ray.init(**own, **options)
     except ValueError:  # there is a cluster to join, and it has its own object store
         ray.init(**options)
-    except ConnectionError:  # one was here and is gone
-        ray.init(address="local", **own, **options)
+    except (
+        Exception
+    ):  # one was here and is gone, or Ray's processes took too long to load, from a disk that is slow once
+        try:
+            ray.init(address="local", **own, **options)
+        except Exception as error:
+            raise ClusterError(f"Ray does not start on this machine: {error}") from None
 
 
 def _check_reachable(address: str) -> None:

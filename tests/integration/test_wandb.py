@@ -113,17 +113,17 @@ def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, mon
     def begun() -> int:
         return len(list(tmp_path.glob("wandb/offline-run-*")))
 
-    def hold_up_twice() -> None:  # for less than is waited each time, for more together
-        for _ in range(2):
+    def hold_up() -> None:  # for less than is waited each time, for more together
+        for _ in range(4):
             before = begun()
             wait_until(lambda before=before: begun() > before)
             writer.suspend()
-            time.sleep(11)
+            time.sleep(6)
             writer.resume()
 
     wait_until(begun)
     with ThreadPoolExecutor() as beside:
-        held_up = beside.submit(hold_up_twice)
+        held_up = beside.submit(hold_up)
         said = process.close()
     held_up.result()
     assert said.startswith("wandb: 200 runs were written offline")

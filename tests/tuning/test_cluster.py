@@ -1,5 +1,6 @@
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -69,6 +70,26 @@ def test_what_does_not_fit_is_refused(nodes: SimpleNamespace, cpus: int, gpus: f
     nodes.here = [GPU_NODE, CPU_NODE]
     with pytest.raises(ClusterError, match=said):
         trial_resources(cpus, gpus, at_once=8, workers=workers)
+
+
+def test_ray_is_started_once_more_where_it_did_not_come_up_in_time(monkeypatch: pytest.MonkeyPatch):
+    late = "The current node timed out during startup."  # of the class Exception, as Ray raises it
+    ends: list[Exception | None] = [Exception(late), None]
+    started = []
+
+    def init(**options: Any) -> None:
+        started.append(options.get("address"))
+        if error := ends.pop(0):
+            raise error
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(cluster.ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(cluster.ray, "init", init)
+    cluster.connect()
+    assert started == [None, "local"], "what the first start has left is not joined"
+    ends += [Exception(late), Exception(late)]
+    with pytest.raises(ClusterError, match=f"does not start on this machine: {late}"):
+        cluster.connect()
 
 
 def test_the_nodes_to_come_are_those_of_the_file_that_the_cluster_was_made_from(
