@@ -8,7 +8,7 @@ from skin_tune.results import load_trials
 from tests.cli_runner import ONE_PROCESS, run_job, run_job_here
 from tests.conftest import write_synthetic_pack
 
-SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "epochs=1", "warmup_epochs=0")
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=32", "epochs=1", "warmup_epochs=0")
 
 COMMAND = ("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *ONE_PROCESS)
 

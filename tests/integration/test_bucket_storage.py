@@ -22,7 +22,7 @@ parameters:
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 16}
+  batch_size: {value: 32}
   optimizer: {value: sgd}
   epochs: {value: 3}
 """

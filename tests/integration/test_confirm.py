@@ -15,7 +15,7 @@ parameters:
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 16}
+  batch_size: {value: 32}
   warmup_epochs: {value: 0}
   epochs: {value: 2}
 """

@@ -23,7 +23,7 @@ parameters:
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 16}
+  batch_size: {value: 32}
   epochs: {value: 10}
 """
 

@@ -25,7 +25,7 @@ parameters:
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 16}
+  batch_size: {value: 32}
   epochs: {value: 6}
 """
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
