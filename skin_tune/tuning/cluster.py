@@ -86,9 +86,9 @@ def _connect(dashboard: bool) -> None:
         ray.init(**own, **options)
     except ValueError:  # there is a cluster to join, and it has its own object store
         ray.init(**options)
-    except (
-        Exception
-    ):  # one was here and is gone, or Ray's processes took too long to load, from a disk that is slow once
+    except Exception:
+        # One was here and is gone, or Ray ended its own node because that took more than 15 s to load, as it may from a
+        # slow disk: the files are in memory now. Ray has no class of its own for the latter.
         try:
             ray.init(address="local", **own, **options)
         except Exception as error:

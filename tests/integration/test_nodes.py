@@ -94,9 +94,10 @@ def node_with_its_own_disk(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
     ray.init(address=cluster.address)
     try:
         while len(started) < 3 and not joined():  # Ray ends a node that is not up in 15 s, as on busy cores
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            started.append(subprocess.Popen([*apart, "sh", "-c", join], start_new_session=True, **quiet))
+            command = [*apart, "sh", "-c", join]
+            started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT))
             wait_until(lambda: joined() or started[-1].poll() is not None)
+        assert joined(), "no node has come up"
         yield folder
     finally:
         ray.shutdown()
