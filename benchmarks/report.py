@@ -93,8 +93,10 @@ def _write_trial(
         subjects=[f"{row % _SUBJECTS:04d}" for row in range(_IMAGES)],
         labels=labels,
         probabilities=probabilities,
-        devices=[f"{1 + row % 3:02d}" for row in range(_IMAGES)],
-        angles=[("F", "L", "R")[row % 3] for row in range(_IMAGES)],
+        about={
+            "device": [f"{1 + row % 3:02d}" for row in range(_IMAGES)],
+            "angle": [("F", "L", "R")[row % 3] for row in range(_IMAGES)],
+        },
     )
 
 

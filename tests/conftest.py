@@ -68,8 +68,7 @@ def write_synthetic_pack(
         counts={name: dict(zip(classes, map(int, counts[name]), strict=True)) for name in SPLITS},
         pack_id=pack_id or content_id(region, classes, size, digests, labels, split, names),
     )
-    blank = [""] * len(labels)
-    rows = PackRows(np.array(labels, np.int16), np.array(split, np.int8), names, names, blank, blank)
+    rows = PackRows(np.array(labels, np.int16), np.array(split, np.int8), names, names)
     write_pack(path, images, rows, info)
     return open_pack(path)
 

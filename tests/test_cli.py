@@ -85,13 +85,13 @@ def test_mistakes_end_in_one_line_and_leave_nothing_behind(make_pack: PackMaker,
     wrong_space = tmp_path / "space.yaml"
     wrong_space.write_text("method: bayes\nparameters: {learning_rat: {value: 1}}\n")
     old = tmp_path / "old.arrow"
-    current, other = (f'"format_version": {version}'.encode() for version in (FORMAT_VERSION, FORMAT_VERSION + 8))
+    current, other = (f'"format_version": {version}'.encode() for version in (FORMAT_VERSION, FORMAT_VERSION + 7))
     old.write_bytes(pack.read_bytes().replace(current, other))
     (tmp_path / "text.arrow").write_text("hello")
     for arguments, said in [
         (("train", tmp_path / "none.arrow"), ("none.arrow", "does not exist")),
         (("train", tmp_path / "text.arrow"), ("text.arrow", "is not a pack")),
-        (("train", old), ("old.arrow", f"format version {FORMAT_VERSION + 8}")),
+        (("train", old), ("old.arrow", f"format version {FORMAT_VERSION + 7}")),
         (("tune", pack, "--trials", "many"), ("--trials", "many")),
         (("tune", pack, "--space", wrong_space), ("learning_rat", "learning_rate")),
         (("tune", pack, "--space", tmp_path / "no.yaml"), ("no.yaml",)),

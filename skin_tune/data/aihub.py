@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.files import IMAGE_SUFFIXES, PHOTO_NAME, Progress, files_under, leaves_root, storable
+from skin_tune.data.files import IMAGE_SUFFIXES, PHOTO_NAME, Progress, files_under, leaves_root, storable, view_of
 from skin_tune.data.manifest import Manifest, Quarantined, Row, as_box, grade_out_of_range
 from skin_tune.regions import Region, View
 
@@ -127,7 +127,6 @@ def _read_label(
     edges = as_box(label.box)
     if edges is None:
         return quarantine("box is not four numbers", reprlib.repr(label.box), names)
-    photo_name = PHOTO_NAME.fullmatch(photo.stem)
     for region, view in graded:
         manifest.rows.append(
             Row(
@@ -138,8 +137,7 @@ def _read_label(
                 subject=label.subject,
                 box=edges,
                 mirrored=view.mirrored,
-                device=photo_name["device"] if photo_name else "",
-                angle=photo_name["angle"] if photo_name else "",
+                about=view_of(photo),
             )
         )
     return None

@@ -13,6 +13,13 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".t
 IMAGE_SUFFIXES |= {".gif", ".heic", ".heif", ".avif", ".jp2"}
 PHOTO_NAME = re.compile(r"(?P<subject>\w+?)_(?P<device>0[1-3])_(?P<angle>[A-Z][a-z]?\d*)(?:_(?P<part>\d{2}))?")
 
+
+def view_of(photo: Path) -> dict[str, str]:
+    """`device` and `angle` as AI-Hub's file names tell them; empty for any other name."""
+    match = PHOTO_NAME.fullmatch(photo.stem)
+    return {"device": match["device"], "angle": match["angle"]} if match else {}
+
+
 Progress = Callable[[int], None]
 OnError = Callable[[OSError], None]
 

@@ -3,9 +3,10 @@
 import math
 import reprlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from skin_tune.data.files import storable
 
@@ -23,8 +24,8 @@ class Row:
     subject: str
     box: Box | None = None
     mirrored: bool = False
-    device: str = ""
-    angle: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of the photo, by the columns of `pack.ABOUT`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,19 @@ from skin_tune.data.split import SPLITS
 from skin_tune.errors import PackError
 from skin_tune.paths import atomic_write, is_local
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 has no `ordinal` and, of ABOUT, device and angle alone."""
 _METADATA_KEY = b"skin_tune"
+
+ABOUT = {
+    "device": pa.string(),
+    "angle": pa.string(),
+    "age": pa.float32(),
+    "gender": pa.string(),
+    "skin_type": pa.string(),
+}
+"""Columns that tell whom a photo shows and how it was taken; null where the source does not say."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +37,7 @@ class PackInfo:
 
     region: str
     classes: list[str]
-    """Class names in ordinal order; `label` is an index into them."""
+    """Class names, in ordinal order where there is one; `label` is an index into them."""
     size: int
     """Side of every image in pixels."""
     split_seed: int
@@ -35,6 +46,8 @@ class PackInfo:
     """Images per split and class name."""
     pack_id: str
     """Hash of the content: images, labels, subjects, split."""
+    ordinal: bool = True
+    """False for named classes without an order: they have no distance, so no MAE, within-one, QWK or expected grade."""
     format_version: int = FORMAT_VERSION
 
 
@@ -47,8 +60,8 @@ class PackRows:
     """Index into SPLITS."""
     subject: Sequence[str]
     source: Sequence[str]
-    device: Sequence[str]
-    angle: Sequence[str]
+    about: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Columns of ABOUT; those left out, and empty words, become null."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +75,8 @@ class Pack:
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
     split: npt.NDArray[np.str_]
-    devices: npt.NDArray[np.str_]
-    """What took the photo; empty where the source does not say."""
-    angles: npt.NDArray[np.str_]
-    """From where; empty where the source does not say."""
+    about: Mapping[str, npt.NDArray[np.object_]]
+    """Each column of ABOUT [N]; None where the source does not say."""
 
     @property
     def classes(self) -> list[str]:
@@ -93,8 +104,7 @@ def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: 
             ("subject", pa.string()),
             ("split", pa.string()),
             ("source", pa.string()),
-            ("device", pa.string()),
-            ("angle", pa.string()),
+            *ABOUT.items(),
         ],
         metadata={_METADATA_KEY: json.dumps(asdict(info)).encode()},
     )
@@ -106,8 +116,7 @@ def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: 
         pa.array(rows.subject, pa.string()),
         pa.array([SPLITS[code] for code in rows.split], pa.string()),
         pa.array(rows.source, pa.string()),
-        pa.array(rows.device, pa.string()),
-        pa.array(rows.angle, pa.string()),
+        *(described(rows.about.get(name), name, len(rows.label)) for name in ABOUT),
     ]
     # A column of more than 2^31 bytes is 10,922 images of 256 pixels: fewer than a whole region has.
     options = pa.ipc.IpcWriteOptions(allow_64bit=True)
@@ -119,6 +128,13 @@ def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: 
         out.write_batch(pa.record_batch(columns, schema=schema))
 
 
+def described(values: Sequence[Any] | None, name: str, rows: int) -> pa.Array:
+    """One column of ABOUT: `values` [rows], all unknown if None. An empty word is unknown."""
+    return pa.array(
+        [None] * rows if values is None else [None if value == "" else value for value in values], ABOUT[name]
+    )
+
+
 def content_id(
     region: str,
     classes: Sequence[str],
@@ -127,9 +143,11 @@ def content_id(
     labels: Iterable[int],
     split: Iterable[int],
     subjects: Iterable[str],
+    ordinal: bool = True,
 ) -> str:
     """The `pack_id` of such a pack: a hash over the `digests` of its images, their labels, splits and subjects."""
-    content = hashlib.blake2b(f"{region} {list(classes)} {size}".encode(), digest_size=16)
+    kind = "" if ordinal else " nominal"
+    content = hashlib.blake2b(f"{region} {list(classes)} {size}{kind}".encode(), digest_size=16)
     for digest, label, part, subject in zip(digests, labels, split, subjects, strict=True):
         content.update(digest + f"{label} {part} {subject}\n".encode())
     return content.hexdigest()
@@ -181,16 +199,23 @@ def _content_of(file: Path) -> str:
     split = (SPLITS.index(part) for part in pack.split.tolist())
     info = pack.info
     return content_id(
-        info.region, info.classes, info.size, digests, pack.labels.tolist(), split, pack.subjects.tolist()
+        info.region,
+        info.classes,
+        info.size,
+        digests,
+        pack.labels.tolist(),
+        split,
+        pack.subjects.tolist(),
+        info.ordinal,
     )
 
 
 def _info(schema: Any, name: str) -> PackInfo:
     metadata = json.loads((schema.metadata or {})[_METADATA_KEY])
     version = metadata["format_version"]
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS:
         raise PackError(
-            f"pack {name!r} has format version {version!r}, this program reads {FORMAT_VERSION}; prepare it again"
+            f"pack {name!r} has format version {version!r}, this program reads up to {FORMAT_VERSION}; prepare it again"
         )
     return PackInfo(**metadata)
 
@@ -211,8 +236,7 @@ def _mapped(file: Path, name: str) -> Pack:
             subjects=_words(batch, "subject"),
             sources=_words(batch, "source"),
             split=_words(batch, "split"),
-            devices=_words(batch, "device"),
-            angles=_words(batch, "angle"),
+            about={name: _described(batch, name) for name in ABOUT},
         )
     except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, AttributeError):
         raise PackError(f"{name!r} is not a pack; make one with skin-tune prepare") from None
@@ -222,3 +246,11 @@ def _words(batch: Any, column: str) -> npt.NDArray[np.str_]:
     words = batch.column(column)
     words.validate(full=True)  # a damaged offset would be read from memory that is not the file's
     return np.asarray(words.to_pylist(), dtype=np.str_)
+
+
+def _described(batch: Any, column: str) -> npt.NDArray[np.object_]:
+    if column not in batch.schema.names:  # an older version
+        return np.full(batch.num_rows, None, dtype=object)
+    values = batch.column(column)
+    values.validate(full=True)
+    return np.array([None if value == "" else value for value in values.to_pylist()], dtype=object)

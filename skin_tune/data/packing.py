@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from skin_tune.data.crops import CutResult
 from skin_tune.data.manifest import Manifest, Quarantined, Row
-from skin_tune.data.pack import PackInfo, PackRows, content_id, write_pack
+from skin_tune.data.pack import ABOUT, PackInfo, PackRows, content_id, write_pack
 from skin_tune.data.request import PrepareRequest
 from skin_tune.data.split import SPLITS, shared_subjects, split_by_subject
 from skin_tune.errors import SkinTuneError, SourceError
@@ -112,8 +112,7 @@ def write_region(
         split=split,
         subject=subjects,
         source=[row.source for row in rows],
-        device=[row.device for row in rows],
-        angle=[row.angle for row in rows],
+        about={name: [row.about.get(name) for row in rows] for name in ABOUT},
     )
     with atomic_write(quarantine_path(outcome.path)) as quarantine:
         _write_quarantine(quarantine, quarantined)

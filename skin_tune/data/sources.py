@@ -9,13 +9,13 @@ from pathlib import Path
 
 from skin_tune.data.files import (
     IMAGE_SUFFIXES,
-    PHOTO_NAME,
     Progress,
     SubjectRule,
     files_under,
     inside,
     leaves_root,
     storable,
+    view_of,
 )
 from skin_tune.data.manifest import (
     Box,
@@ -64,7 +64,6 @@ def read_folders(
             manifest.quarantined.append(Quarantined(region, source, "subject pattern does not match"))
             continue
         alone += subject is None
-        match = PHOTO_NAME.fullmatch(path.stem)
         manifest.rows.append(
             Row(
                 region=region,
@@ -72,8 +71,7 @@ def read_folders(
                 source=source,
                 label=label,
                 subject=subject or source,
-                device=match["device"] if match else "",
-                angle=match["angle"] if match else "",
+                about=view_of(path),
             )
         )
     if alone:

@@ -1,6 +1,6 @@
 """What models say of single images, one file for each model and split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from skin_tune.paths import RunPaths
-from skin_tune.results.schema import PREDICTIONS
+from skin_tune.results.schema import ABOUT, PREDICTIONS
 from skin_tune.results.store import save_table
 
 
@@ -24,13 +24,13 @@ def write_predictions(
     subjects: Sequence[str],
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float32],
-    devices: Sequence[str] = (),
-    angles: Sequence[str] = (),
+    about: Mapping[str, Sequence[Any] | npt.NDArray[np.object_]] | None = None,
 ) -> None:
     """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
 
-    `devices` and `angles` say what took each photo and from where; they may be left out or blank. `predicted` is the
-    class of the highest probability; probabilities are kept to a relative precision of 1/8192, which halves the file.
+    `about` tells whom each photo shows and how it was taken, in columns [N] of `schema.ABOUT`; what is left out, None
+    or an empty word is unknown. `predicted` is the class of the highest probability; probabilities are kept to a
+    relative precision of 1/8192, which halves the file.
     Raises StoreError where the storage cannot be written.
     """
     rows = len(labels)
@@ -40,8 +40,7 @@ def write_predictions(
         pa.array([split] * rows),
         pa.array(sources, pa.string()),
         pa.array(subjects, pa.string()),
-        _known(devices, rows),
-        _known(angles, rows),
+        *(_known((about or {}).get(name), kind, rows) for name, kind in ABOUT.items()),
         pa.array(labels, pa.int16()),
         pa.array(probabilities.argmax(axis=1), pa.int16()),
         pa.ListArray.from_arrays(offsets, pa.array(_rounded(probabilities.ravel()))),
@@ -50,13 +49,14 @@ def write_predictions(
     save_table(
         folder / f"{trial_id}-{split}.parquet",
         pa.table(columns, schema=PREDICTIONS),
-        use_dictionary=["trial_id", "split", "source", "subject", "device", "angle", "label", "predicted"],
+        use_dictionary=["trial_id", "split", "source", "subject", *ABOUT, "label", "predicted"],
         column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},
     )
 
 
-def _known(words: Sequence[str], rows: int) -> pa.Array:
-    return pa.array([word or None for word in words], pa.string()) if words else pa.nulls(rows, pa.string())
+def _known(values: Sequence[Any] | npt.NDArray[np.object_] | None, kind: pa.DataType, rows: int) -> pa.Array:
+    known = [None] * rows if values is None else [None if value == "" else value for value in values]
+    return pa.array(known, kind)
 
 
 def _rounded(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

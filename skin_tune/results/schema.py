@@ -53,14 +53,21 @@ EPOCHS = pa.schema(
         ("images_per_second", pa.float64()),
     ]
 )
+ABOUT = {
+    "device": pa.string(),
+    "angle": pa.string(),
+    "age": pa.float32(),
+    "gender": pa.string(),
+    "skin_type": pa.string(),
+}
+"""Columns of `predictions` that tell whom a photo shows and how it was taken; null where that is not known."""
 PREDICTIONS = pa.schema(
     [
         ("trial_id", pa.string()),
         ("split", pa.string()),
         ("source", pa.string()),
         ("subject", pa.string()),
-        ("device", pa.string()),
-        ("angle", pa.string()),
+        *ABOUT.items(),
         ("label", pa.int16()),
         ("predicted", pa.int16()),
         ("probabilities", pa.list_(pa.float32())),

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,16 +37,15 @@ class Evaluation:
     labels: npt.NDArray[np.int64]
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
-    devices: npt.NDArray[np.str_]
-    angles: npt.NDArray[np.str_]
+    about: Mapping[str, npt.NDArray[np.object_]]
+    """What the pack says of the photos, see `data.pack.ABOUT`."""
 
     def columns(self) -> dict[str, Any]:
         """Its rows as the store's `write_predictions` takes them."""
         return {
             "sources": self.sources.tolist(),
             "subjects": self.subjects.tolist(),
-            "devices": self.devices.tolist(),
-            "angles": self.angles.tolist(),
+            "about": self.about,
             "labels": self.labels,
             "probabilities": self.probabilities,
         }
@@ -91,8 +91,7 @@ def evaluate(
         labels=pack.labels[rows],
         subjects=pack.subjects[rows],
         sources=pack.sources[rows],
-        devices=pack.devices[rows],
-        angles=pack.angles[rows],
+        about={name: values[rows] for name, values in pack.about.items()},
     )
 
 

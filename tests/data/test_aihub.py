@@ -67,7 +67,12 @@ def test_all_eight_regions_are_read_from_one_face(tmp_path: Path, add_label: Add
         ("perocular_wrinkle", "0007_01_F_04.json#r_perocular_wrinkle", 2, True),
     ]
     row = next(row for row in manifest.rows if row.region == "chin_sagging")
-    assert (row.subject, row.device, row.angle, row.box) == ("0007", "01", "F", (8.0, 20.0, 110.0, 120.0))
+    assert (row.subject, row.about["device"], row.about["angle"], row.box) == (
+        "0007",
+        "01",
+        "F",
+        (8.0, 20.0, 110.0, 120.0),
+    )
     assert manifest.classes == {
         name: [str(grade) for grade in range(region.classes)] for name, region in CATALOGUE.items()
     }
@@ -85,7 +90,7 @@ def test_the_real_label_files_give_their_grades_and_boxes(real_data: Path, tmp_p
     rows = {row.region: row for row in manifest.rows}
     assert set(rows) == {"perocular_wrinkle", "forehead_wrinkle", "forehead_pigmentation"}
     eye, forehead = rows["perocular_wrinkle"], rows["forehead_wrinkle"]
-    assert (eye.label, eye.box, eye.mirrored, eye.angle) == (3, (191, 1432, 411, 1817), False, "F")
+    assert (eye.label, eye.box, eye.mirrored, eye.about["angle"]) == (3, (191, 1432, 411, 1817), False, "F")
     assert (forehead.label, forehead.box, forehead.angle) == (3, (712, 676, 1835, 1139), "R15")
     assert rows["forehead_pigmentation"].label == 1
     assert {row.subject for row in manifest.rows} == {"0001"}
@@ -114,7 +119,7 @@ def test_both_layouts_are_read(tmp_path: Path, add_label: AddLabel, labels: str,
     (row,) = read(tmp_path, regions="lip_dryness").rows
     assert row.photo == photo
     assert row.source == f"{labels}/0007_02_L_07.json#lip_dryness"
-    assert (row.device, row.angle) == ("02", "L")
+    assert (row.about["device"], row.about["angle"]) == ("02", "L")
 
 
 def test_photos_may_lie_in_another_tree(tmp_path: Path, add_label: AddLabel) -> None:

@@ -113,7 +113,18 @@ def test_all_regions_come_of_one_tree_with_each_photo_opened_once(
 def test_the_pack_is_readable_with_plain_pyarrow(tree: Path, tmp_path: Path) -> None:
     (outcome,) = prepare(PrepareRequest([tree], "lip_dryness", size=32, out=tmp_path / "packs", split_seed=7))
     table = pa.ipc.open_file(pa.memory_map(str(tmp_path / "packs" / "lip_dryness-32.arrow"))).read_all()
-    assert table.column_names == ["image", "label", "subject", "split", "source", "device", "angle"]
+    assert table.column_names == [
+        "image",
+        "label",
+        "subject",
+        "split",
+        "source",
+        "device",
+        "angle",
+        "age",
+        "gender",
+        "skin_type",
+    ]
     assert table.schema.field("image").type == pa.fixed_shape_tensor(pa.uint8(), [32, 32, 3])
     assert table.schema.field("label").type == pa.int16()
     assert set(table.column("split").to_pylist()) == {"train", "val", "test"}
@@ -121,7 +132,7 @@ def test_the_pack_is_readable_with_plain_pyarrow(tree: Path, tmp_path: Path) -> 
     assert set(table.column("angle").to_pylist()) == {"F"}
     said = json.loads(table.schema.metadata[b"skin_tune"])
     assert (said["region"], said["classes"], said["size"]) == ("lip_dryness", ["0", "1", "2", "3", "4"], 32)
-    assert (said["split_seed"], said["split_ratios"], said["format_version"]) == (7, [60, 20, 20], 1)
+    assert (said["split_seed"], said["split_ratios"], said["format_version"]) == (7, [60, 20, 20], 2)
     rows = table.select(["label", "split", "subject"]).to_pylist()
     for part in ("train", "val", "test"):
         for grade in range(5):

@@ -219,7 +219,7 @@ def test_images_in_deeper_folders_belong_to_the_class_above(tmp_path: Path, clas
 def test_the_subject_and_view_come_from_aihub_names(tmp_path: Path, class_folders: Folders) -> None:
     class_folders(tmp_path, {"0": 1}, "0042_03_R30.png")
     (row,) = folders(tmp_path).rows
-    assert (row.subject, row.device, row.angle) == ("0042", "03", "R30")
+    assert (row.subject, row.about) == ("0042", {"device": "03", "angle": "R30"})
 
 
 def test_images_without_a_subject_stand_alone_with_a_warning(tmp_path: Path, class_folders: Folders) -> None:

@@ -29,8 +29,10 @@ def answers(skill: float, seed: int, *, subjects: int = 40, counts: Sequence[int
         "subjects": [f"s{row % subjects}" for row in range(len(labels))],
         "labels": labels,
         "probabilities": probabilities.astype(np.float32),
-        "devices": [f"{1 + row % 3:02d}" for row in range(len(labels))],
-        "angles": [("F", "L", "R")[row % 3] for row in range(len(labels))],
+        "about": {
+            "device": [f"{1 + row % 3:02d}" for row in range(len(labels))],
+            "angle": [("F", "L", "R")[row % 3] for row in range(len(labels))],
+        },
     }
 
 

@@ -21,8 +21,10 @@ def write(storage: Path) -> np.ndarray:
         subjects=[f"{row // 9:04d}" for row in range(ROWS)],
         labels=np.arange(ROWS) % CLASSES,
         probabilities=probabilities,
-        devices=[f"{1 + row % 3:02d}" for row in range(ROWS)],
-        angles=["F" if row % 2 else "" for row in range(ROWS)],
+        about={
+            "device": [f"{1 + row % 3:02d}" for row in range(ROWS)],
+            "angle": ["F" if row % 2 else "" for row in range(ROWS)],
+        },
     )
     return probabilities
 
