@@ -91,7 +91,7 @@ def test_the_real_label_files_give_their_grades_and_boxes(real_data: Path, tmp_p
     assert set(rows) == {"perocular_wrinkle", "forehead_wrinkle", "forehead_pigmentation"}
     eye, forehead = rows["perocular_wrinkle"], rows["forehead_wrinkle"]
     assert (eye.label, eye.box, eye.mirrored, eye.about["angle"]) == (3, (191, 1432, 411, 1817), False, "F")
-    assert (forehead.label, forehead.box, forehead.angle) == (3, (712, 676, 1835, 1139), "R15")
+    assert (forehead.label, forehead.box, forehead.about["angle"]) == (3, (712, 676, 1835, 1139), "R15")
     assert rows["forehead_pigmentation"].label == 1
     assert {row.subject for row in manifest.rows} == {"0001"}
     assert not manifest.quarantined
