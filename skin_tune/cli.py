@@ -121,6 +121,7 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
     """
     from skin_tune.data.prepare import prepare
     from skin_tune.data.request import PrepareRequest
+    from skin_tune.data.sources.classes import parse_classes
     from skin_tune.data.split import parse_ratios
     from skin_tune.errors import SourceError
     from skin_tune.show.progress import print_prepared, stages
@@ -132,10 +133,16 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
         images=options.images,
         size=options.size,
         out=out,
+        path_column=options.path_column,
+        label_column=options.label_column,
         subject_column=options.subject_column,
         subject_pattern=options.subject_pattern,
-        split_ratios=parse_ratios(options.split),
+        classes=parse_classes(options.classes) if options.classes is not None else None,
+        nominal=options.nominal,
+        split_ratios=parse_ratios(options.split) if options.split is not None else None,
         split_seed=options.split_seed,
+        allow_losses=options.allow_losses,
+        replace=options.replace,
     )
     with stages() as progress:
         outcomes = prepare(request, progress)

@@ -63,14 +63,31 @@ class SourceOptions:
     """How raw data are read, cut and split."""
 
     format: Annotated[str | None, typer.Option(help="aihub, folders or csv; told from the data if not given.")] = None
-    images: Annotated[Path | None, typer.Option(help="AI-Hub: the photo tree, if not under the labels' root.")] = None
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the photos are, if not under SOURCE or beside the CSV.")
+    ] = None
     size: Annotated[int, typer.Option(help="Side of the prepared crops in pixels.")] = 256
+    path_column: Annotated[str | None, typer.Option(help="CSV: the column of photos; path if not given.")] = None
+    label_column: Annotated[str | None, typer.Option(help="CSV: the column of grades; label if not given.")] = None
     subject_column: Annotated[str | None, typer.Option(help="CSV: the column that names the subject.")] = None
     subject_pattern: Annotated[
         str | None, typer.Option(help="Regular expression for the subject in an image's path.")
     ] = None
-    split: Annotated[str, typer.Option(help="Percentages of train/val/test subjects.")] = "60/20/20"
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,C", help="The classes in order, such as none,mild,severe; others are left out."),
+    ] = None
+    nominal: Annotated[
+        bool, typer.Option("--nominal", help="The classes have no order: no MAE, QWK or expected grade.")
+    ] = False
+    split: Annotated[
+        str | None, typer.Option(help="Percentages of train/val/test subjects; the data's own split, else 60/20/20.")
+    ] = None
     split_seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0
+    allow_losses: Annotated[
+        bool, typer.Option("--allow-losses", help="Pack what is left even if more than half of the rows are lost.")
+    ] = False
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a pack that experiments were run on.")] = False
 
 
 @dataclass(frozen=True)

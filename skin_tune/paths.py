@@ -133,6 +133,16 @@ def quarantine_path(pack: Path) -> Path:
     return pack.with_suffix(".quarantine.csv")
 
 
+def joined_path(pack: Path) -> Path:
+    """The table, beside a pack, of subjects that share pictures and are one person there."""
+    return pack.with_suffix(".joined.csv")
+
+
+def pack_uses(pack: Path) -> Path:
+    """The folder, beside a pack, in which experiments note that they were run on it."""
+    return pack.with_name(".used") / pack.name
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary name on this machine; what was written there becomes `path`, in one step, on success."""

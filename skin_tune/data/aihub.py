@@ -1,16 +1,32 @@
 """The AI-Hub tree (data set 71645): a tree of label JSON files and one of photos that mirror each other."""
 
+import filecmp
 import json
+import math
+import os
 import re
 import reprlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.files import IMAGE_SUFFIXES, PHOTO_NAME, Progress, files_under, leaves_root, storable, view_of
-from skin_tune.data.manifest import Manifest, Quarantined, Row, as_box, grade_out_of_range
-from skin_tune.regions import Region, View
+from skin_tune.data.files import (
+    IMAGE_SUFFIXES,
+    PHOTO_NAME,
+    Progress,
+    composed,
+    files_under,
+    leaves_roots,
+    storable,
+    view_of,
+)
+from skin_tune.data.manifest import LEFT_OUT, Manifest, Quarantined, Row, as_box, grade_out_of_range
+from skin_tune.data.request import PrepareRequest
+from skin_tune.data.sources.classes import is_missing
+from skin_tune.grades import number_of
+from skin_tune.regions import Region, View, catalogue_regions
 
 Targets = dict[int, list[tuple[Region, View]]]
 
@@ -25,6 +41,8 @@ class Label:
     photo: str
     """File name of the photo it is of."""
     subject: str
+    person: Mapping[str, Any]
+    """Age, gender and skin type, as far as they are known."""
 
 
 class BadLabelError(Exception):
@@ -35,116 +53,181 @@ def read_label(label_file: Path) -> Label:
     """Read one label file. Raises BadLabelError for one that cannot be read or is no label."""
     name = PHOTO_NAME.fullmatch(label_file.stem)
     try:
+        if not label_file.is_file():
+            raise OSError("not a regular file")
         label = json.loads(label_file.read_bytes())
         facepart, box = int(label["images"]["facepart"]), label["images"]["bbox"]
         grades, info = dict(label.get("annotations") or {}), label.get("info") or {}
         photo = str(info.get("filename") or f"{label_file.stem.rpartition('_')[0]}.jpg")
-        subject = storable(str(info.get("id") or (name["subject"] if name else "")))
+        given = composed(str(info.get("id") or ""))
+        subject = (name["subject"] if name else "") if is_missing(given) else given
     except OSError as error:
         raise BadLabelError("unreadable label file", error.strerror or str(error)) from None
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BadLabelError("bad JSON", f"{type(error).__name__}: {error}") from None
-    return Label(facepart, box, grades, photo, subject)
+    return Label(facepart, box, grades, photo, subject, _person(info))
+
+
+def _person(info: Mapping[str, Any]) -> dict[str, Any]:
+    words = {name: composed(str(info.get(name, ""))) for name in ("age", "gender", "skin_type")}
+    known: dict[str, Any] = {name: word for name, word in words.items() if not is_missing(word)}
+    if "age" in known:
+        known["age"] = number_of(known["age"])
+    return known
 
 
 def read_aihub(
-    roots: Sequence[Path],
-    images: Path | None,
-    regions: Sequence[Region],
+    request: PrepareRequest,
     on_file: Progress = lambda count: None,
     on_label: Callable[[int, int], None] = lambda done, total: None,
 ) -> Manifest:
     """One row per (photo, region, side) with a box and a grade.
 
-    Photos are looked up by name, under `images` if given, else under the root their label is in.
+    Photos are looked up by name, under the request's `images` if given, else under the root their label is in.
     """
-    manifest = Manifest(classes={region.name: [str(grade) for grade in range(region.classes)] for region in regions})
+    regions, roots = catalogue_regions(request.regions), request.distinct_sources
+    manifest = Manifest(
+        classes={region.name: list(request.classes or map(str, range(region.classes))) for region in regions}
+    )
     targets: Targets = {}
     for region in regions:
         for view in region.views:
             targets.setdefault(view.facepart, []).append((region, view))
-    photos_elsewhere = _listing(images, on_file, manifest)[1] if images is not None else {}
+    elsewhere = _listing(request.images, on_file, manifest) if request.images is not None else None
     for root in roots:
-        total, photos = _listing(root, on_file, manifest)
-        for done, label_file in enumerate(filter(_is_label, files_under(root)), start=1):
-            source = storable(str(label_file if len(roots) > 1 else label_file.relative_to(root)))
-            if leaves_root(root, label_file):
-                manifest.quarantined.append(Quarantined("", source, "path leaves its root"))
-            elif images is not None:
-                _read_label(label_file, source, images, photos_elsewhere, targets, manifest)
-            else:
-                _read_label(label_file, source, root, photos, targets, manifest)
-            on_label(done, total)
+        listing = _listing(root, on_file, manifest)
+        reader = _LabelReader(targets, elsewhere or listing, [*roots, *([request.images] if request.images else [])])
+        for done, label_file in enumerate(listing.labels, start=1):
+            reader.read(label_file, str(label_file if len(roots) > 1 else label_file.relative_to(root)), manifest)
+            on_label(done, len(listing.labels))
+        if elsewhere is None:
+            manifest.left_out["photo without a label"] += listing.unnamed()
+    if elsewhere is not None:
+        manifest.left_out["photo without a label"] += elsewhere.unnamed()
     _drop_repeats(manifest)
+    manifest.left_out += Counter()  # drops the kinds that did not occur
     return manifest
 
 
-def _is_label(path: Path) -> bool:
-    return path.suffix.lower() == ".json"
+@dataclass
+class _Listing:
+    """The files below a root."""
+
+    root: Path
+    labels: list[Path] = field(default_factory=list)
+    photos: dict[str, list[Path]] = field(default_factory=dict)
+    """By their name, with and without suffix."""
+    named: set[Path] = field(default_factory=set)
+    """Photos that some label is of."""
+
+    def find(self, name: str, label_file: Path) -> list[Path]:
+        """The photo of a label; of several with that name the nearest, all that are if their bytes differ."""
+        found = self.photos.get(name) or self.photos.get(Path(name).stem) or []
+        if len(found) > 1:
+            shared = [len(Path(os.path.commonpath([photo, label_file])).parts) for photo in found]
+            found = [photo for photo, parts in zip(found, shared, strict=True) if parts == max(shared)]
+            if all(filecmp.cmp(found[0], other, shallow=False) for other in found[1:]):
+                found = found[:1]
+        self.named.update(found)
+        return found
+
+    def unnamed(self) -> int:
+        """How many photos no label is of."""
+        return len({photo for photos in self.photos.values() for photo in photos} - self.named)
 
 
-def _listing(root: Path, on_file: Progress, manifest: Manifest) -> tuple[int, dict[str, Path]]:
-    """How many label files are below `root`, and its photos by their name with and without suffix."""
-    labels = 0
-    photos: dict[str, Path] = {}
-    for path in files_under(root, on_file, manifest.unreadable_folder):
-        labels += _is_label(path)
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            photos.setdefault(path.name, path)
-            photos.setdefault(path.stem, path)
-    return labels, photos
-
-
-def _read_label(
-    label_file: Path, source: str, photo_root: Path, photos: dict[str, Path], targets: Targets, manifest: Manifest
-) -> None:
-    def quarantine(reason: str, detail: str = "", regions: Iterable[str] = ("",)) -> None:
-        manifest.quarantined.extend(Quarantined(region, source, reason, detail[:200]) for region in regions)
-
-    try:
-        label = read_label(label_file)
-    except BadLabelError as error:
-        return quarantine(*error.args)
-    graded: list[tuple[Region, View]] = []
-    for region, view in targets.get(label.facepart, ()):
-        grade = label.grades.get(view.key)
-        if label.box is None or grade is None:
-            manifest.not_visible[region.name] += 1
-        elif not _is_grade(grade, region):
-            manifest.quarantined.append(grade_out_of_range(region.name, source, grade, manifest.classes[region.name]))
+def _listing(root: Path, on_file: Progress, manifest: Manifest) -> _Listing:
+    listing = _Listing(root)
+    for path in files_under(root, on_file, manifest.leave_out):
+        if path.suffix.lower() == ".json":
+            listing.labels.append(path)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            for name in (path.name, path.stem):
+                listing.photos.setdefault(name, []).append(path)
         else:
-            graded.append((region, view))
-    names = [region.name for region, _ in graded]
-    if not label.subject:
-        return quarantine("no subject", "neither info.id nor the file name tells it", names)
-    if re.search(r"[/\\\0]", label.photo) or label.photo == "..":
-        return quarantine("path leaves its root", f"info.filename is {label.photo!r}", names)
-    photo = photos.get(label.photo) or photos.get(Path(label.photo).stem)
-    if photo is None:
-        return quarantine("missing photo", label.photo, names)
-    if leaves_root(photo_root, photo):
-        return quarantine("path leaves its root", str(photo.relative_to(photo_root)), names)
-    edges = as_box(label.box)
-    if edges is None:
-        return quarantine("box is not four numbers", reprlib.repr(label.box), names)
-    for region, view in graded:
-        manifest.rows.append(
-            Row(
-                region=region.name,
-                photo=photo,
-                source=f"{source}#{view.key}",
-                label=int(label.grades[view.key]),
-                subject=label.subject,
-                box=edges,
-                mirrored=view.mirrored,
-                about=view_of(photo),
+            manifest.left_out[f"{path.suffix.lower() or 'suffixless'} file"] += 1
+    return listing
+
+
+@dataclass(frozen=True)
+class _LabelReader:
+    """Reads label files of one tree into a manifest."""
+
+    targets: Targets
+    photos: _Listing
+    allowed: Sequence[Path]
+    """Folders that links may lead to."""
+
+    def read(self, label_file: Path, source: str, manifest: Manifest) -> None:
+        """Add what one label file says of the regions asked for."""
+        source = storable(source)
+        manifest.read += 1
+
+        def quarantine(reason: str, detail: str = "", regions: Iterable[str] = ("",)) -> None:
+            manifest.quarantined.extend(Quarantined(region, source, reason, detail[:200]) for region in regions)
+
+        if leaves_roots(label_file, self.allowed):
+            return quarantine("path leaves its root")
+        try:
+            label = read_label(label_file)
+        except BadLabelError as error:
+            return quarantine(*error.args)
+        if label.facepart not in self.targets:
+            manifest.left_out["label of another face part"] += 1
+        graded = [
+            target for target in self.targets.get(label.facepart, ()) if _has_grade(label, source, *target, manifest)
+        ]
+        names = [region.name for region, _ in graded]
+        if not label.subject:
+            return quarantine("no subject", "neither info.id nor the file name tells it", names)
+        if re.search(r"[/\\\0]", label.photo) or label.photo == "..":
+            return quarantine("path leaves its root", f"info.filename is {label.photo!r}", names)
+        found = self.photos.find(label.photo, label_file)
+        if not found:
+            return quarantine("missing photo", f"looked for {label.photo} below {self.photos.root}", names)
+        if len(found) > 1:
+            return quarantine("more than one photo", ", ".join(map(str, found)), names)
+        photo = found[0]
+        if leaves_roots(photo, self.allowed):
+            detail = f"{photo.relative_to(self.photos.root)} is a link; --images DIR allows those into DIR"
+            return quarantine("path leaves its root", detail, names)
+        edges = as_box(label.box)
+        if edges is None:
+            return quarantine("box is not four numbers", reprlib.repr(label.box), names)
+        for region, view in graded:
+            manifest.rows.append(
+                Row(
+                    region=region.name,
+                    photo=photo,
+                    source=f"{source}#{view.key}",
+                    label=manifest.classes[region.name].index(str(int(label.grades[view.key]))),
+                    subject=label.subject,
+                    box=edges,
+                    mirrored=view.mirrored,
+                    about={**view_of(photo), **label.person},
+                )
             )
+        return None
+
+
+def _has_grade(label: Label, source: str, region: Region, view: View, manifest: Manifest) -> bool:
+    """Whether a label has a box and one of the region's classes; where it has another grade, that is quarantined."""
+    grade, classes = label.grades.get(view.key), manifest.classes[region.name]
+    if label.box is None or grade is None:
+        manifest.not_visible[region.name] += 1
+        return False
+    if isinstance(grade, float) and math.isnan(grade):
+        manifest.quarantined.append(Quarantined(region.name, source, "missing grade"))
+        return False
+    if not isinstance(grade, int | float) or isinstance(grade, bool) or grade not in range(region.classes):
+        manifest.quarantined.append(grade_out_of_range(region.name, source, grade, classes))
+        return False
+    if str(int(grade)) not in classes:
+        manifest.quarantined.append(
+            Quarantined(region.name, source, LEFT_OUT, f"{grade} is not one of {', '.join(classes)}")
         )
-    return None
-
-
-def _is_grade(grade: Any, region: Region) -> bool:
-    return isinstance(grade, int | float) and not isinstance(grade, bool) and grade in range(region.classes)
+        return False
+    return True
 
 
 def _drop_repeats(manifest: Manifest) -> None:
@@ -155,9 +238,12 @@ def _drop_repeats(manifest: Manifest) -> None:
         grades.setdefault(key, set()).add(row.label)
     kept: dict[tuple[Path, str], Row] = {}
     for key, row in zip(key_of, manifest.rows, strict=True):
+        classes = manifest.classes[row.region]
         if len(grades[key]) > 1:
-            detail = ", ".join(str(grade) for grade in sorted(grades[key]))
+            detail = ", ".join(classes[grade] for grade in sorted(grades[key]))
             manifest.quarantined.append(Quarantined(row.region, row.source, "same image with different grades", detail))
+        elif key in kept:
+            manifest.left_out["label that repeats another"] += 1
         else:
-            kept.setdefault(key, row)
+            kept[key] = row
     manifest.rows = list(kept.values())

@@ -43,6 +43,8 @@ class CutResult:
     digest: bytes = b""
     reason: str = ""
     detail: str = ""
+    uniform: bool = False
+    """Whether the crop is of one colour alone."""
 
 
 def cut_all(
@@ -151,13 +153,14 @@ def _cut(photo: Image.Image, scale: tuple[float, float], cuts: Sequence[Cut], si
     crop = square_crop(photo, (left, top, right, bottom), size)
     if crop is None:
         return [CutResult(cut.row, reason="box outside the photo", detail=detail) for cut in cuts]
-    pixels = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
+    array = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop)
+    pixels, uniform = array.tobytes(), bool((array == array[0, 0]).all())
     digest = image_digest(pixels)
     for cut in cuts:
         with cut.staging.open("r+b") as file:
             file.seek(cut.slot * len(pixels))
             file.write(pixels)
-    return [CutResult(cut.row, digest=digest) for cut in cuts]
+    return [CutResult(cut.row, digest=digest, uniform=uniform) for cut in cuts]
 
 
 def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image | None:

@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +23,22 @@ def view_of(photo: Path) -> dict[str, str]:
 
 
 Progress = Callable[[int], None]
-OnError = Callable[[OSError], None]
+OnLeftOut = Callable[[Path, str], None]
+"""Called with what is left out, and why."""
+
+UNREADABLE_FOLDER = "unreadable folder"
+_MOST_WAYS_IN = 16
+"""To one real folder: links that fan out level by level would otherwise be walked without end."""
 
 
 def storable(text: str) -> str:
     """`text` as valid Unicode: the bytes of a file name that is not UTF-8 are spelled out, as in ``\\udcff``."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def composed(text: str) -> str:
+    """`text` without blanks around it, its letters composed: macOS takes those of Korean file names apart."""
+    return storable(unicodedata.normalize("NFC", text.strip()))
 
 
 def inside(root: Path, relative: str) -> Path | None:
@@ -38,18 +50,41 @@ def inside(root: Path, relative: str) -> Path | None:
     return path if path.is_relative_to(root.resolve()) else None
 
 
-def leaves_root(root: Path, found: Path) -> bool:
-    """Whether a file that `files_under` found lies elsewhere: only a link can, since linked folders are not entered."""
-    return found.is_symlink() and inside(root, str(found.relative_to(root))) is None
+def leaves_roots(found: Path, roots: Sequence[Path]) -> bool:
+    """Whether a file that `files_under` found is a link to one outside of `roots` and of the folder it lies in.
+
+    Folders may be links to anywhere: who can lay them could as well name their target.
+    """
+    return found.is_symlink() and not any(inside(root, str(found.absolute())) for root in (*roots, found.parent))
 
 
 def files_under(
-    root: Path, on_file: Progress = lambda count: None, on_error: OnError = lambda error: None
+    root: Path, on_file: Progress = lambda count: None, on_left_out: OnLeftOut = lambda path, reason: None
 ) -> Iterator[Path]:
-    """Every file below `root` but hidden ones (.DS_Store, ._photo.jpg), in an order that depends on names alone."""
+    """Every file below `root` but hidden ones (.DS_Store, ._photo.jpg), in an order that depends on names alone.
+
+    Linked folders are entered. What is left out is told: hidden files and folders, folders that cannot be listed, links
+    to a folder above (or to one that many links lead to).
+    """
+    above: dict[str, tuple[tuple[int, int], ...]] = {os.fspath(root): ()}
+    entered: Counter[tuple[int, int]] = Counter()
     count = 0
-    for folder, folders, names in os.walk(root, onerror=on_error):
+
+    def unreadable(error: OSError) -> None:
+        on_left_out(Path(error.filename), UNREADABLE_FOLDER)
+
+    for folder, folders, names in os.walk(root, onerror=unreadable, followlinks=True):
+        about = os.stat(folder)  # noqa: PTH116  as os.walk has it
+        identity, ancestors = (about.st_dev, about.st_ino), above.pop(folder)
+        entered[identity] += 1
+        if identity in ancestors or entered[identity] > _MOST_WAYS_IN:
+            on_left_out(Path(folder), "link to a folder that is read already")
+            folders.clear()
+            continue
+        for name in (name for name in (*folders, *names) if name.startswith(".")):
+            on_left_out(Path(folder, name), "hidden")
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        above |= {os.path.join(folder, name): (*ancestors, identity) for name in folders}  # noqa: PTH118  as os.walk does
         for name in sorted(name for name in names if not name.startswith(".")):
             count += 1
             on_file(count)

@@ -3,14 +3,17 @@
 import math
 import reprlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.files import storable
+from skin_tune.data.files import UNREADABLE_FOLDER, storable
 
 Box = tuple[float, float, float, float]
+
+LEFT_OUT = "class left out"
+"""The reason of rows whose class `--classes` does not name: they are no loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class Row:
     mirrored: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
     """What is known of the photo, by the columns of `pack.ABOUT`."""
+    split: str = ""
+    """One of SPLITS where the source gives it."""
+    relative_box: bool = False
+    """The box is in shares of the upright photo's width and height, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +50,25 @@ class Manifest:
     """What a source holds for the regions asked for."""
 
     classes: dict[str, list[str]]
-    """Class names in ordinal order, per region."""
+    """Class names per region, in ordinal order where they have one."""
     rows: list[Row] = field(default_factory=list)
     quarantined: list[Quarantined] = field(default_factory=list)
+    read: int = 0
+    """Label files, table rows or photos that were looked at."""
     not_visible: Counter[str] = field(default_factory=Counter)
     """Labels without a box or a grade, per region: normal in turned views, and no fault of the data."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What is no labelled photo at all, by kind: hidden files, notes, labels of other face parts."""
+    notes: list[str] = field(default_factory=list)
+    """How something was read that could have been meant otherwise."""
     warnings: list[str] = field(default_factory=list)
 
-    def unreadable_folder(self, error: OSError) -> None:
-        """Quarantine a folder that cannot be listed."""
-        self.quarantined.append(
-            Quarantined("", storable(str(error.filename)), "unreadable folder", error.strerror or "")
-        )
-
-
-def ordinal_classes(names: Iterable[str]) -> list[str]:
-    """Class names in order: whole numbers as numbers with no gap between lowest and highest, other names by alphabet.
-
-    A grade that has no image keeps its place, so that the others keep their meaning. A number below 0 is no grade.
-    """
-    distinct = set(names)
-    numbers = {name: whole_number(name) for name in distinct}
-    if all(number is not None and number < 1000 for number in numbers.values()):
-        grades = [number for number in numbers.values() if number is not None and number >= 0] or [0]
-        return [str(grade) for grade in range(min(grades), max(grades) + 1)]
-    return sorted(distinct, key=lambda name: (numbers[name] is None, numbers[name] or 0, name))
-
-
-def whole_number(name: str) -> int | None:
-    """The whole number that a class name stands for: 02 and 2.0 are the grade 2. None for any other name."""
-    try:
-        number = float(name)
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() else None
+    def leave_out(self, path: Path, reason: str) -> None:
+        """Count what `files_under` leaves out; a folder that cannot be listed may hide photos and is quarantined."""
+        if reason == UNREADABLE_FOLDER:
+            self.quarantined.append(Quarantined("", storable(str(path)), reason))
+        else:
+            self.left_out[reason] += 1
 
 
 def as_box(edges: object) -> Box | None:
@@ -92,14 +84,7 @@ def as_box(edges: object) -> Box | None:
     return (left, top, right, bottom) if all(map(math.isfinite, (left, top, right, bottom))) else None
 
 
-def class_index(name: str, classes: list[str]) -> int | None:
-    """Where class `name` stands among `classes`; 02 and 2.0 are the grade 2. None if it is none of them."""
-    number = whole_number(name)
-    text = name if name in classes or number is None else str(number)
-    return classes.index(text) if text in classes else None
-
-
-def grade_out_of_range(region: str, source: str, grade: object, classes: list[str]) -> Quarantined:
+def grade_out_of_range(region: str, source: str, grade: object, classes: Sequence[str]) -> Quarantined:
     return Quarantined(
         region, source, "grade out of range", f"{reprlib.repr(grade)} is not one of {', '.join(classes)}"
     )

@@ -42,13 +42,24 @@ class PackInfo:
     """Side of every image in pixels."""
     split_seed: int
     split_ratios: list[int]
+    """Whole percentages of train, val and test; empty where the source gives the whole split."""
     counts: dict[str, dict[str, int]]
     """Images per split and class name."""
     pack_id: str
     """Hash of the content: images, labels, subjects, split."""
     ordinal: bool = True
     """False for named classes without an order: they have no distance, so no MAE, within-one, QWK or expected grade."""
+    split_given: bool = False
+    """The source gives the split; where it gives no val, `split_ratios` are those of its train people."""
     format_version: int = FORMAT_VERSION
+
+    @property
+    def split_words(self) -> str:
+        """How the rows were split, such as ``split 60/20/20 by subject, seed 0``."""
+        ratios = f"{'/'.join(map(str, self.split_ratios))} by subject, seed {self.split_seed}"
+        if not self.split_given:
+            return f"split {ratios}"
+        return "split as the source gives it" + (f", its train {ratios}" if self.split_ratios else "")
 
 
 @dataclass(frozen=True)
@@ -170,7 +181,7 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
         pack = _mapped(path, str(path))
     else:
         try:
-            with node_copy(path, pack_id or _read_pack_id(path), _content_of) as copy:
+            with node_copy(path, pack_id or read_pack_id(path), _content_of) as copy:
                 pack = replace(_mapped(copy, str(path)), path=path)
         except FileNotFoundError:
             raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare") from None
@@ -181,8 +192,8 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
     return pack
 
 
-def _read_pack_id(path: Path) -> str:
-    """The `pack_id` that the file in a bucket claims to have: a few kilobytes of it are read."""
+def read_pack_id(path: Path) -> str:
+    """The `pack_id` that a file claims to have: a few kilobytes are read. Raises PackError where it is no pack."""
     with path.open("rb") as file:
         try:
             return _info(pa.ipc.open_file(pa.PythonFile(file)).schema, str(path)).pack_id

@@ -2,8 +2,8 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,13 @@ import numpy.typing as npt
 from skin_tune.data.crops import CutResult
 from skin_tune.data.manifest import Manifest, Quarantined, Row
 from skin_tune.data.pack import ABOUT, PackInfo, PackRows, content_id, write_pack
-from skin_tune.data.request import PrepareRequest
-from skin_tune.data.split import SPLITS, shared_subjects, split_by_subject
+from skin_tune.data.pack_uses import check_replaceable
+from skin_tune.data.packable import no_training_image, nothing_left, too_much_lost
+from skin_tune.data.request import DEFAULT_RATIOS, PrepareRequest
+from skin_tune.data.sources.people import joined_people, shared_pictures
+from skin_tune.data.split import SPLITS, given_split, shared_subjects, split_by_subject
 from skin_tune.errors import SkinTuneError, SourceError
-from skin_tune.paths import atomic_write, quarantine_path
+from skin_tune.paths import atomic_write, joined_path, quarantine_path
 
 
 @dataclass
@@ -27,41 +30,37 @@ class Prepared:
     info: PackInfo | None = None
     quarantined: Counter[str] = field(default_factory=Counter)
     not_visible: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    """What is no labelled photo at all, by kind; the same for all regions of a source."""
+    notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     error: str = ""
 
 
-def missing_classes(manifest: Manifest, region: str) -> str:
-    """Why no pack can come of a region's labels alone; empty if one can."""
-    classes = manifest.classes[region]
-    quarantined = [entry for entry in manifest.quarantined if entry.region in ("", region)]
-    seen = {row.label for row in manifest.rows if row.region == region}
-    if not seen:
-        return _nothing_left(region, quarantined)
-    return _no_training_image(region, [name for index, name in enumerate(classes) if index not in seen], quarantined)
+@dataclass(frozen=True)
+class _Usable:
+    """The rows that can be used, in the order of their crops."""
 
+    slots: list[int]
+    rows: list[Row]
+    digests: list[bytes]
 
-def _nothing_left(region: str, quarantined: Iterable[Quarantined]) -> str:
-    return f"{region}: nothing is left to pack ({_reasons(quarantined) or 'no label of it was found'})"
+    @property
+    def labels(self) -> npt.NDArray[np.int16]:
+        return np.array([row.label for row in self.rows], dtype=np.int16)
 
+    @property
+    def subjects(self) -> list[str]:
+        return [row.subject for row in self.rows]
 
-def _no_training_image(region: str, names: list[str], quarantined: Iterable[Quarantined]) -> str:
-    if not names:
-        return ""
-    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    message = f"{region}: class {listed} has no training image; every class of the region needs at least one"
-    reasons = _reasons(quarantined)
-    return f"{message} (refused: {reasons})" if reasons else message
-
-
-def _reasons(quarantined: Iterable[Quarantined]) -> str:
-    """Each reason with its count and one example, on one line."""
-    examples: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for entry in quarantined:
-        counts[entry.reason] += 1
-        examples.setdefault(entry.reason, entry.source)
-    return ", ".join(f"{count} {reason}, such as {examples[reason]!r}" for reason, count in counts.most_common())
+    def only(self, keep: npt.NDArray[np.bool_]) -> "_Usable":
+        """The rows of which `keep` [N] is true."""
+        kept = np.flatnonzero(keep).tolist()
+        return _Usable(
+            [self.slots[place] for place in kept],
+            [self.rows[place] for place in kept],
+            [self.digests[place] for place in kept],
+        )
 
 
 def write_region(
@@ -71,88 +70,127 @@ def write_region(
     manifest: Manifest,
     request: PrepareRequest,
 ) -> None:
-    """Write the pack of `outcome.region`, and the table of what could not be used beside it; fill in `outcome`.
+    """Write the pack of `outcome.region`, and the tables of what could not be used and of who was joined beside it.
 
     `of_region` are its rows in the order of their crops, uint8 [size, size, 3], in the file `staging`, which is
-    compacted. Raises SourceError where no pack can come of them.
+    compacted. Fills in `outcome`. Raises SourceError where no pack can come of them.
     """
-    region, size = outcome.region, request.size
-    classes = manifest.classes[region]
+    region, size, classes = outcome.region, request.size, manifest.classes[outcome.region]
     usable, refused = _judge(of_region)
     quarantined = [entry for entry in manifest.quarantined if entry.region in ("", region)] + refused
-    outcome.quarantined = Counter(entry.reason for entry in quarantined)
-    if not usable:
-        raise SourceError(_nothing_left(region, quarantined))
-    rows = [of_region[slot][0] for slot in usable]
-    digests = [of_region[slot][1].digest for slot in usable]
-    labels = np.array([row.label for row in rows], dtype=np.int16)
-    subjects = [row.subject for row in rows]
-    split = split_by_subject(labels, subjects, ratios=request.split_ratios, seed=request.split_seed)
-    if shared := shared_subjects(split, subjects):
+    if not usable.slots:
+        raise SourceError(nothing_left(region, quarantined))
+    usable, joined = _joined(usable, of_region)
+    split, info = _split(usable, request, outcome)
+    if (split < 0).any():
+        quarantined += [
+            Quarantined(region, usable.rows[place].source, "no split given") for place in np.flatnonzero(split < 0)
+        ]
+        usable, split = usable.only(split >= 0), split[split >= 0]
+    if lost := too_much_lost(region, quarantined, len(usable.slots), request):
+        raise SourceError(lost)
+    if shared := shared_subjects(split, usable.subjects):
         raise SkinTuneError(f"{region}: subject {min(shared)!r} would be in two splits; no pack was written")
+    labels, subjects, ordinal = usable.labels, usable.subjects, not request.nominal
     counts = {
         name: {label: int(((split == part) & (labels == index)).sum()) for index, label in enumerate(classes)}
         for part, name in enumerate(SPLITS)
     }
     if untrained := [name for name, count in counts["train"].items() if not count]:
-        raise SourceError(_no_training_image(region, untrained, quarantined))
-    outcome.warnings += _warnings(counts, split, digests, request.split_ratios)
-    outcome.info = PackInfo(
+        raise SourceError(no_training_image(region, classes, untrained, quarantined))
+    outcome.quarantined = Counter(entry.reason for entry in quarantined)
+    meant = [name for name, ratio in zip(SPLITS, info.split_ratios or (1, 1, 1), strict=True) if ratio]
+    if info.split_given:
+        meant = [name for name in SPLITS if (split == SPLITS.index(name)).any()]
+    outcome.warnings += _warnings(counts, meant, joined, outcome.path)
+    outcome.info = replace(
+        info,
         region=region,
         classes=classes,
         size=size,
-        split_seed=request.split_seed,
-        split_ratios=list(request.split_ratios),
         counts=counts,
-        pack_id=content_id(region, classes, size, digests, labels, split, subjects),
+        pack_id=content_id(region, classes, size, usable.digests, labels, split, subjects, ordinal),
+        ordinal=ordinal,
     )
-    images = _compacted(staging, usable, len(of_region), size)
+    check_replaceable(outcome.path, region, outcome.info.pack_id, replace=request.replace)
+    images = _compacted(staging, usable.slots, len(of_region), size)
     columns = PackRows(
         label=labels,
         split=split,
         subject=subjects,
-        source=[row.source for row in rows],
-        about={name: [row.about.get(name) for row in rows] for name in ABOUT},
+        source=[row.source for row in usable.rows],
+        about={name: [row.about.get(name) for row in usable.rows] for name in ABOUT},
     )
     with atomic_write(quarantine_path(outcome.path)) as quarantine:
         _write_quarantine(quarantine, quarantined)
         write_pack(outcome.path, images, columns, outcome.info)
+    _write_joined(joined_path(outcome.path), joined)
 
 
-def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[list[int], list[Quarantined]]:
-    """Slots whose crop can be used, and what is wrong with the others."""
+def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[_Usable, list[Quarantined]]:
+    """The rows whose crop can be used, and what is wrong with the others."""
     labels_of: dict[bytes, set[int]] = {}
     for row, cut in of_region:
         if cut.digest:
             labels_of.setdefault(cut.digest, set()).add(row.label)
-    usable, refused = [], []
+    slots, refused = [], []
     for slot, (row, cut) in enumerate(of_region):
         if not cut.digest:
             refused.append(Quarantined(row.region, row.source, cut.reason, cut.detail))
         elif len(labels_of[cut.digest]) > 1:
             refused.append(Quarantined(row.region, row.source, "same image with different grades"))
         else:
-            usable.append(slot)
-    return usable, refused
+            slots.append(slot)
+    return _Usable(
+        slots, [of_region[slot][0] for slot in slots], [of_region[slot][1].digest for slot in slots]
+    ), refused
+
+
+def _joined(usable: _Usable, of_region: list[tuple[Row, CutResult]]) -> tuple[_Usable, list[tuple[str, str, str]]]:
+    """The rows with one subject for all whom the same picture shows, and (person, subject, source) of these pictures.
+
+    A picture of one colour alone shows nobody, and joins nobody.
+    """
+    pictures = [None if of_region[slot][1].uniform else of_region[slot][1].digest for slot in usable.slots]
+    shared = shared_pictures(pictures, usable.subjects)
+    unnamed = {row.subject for row in usable.rows if row.subject == row.source}
+    person = joined_people(shared.values(), unnamed)
+    joined = [
+        (person[row.subject], row.subject, row.source)
+        for row, picture in zip(usable.rows, pictures, strict=True)
+        if picture in shared
+    ]
+    rows = (
+        [replace(row, subject=person.get(row.subject, row.subject)) for row in usable.rows] if person else usable.rows
+    )
+    return replace(usable, rows=rows), sorted(joined)
+
+
+def _split(usable: _Usable, request: PrepareRequest, outcome: Prepared) -> tuple[npt.NDArray[np.int8], PackInfo]:
+    """Index into SPLITS of each row, -1 where the source's own split leaves it out, and a PackInfo that says how."""
+    given, ratios, seed = [row.split for row in usable.rows], request.split_ratios, request.split_seed
+    info = PackInfo("", [], request.size, seed, list(ratios or DEFAULT_RATIOS), {}, "")
+    if any(given) and ratios is None:
+        split = given_split(given, usable.labels, usable.subjects, ratios=DEFAULT_RATIOS[:2], seed=seed)
+        has_val = "val" in given
+        return split, replace(info, split_ratios=[] if has_val else [75, 25, 0], split_given=True)
+    if any(given):
+        outcome.notes.append("the source's own split is not used, since --split is given")
+    return split_by_subject(usable.labels, usable.subjects, ratios=ratios or DEFAULT_RATIOS, seed=seed), info
 
 
 def _warnings(
-    counts: dict[str, dict[str, int]],
-    split: npt.NDArray[np.int8],
-    digests: Sequence[bytes],
-    ratios: tuple[int, int, int],
+    counts: dict[str, dict[str, int]], meant: Sequence[str], joined: Sequence[tuple[str, str, str]], pack: Path
 ) -> list[str]:
+    """What to know of a pack whose splits `meant` should have images of every class."""
     found = []
-    for name, ratio in zip(SPLITS[1:], ratios[1:], strict=True):
+    for name in meant:
         empty = [label for label, count in counts[name].items() if not count]
-        if ratio and empty:
+        if empty:
             found.append(f"class {', '.join(empty)} has no {name} image: its {name} recall is undefined")
-    splits_of: dict[bytes, set[int]] = {}
-    for digest, part in zip(digests, split.tolist(), strict=True):
-        splits_of.setdefault(digest, set()).add(part)
-    repeated = sum(len(parts) > 1 for parts in splits_of.values())
-    if repeated:
-        found.append(f"{repeated} images are in more than one split under different subjects")
+    if joined:
+        subjects, people = (len({row[column] for row in joined}) for column in (1, 0))
+        found.append(f"{subjects} subjects share pictures and were joined into {people}: see {joined_path(pack).name}")
     return found
 
 
@@ -170,3 +208,13 @@ def _write_quarantine(path: Path, quarantined: list[Quarantined]) -> None:
         writer = csv.writer(file)
         writer.writerow(["source", "reason", "detail"])
         writer.writerows((entry.source, entry.reason, entry.detail) for entry in quarantined)
+
+
+def _write_joined(path: Path, joined: Sequence[tuple[str, str, str]]) -> None:
+    if not joined:
+        path.unlink(missing_ok=True)  # of a pack that was here before
+        return
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["person", "subject", "source"])
+        writer.writerows(joined)

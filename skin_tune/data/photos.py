@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from skin_tune.data.aihub import BadLabelError, Label, read_label
 from skin_tune.data.crops import cut_all
-from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_root
+from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_roots
 from skin_tune.data.manifest import Box, Row, as_box
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE, View
@@ -95,7 +95,7 @@ def _by_photo(files: Iterable[Path], root: Path | None = None) -> dict[str, list
     found: dict[str, list[Path]] = {}
     for file in files:
         photo, _, facepart = file.stem.rpartition("_")
-        if file.suffix.lower() == ".json" and facepart.isdigit() and not (root and leaves_root(root, file)):
+        if file.suffix.lower() == ".json" and facepart.isdigit() and not (root and leaves_roots(file, [root])):
             found.setdefault(photo, []).append(file)
     return found
 

@@ -1,6 +1,5 @@
 """From a source to packs: read labels, cut crops, write a pack for each region."""
 
-import csv
 import os
 import tempfile
 from collections.abc import Callable
@@ -11,14 +10,15 @@ from pathlib import Path
 
 from skin_tune.data.aihub import read_aihub
 from skin_tune.data.crops import available_cpus, cut_all
-from skin_tune.data.files import SubjectRule
 from skin_tune.data.manifest import Manifest
-from skin_tune.data.packing import Prepared, missing_classes, write_region
+from skin_tune.data.packable import cannot_be_packed
+from skin_tune.data.packing import Prepared, write_region
 from skin_tune.data.request import PrepareRequest, checked_format
-from skin_tune.data.sources import read_csv, read_folders
+from skin_tune.data.sources.class_folders import read_folders
+from skin_tune.data.sources.csv_table import read_csv
+from skin_tune.data.sources.people import with_people
 from skin_tune.errors import SourceError
 from skin_tune.paths import is_local, pack_path
-from skin_tune.regions import CATALOGUE, catalogue_regions
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and of how much (None: not known)."""
@@ -31,7 +31,7 @@ def prepare(request: PrepareRequest, progress: Progress = lambda stage, done, to
     """
     source_format = checked_format(request)
     manifest = _read(request, source_format, progress)
-    missing = {region: missing_classes(manifest, region) for region in manifest.classes}
+    missing = {region: cannot_be_packed(manifest, region, request) for region in manifest.classes}
     if all(missing.values()):
         raise SourceError("; ".join(missing.values()))
     local = is_local(request.out)
@@ -63,6 +63,7 @@ def _write_packs(
     def written(region: str) -> Prepared:
         outcome = Prepared(region, pack_path(request.out, region, request.size))
         outcome.not_visible = manifest.not_visible[region]
+        outcome.left_out, outcome.notes = manifest.left_out, list(manifest.notes)
         outcome.warnings = list(manifest.warnings)
         try:
             if missing[region]:
@@ -81,16 +82,12 @@ def _read(request: PrepareRequest, source_format: str, progress: Progress) -> Ma
     def on_file(count: int) -> None:
         progress("files", count, None)
 
-    sources = list({path.resolve(): path for path in request.sources}.values())
-    if source_format == "aihub":
-        regions = catalogue_regions(request.regions)
-        return read_aihub(sources, request.images, regions, on_file, partial(progress, "labels"))
-    known = CATALOGUE.get(request.regions)
-    classes = [str(grade) for grade in range(known.classes)] if known else None
-    rule = SubjectRule.parse(request.subject_pattern)
-    if source_format == "folders":
-        return read_folders(sources, request.regions, classes, rule, on_file)
     try:
-        return read_csv(sources, request.regions, classes, rule, request.subject_column, on_file)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceError(f"{', '.join(map(str, sources))} is not a readable CSV: {error}") from None
+        if source_format == "aihub":
+            manifest = read_aihub(request, on_file, partial(progress, "labels"))
+        else:
+            manifest = (read_folders if source_format == "folders" else read_csv)(request, on_file)
+    except OSError as error:
+        where = ", ".join(map(str, request.sources))
+        raise SourceError(f"{where} cannot be read: {error.strerror or error}") from None
+    return with_people(manifest)

@@ -8,9 +8,10 @@ from pathlib import Path
 from skin_tune.data.files import PHOTO_NAME, SubjectRule, files_under
 from skin_tune.errors import SourceError
 from skin_tune.paths import is_local
-from skin_tune.regions import catalogue_regions
+from skin_tune.regions import Region, catalogue_regions
 
 FORMATS = ("aihub", "folders", "csv")
+DEFAULT_RATIOS = (60, 20, 20)
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,30 @@ class PrepareRequest:
     format: str | None = None
     """One of FORMATS; None to tell it from the source."""
     images: Path | None = None
-    """Root of the photo tree, where it is not under the sources (AI-Hub)."""
+    """Root of the photo tree, where it is not under the sources."""
     size: int = 256
     out: Path = Path("packs")
+    path_column: str | None = None
+    label_column: str | None = None
     subject_column: str | None = None
+    """Column names of a CSV; None: ``path``, ``label`` and, if there is one, ``subject``."""
     subject_pattern: str | None = None
-    split_ratios: tuple[int, int, int] = (60, 20, 20)
+    classes: Sequence[str] | None = None
+    """Class names in order, as `parse_classes` gives them; None: the catalogue's, or those of the source."""
+    nominal: bool = False
+    """The classes have no order."""
+    split_ratios: tuple[int, int, int] | None = None
+    """None: the source's own split where it has one, else DEFAULT_RATIOS."""
     split_seed: int = 0
+    allow_losses: bool = False
+    """Pack what is left even where more than half of the rows cannot be used."""
+    replace: bool = False
+    """Write over a pack that experiments were run on."""
+
+    @property
+    def distinct_sources(self) -> list[Path]:
+        """The sources, each once."""
+        return list({path.resolve(): path for path in self.sources}.values())
 
 
 def checked_format(request: PrepareRequest) -> str:
@@ -49,21 +67,32 @@ def checked_format(request: PrepareRequest) -> str:
     if source_format not in FORMATS:
         raise SourceError(f"format {source_format!r} is not one of {', '.join(FORMATS)}")
     for path in request.sources:
-        if path.is_dir() == (source_format == "csv"):
+        if not (path.is_file() if source_format == "csv" else path.is_dir()):
             kind = "a file" if source_format == "csv" else "a folder"
             raise SourceError(f"{str(path)!r} is not {kind}, which format {source_format!r} needs")
     if source_format == "aihub":
         catalogue_regions(request.regions)
     elif request.regions == "all" or "," in request.regions or not request.regions.isidentifier():
         raise SourceError(f"region {request.regions!r} is not one plain name, which format {source_format!r} needs")
-    if request.images is not None and source_format != "aihub":
-        raise SourceError(f"--images goes with format 'aihub', not {source_format!r}")
-    if request.subject_column is not None and source_format != "csv":
-        raise SourceError(f"--subject-column goes with format 'csv', not {source_format!r}")
+    for option in ("path_column", "label_column", "subject_column"):
+        if getattr(request, option) is not None and source_format != "csv":
+            raise SourceError(f"--{option.replace('_', '-')} goes with format 'csv', not {source_format!r}")
+    if request.nominal and source_format == "aihub":
+        raise SourceError("--nominal goes with formats 'folders' and 'csv'; AI-Hub's grades are ordinal")
+    if request.classes is not None and source_format == "aihub":
+        _check_grades(request.classes, catalogue_regions(request.regions))
     if request.subject_pattern is not None and source_format == "aihub":
         raise SourceError("--subject-pattern goes with formats 'folders' and 'csv'; AI-Hub labels name their subject")
     SubjectRule.parse(request.subject_pattern)
     return source_format
+
+
+def _check_grades(classes: Sequence[str], regions: Sequence[Region]) -> None:
+    if len(regions) > 1:
+        raise SourceError(f"--classes goes with one region, not {len(regions)}")
+    grades = [str(grade) for grade in range(regions[0].classes)]
+    if unknown := [name for name in classes if name not in grades]:
+        raise SourceError(f"--classes names {unknown[0]!r}; {regions[0].name} has grades {', '.join(grades)}")
 
 
 def _guess_format(sources: Sequence[Path]) -> str:

@@ -8,6 +8,16 @@ import numpy.typing as npt
 from skin_tune.errors import SourceError
 
 SPLITS = ("train", "val", "test")
+_NAMES = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+
+
+def split_name(text: str) -> str | None:
+    """The split that a word means, in any letter case (``Validation`` is val); None for any other word."""
+    return next((split for split, names in _NAMES.items() if text.strip().casefold() in names), None)
 
 
 def parse_ratios(text: str) -> tuple[int, int, int]:
@@ -59,6 +69,44 @@ def split_by_subject(
             held[split] += counts[subject]
             waiting = waiting - own
     return split_of_subject[subject_of_row]
+
+
+def given_split(
+    given: Sequence[str],
+    labels: npt.NDArray[np.integer],
+    subjects: Sequence[str],
+    *,
+    ratios: tuple[int, int],
+    seed: int,
+) -> npt.NDArray[np.int8]:
+    """Index into SPLITS for every row [N] whose split the source gives, or -1 for people of whom it gives none.
+
+    A row without a split takes its person's. Where no row is of val, train's people are split anew in the `ratios` of
+    train to val. Raises SourceError for people in two of the given splits, and where no row is of train.
+    """
+    names = np.asarray(subjects, dtype=str)
+    codes = np.array([SPLITS.index(split) if split else -1 for split in given], dtype=np.int8)
+    told = codes >= 0
+    if shared := sorted(shared_subjects(codes, subjects)):
+        raise SourceError(_in_two_splits(shared, codes, names))
+    split_of = dict(zip(names[told].tolist(), codes[told].tolist(), strict=True))
+    split = np.array([split_of.get(name, -1) for name in names.tolist()], dtype=np.int8)
+    train = split == SPLITS.index("train")
+    if not train.any():
+        raise SourceError("the source's own split has no train row; give --split 60/20/20 to split anew")
+    if not (split == SPLITS.index("val")).any():
+        share = round(100 * ratios[0] / sum(ratios))
+        split[train] = split_by_subject(labels[train], names[train].tolist(), ratios=(share, 100 - share, 0), seed=seed)
+    return split
+
+
+def _in_two_splits(shared: Sequence[str], codes: npt.NDArray[np.int8], names: npt.NDArray[np.str_]) -> str:
+    told = []
+    for name in shared[:3]:
+        own = set(codes[(names == name) & (codes >= 0)].tolist())
+        told.append(f"{name!r} in {' and '.join(SPLITS[code] for code in sorted(own))}")
+    more = f" and {len(shared) - 3} more" if len(shared) > 3 else ""
+    return f"the source's own split has subject {', '.join(told)}{more}; give --split 60/20/20 to split by subject anew"
 
 
 def shared_subjects(split: npt.NDArray[np.integer], subjects: Sequence[str]) -> set[str]:

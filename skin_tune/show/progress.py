@@ -87,12 +87,17 @@ def print_prepared(outcome: Prepared) -> None:
     shared = shared_subjects(np.array([SPLITS.index(part) for part in pack.split]), pack.subjects.tolist())
     subjects = len(set(pack.subjects.tolist()))
     assert not shared  # prepare has refused to write such a pack
-    console.print(f"no subject is in two splits ({subjects} subjects checked)")
+    console.print(f"no subject is in two splits ({subjects} subjects checked), nor is a picture")
     if outcome.not_visible:
         console.print(f"{outcome.not_visible} labels have no box or no grade (part not visible): left out")
+    if outcome.left_out:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in outcome.left_out.most_common())
+        console.print(f"left out: {kinds}")
     if outcome.quarantined:
         reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.quarantined.most_common())
         console.print(f"{outcome.quarantined.total()} rows in quarantine: {reasons}")
+    for note in outcome.notes:
+        console.print(f"note: {note}")
     for warning in outcome.warnings:
         console.print(f"warning: {warning}")
 
@@ -103,9 +108,8 @@ def print_pack(pack: Pack) -> None:
     info, config = pack.info, TrialConfig()
     console.print(f"{info.region}: {len(pack.labels)} crops of {info.size} px, pack {info.pack_id}")
     console.print(f"number of classes: {len(pack.classes)}")
-    console.print(f"class list: {', '.join(pack.classes)}")
-    ratios = "/".join(str(ratio) for ratio in info.split_ratios)
-    console.print(f"split {ratios} by subject, seed {info.split_seed}")
+    console.print(f"class list: {', '.join(pack.classes)} ({'ordinal' if info.ordinal else 'nominal'})")
+    console.print(info.split_words)
     _print_counts(console, pack)
     current = pack.class_counts("train")
     target = target_counts(current, config.oversample, config.target_samples_per_class)

@@ -11,8 +11,8 @@ import torch
 
 from skin_tune.data.augment import network_input
 from skin_tune.data.batches import prefetched
-from skin_tune.data.manifest import whole_number
 from skin_tune.data.photos import Wanted, cut_crops
+from skin_tune.grades import grade_values
 from skin_tune.training.evaluation import autocast
 from skin_tune.training.trained import TrainedModel, best_device
 
@@ -94,6 +94,5 @@ def _probabilities(
 
 def expected_grade(probabilities: Sequence[float], classes: Sequence[str]) -> float:
     """The mean grade under `probabilities` [K]: of the numbers that `classes` name, or else of their places from 0."""
-    numbers = [whole_number(name) for name in classes]
-    grades = range(len(classes)) if None in numbers else [number for number in numbers if number is not None]
+    grades = grade_values(classes) or range(len(classes))
     return sum(share * grade for share, grade in zip(probabilities, grades, strict=True))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.pack_uses import note_use
 from skin_tune.errors import AllTrialsFailedError, ClusterError, SkinTuneError, WeightsError
 from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, refitted
@@ -106,6 +107,7 @@ def _begun(plan: Plan, writer: ExperimentWriter) -> dict[tuple[str, str], Any]:
         _leave_no_trace(plan, writer)
         raise
     plan.asked.write(plan.asked_file)
+    note_use(plan.pack, plan.paths, plan.name)
     return weights
 
 

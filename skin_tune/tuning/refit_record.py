@@ -52,7 +52,7 @@ def facts_of(
         seconds=seconds,
         gpu_seconds=gpu_seconds,
         pack_id=info.pack_id,
-        split=f"split {'/'.join(map(str, info.split_ratios))} by subject with seed {info.split_seed}",
+        split=info.split_words,
         trials=plan.trials,
         metric=plan.metric,
         test_openings=int((openings["pack_id"] == info.pack_id).sum()),

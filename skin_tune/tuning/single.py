@@ -11,6 +11,7 @@ import torch
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import open_pack
+from skin_tune.data.pack_uses import note_use
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError, StoreError
 from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
@@ -97,6 +98,7 @@ def run_training(
         trainer.load_state_dict(state)
     writer = ExperimentWriter(request.storage, region, name)
     _start(writer, trainer)
+    note_use(pack, paths, name)
     wandb_process = WandbProcess(request.storage.resolve(), request.wandb)
     wandb_log = WandbLog(wandb_process, region, name)
     run_id = request.wandb_id or os.environ.get("WANDB_RUN_ID")  # the latter is set by wandb's agent

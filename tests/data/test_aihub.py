@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 from skin_tune.data.aihub import read_aihub
 from skin_tune.data.files import PHOTO_NAME
 from skin_tune.data.manifest import Manifest
-from skin_tune.regions import CATALOGUE, catalogue_regions
+from skin_tune.data.request import PrepareRequest
+from skin_tune.regions import CATALOGUE
 
 AddLabel = Callable[..., Path]
 
 
-def read(*roots: Path, regions: str = "all", images: Path | None = None, **options: Any) -> Manifest:
-    return read_aihub(roots, images, catalogue_regions(regions), **options)
+def read(*roots: Path, regions: str = "all", on_label: Any = lambda done, total: None, **options: Any) -> Manifest:
+    return read_aihub(PrepareRequest(roots, regions, **options), on_label=on_label)
 
 
 def add_photo(folder: Path, name: str) -> Path:
@@ -255,7 +257,13 @@ def test_labels_that_disagree_about_one_photo_are_all_refused(tmp_path: Path, ad
     assert {entry.detail for entry in manifest.quarantined} == {"2, 3"}
 
 
-@pytest.mark.parametrize("grade", [True, 2.5, "Er", "2", -1, 5, 7, 1e999, [2], {"a": 1}, float("nan"), 10**400])
+def test_a_grade_that_is_nan_is_missing(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": float("nan")})
+    assert refused(read(tmp_path)) == [("lip_dryness", "0007_01_F_07.json", "missing grade")]
+
+
+@pytest.mark.parametrize("grade", [True, 2.5, "Er", "2", -1, 5, 7, 1e999, [2], {"a": 1}, 10**400])
 def test_a_grade_that_is_none_is_quarantined(tmp_path: Path, add_label: AddLabel, grade: Any) -> None:
     add_photo(tmp_path, "0007_01_F.jpg")
     add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": grade})
@@ -391,3 +399,84 @@ def test_a_subject_that_is_no_valid_unicode_is_spelled_out(tmp_path: Path, add_l
     add_label(tmp_path, "0007_01_F", 7, {"lip_dryness": 1}, info={"filename": "0007_01_F.jpg", "id": "\ud800"})
     add_photo(tmp_path, "0007_01_F.jpg")
     assert [row.subject for row in read(tmp_path).rows] == ["\\ud800"]
+
+
+def test_age_gender_and_skin_type_come_with_the_photo(tmp_path: Path, add_label: AddLabel) -> None:
+    for n, info in enumerate(
+        (
+            {"gender": "F", "age": 55, "skin_type": 3},
+            {"gender": "", "age": "61", "skin_type": None},
+            {"age": "unknown"},
+        )
+    ):
+        add_photo(tmp_path, f"000{n}_02_F.jpg")
+        add_label(tmp_path, f"000{n}_02_F", 7, {"lip_dryness": 1}, info={"id": f"000{n}", **info})
+    view = {"device": "02", "angle": "F"}
+    assert [row.about for row in read(tmp_path, regions="lip_dryness").rows] == [
+        {**view, "gender": "F", "age": 55.0, "skin_type": "3"},
+        {**view, "age": 61.0},
+        {**view, "age": None},
+    ]
+
+
+def test_linked_trees_of_labels_and_photos_are_read(tmp_path: Path, add_label: AddLabel) -> None:
+    add_label(tmp_path / "elsewhere" / "label", "0007_01_F", 7, {"lip_dryness": 1})
+    add_photo(tmp_path / "elsewhere" / "img", "0007_01_F.jpg")
+    (tmp_path / "tree").mkdir()
+    for name in ("label", "img"):
+        (tmp_path / "tree" / name).symlink_to(tmp_path / "elsewhere" / name)
+    manifest = read(tmp_path / "tree", regions="lip_dryness")
+    assert len(manifest.rows) == 1
+    assert not manifest.quarantined
+
+
+def test_what_is_no_label_and_no_photo_of_a_label_is_counted(tmp_path: Path, add_label: AddLabel) -> None:
+    add_photo(tmp_path, "0007_01_F.jpg")
+    add_photo(tmp_path, "0008_01_F.jpg")
+    for part in (0, 1, 7):
+        add_label(tmp_path, "0007_01_F", part, {"lip_dryness": 1})
+    add_label(tmp_path / "copy", "0007_01_F", 7, {"lip_dryness": 1})
+    for name in ("notes.txt", ".DS_Store"):
+        (tmp_path / name).touch()
+    manifest = read(tmp_path, regions="lip_dryness")
+    assert len(manifest.rows) == 1
+    assert manifest.left_out == {
+        "label of another face part": 2,
+        "label that repeats another": 1,
+        "photo without a label": 1,
+        ".txt file": 1,
+        "hidden": 1,
+    }
+    assert manifest.read == 4
+
+
+def test_of_photos_with_one_name_the_nearest_to_the_label_is_meant(tmp_path: Path, add_label: AddLabel) -> None:
+    for clinic in ("a", "b"):
+        add_photo(tmp_path / clinic / "img", "0007_01_F.jpg").write_text(clinic)
+        add_label(tmp_path / clinic / "label", "0007_01_F", 7, {"lip_dryness": 1})
+    assert [row.photo.parts[-3] for row in read(tmp_path, regions="lip_dryness").rows] == ["a", "b"]
+
+
+def test_photos_with_one_name_and_other_bytes_are_not_told_apart(tmp_path: Path, add_label: AddLabel) -> None:
+    for folder in ("img", "new"):
+        add_photo(tmp_path / folder, "0007_01_F.jpg").write_text(folder)
+        add_photo(tmp_path / folder, "0008_01_F.jpg")
+    for subject in ("0007", "0008"):
+        add_label(tmp_path / "label", f"{subject}_01_F", 7, {"lip_dryness": 1})
+    manifest = read(tmp_path, regions="lip_dryness")
+    assert refused(manifest) == [("lip_dryness", "label/0007_01_F_07.json", "more than one photo")]
+    assert [row.subject for row in manifest.rows] == ["0008"]
+
+
+def test_classes_may_leave_a_rare_grade_out(tmp_path: Path, add_label: AddLabel) -> None:
+    for grade in range(5):
+        add_photo(tmp_path, f"000{grade}_01_F.jpg")
+        add_label(tmp_path, f"000{grade}_01_F", 7, {"lip_dryness": grade})
+    manifest = read(tmp_path, regions="lip_dryness", classes=["1", "2", "3"])
+    assert [(row.subject, row.label) for row in manifest.rows] == [("0001", 0), ("0002", 1), ("0003", 2)]
+    assert [entry.reason for entry in manifest.quarantined] == ["class left out"] * 2
+
+
+def test_a_pipe_among_label_files_is_quarantined(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "0007_01_F_07.json")
+    assert refused(read(tmp_path)) == [("", "0007_01_F_07.json", "unreadable label file")]

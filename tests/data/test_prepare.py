@@ -276,22 +276,48 @@ def test_a_csv_with_every_kind_of_bad_row_still_gives_its_good_rows(
     (root / "t.csv").write_bytes("\r\n".join(["path,label", *rows]).encode("utf-8-sig"))
     code, printed = skin_tune("prepare", root / "t.csv", "--region", "acne", "--size", 32, "--out", tmp_path / "packs")
     assert code == 0, printed
-    assert "warning: 5 images name no subject" in printed
+    assert "warning: 4 images name no subject" in printed
     reasons = [row["reason"] for row in quarantine(tmp_path / "packs" / "acne-32.arrow")]
     assert sorted(reasons) == [
+        "missing grade",
         "missing photo",
         "path leaves its root",
         "path leaves its root",
-        "row has no path or no label",
     ]
 
 
-def test_the_same_image_of_two_people_is_told(tmp_path: Path, class_folders: Folders) -> None:
-    root = class_folders(tmp_path / "root", {"0": 12, "1": 3})
-    for n in range(1, 12):
-        shutil.copyfile(root / "0/0-0.png", root / f"0/0-{n}.png")
+def test_people_with_the_same_picture_are_one(tmp_path: Path, class_folders: Folders) -> None:
+    root = class_folders(tmp_path / "root", {"0": 12, "1": 3}, "{cls}{n}_01_F.png")
+    for n in range(1, 6):
+        shutil.copyfile(root / "0/00_01_F.png", root / f"0/0{n}_01_F.png")
     (outcome,) = prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
-    assert any("more than one split" in warning for warning in outcome.warnings)
+    assert "6 subjects share pictures and were joined into 1: see acne-32.joined.csv" in outcome.warnings
+    pack = open_pack(outcome.path)
+    same = [
+        source
+        for source in pack.sources.tolist()
+        if source[:4] in {f"0/0{n}" for n in range(6)} and source[4:7] == "_01"
+    ]
+    assert len(same) == 6
+    rows = np.isin(pack.sources, same)
+    assert set(pack.subjects[rows].tolist()) == {"00"}
+    assert len(set(pack.split[rows].tolist())) == 1
+    with outcome.path.with_suffix(".joined.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {"person": "00", "subject": f"0{n}", "source": f"0/0{n}_01_F.png"} for n in range(6)
+        ]
+    shutil.rmtree(root)
+    class_folders(root, {"0": 12, "1": 3}, "{cls}{n}_01_F.png")
+    prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
+    assert files_in(tmp_path / "packs") == ["acne-32.arrow", "acne-32.quarantine.csv"]
+
+
+def test_pictures_of_one_colour_join_nobody(tmp_path: Path) -> None:
+    for n in range(4):
+        (tmp_path / "root" / str(n % 2)).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (100 * (n % 2), 0, 0)).save(tmp_path / "root" / str(n % 2) / f"{n}_01_F.png")
+    (outcome,) = prepare(PrepareRequest([tmp_path / "root"], "acne", size=32, out=tmp_path / "packs"))
+    assert len(set(open_pack(outcome.path).subjects.tolist())) == 4
 
 
 # Where it stops
@@ -302,7 +328,8 @@ def test_where_nothing_is_left_it_says_why_and_leaves_nothing(tree: Path, tmp_pa
     code, printed = skin_tune("prepare", tree, "--region", "chin_sagging", "--out", tmp_path / "new" / "packs")
     assert code == 2
     assert printed == (
-        "error: chin_sagging: nothing is left to pack (21 missing photo, such as 'label/01/0000/0000_01_F_08.json')\n"
+        "error: chin_sagging: nothing is left to pack (21 missing photo, such as 'label/01/0000/0000_01_F_08.json': "
+        f"looked for 0000_01_F.jpg below {tree}); --images names the folder that the photos are in\n"
     )
     assert not (tmp_path / "new").exists()
 
@@ -343,10 +370,10 @@ def test_a_class_whose_only_image_is_broken_has_no_training_image(
     assert not (tmp_path / "packs").exists()
 
 
-def test_a_gap_between_grades_is_no_reason_to_renumber(tmp_path: Path, class_folders: Folders) -> None:
-    root = class_folders(tmp_path / "root", {"00": 3, "01": 3, "10": 1})
-    with pytest.raises(SourceError, match="class 2, 3, 4, 5, 6, 7, 8, 9 has no training image"):
-        prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
+def test_codes_with_gaps_are_classes_in_their_order(tmp_path: Path, class_folders: Folders) -> None:
+    root = class_folders(tmp_path / "root", {"56": 3, "012": 3, "34": 3})
+    (outcome,) = prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
+    assert open_pack(outcome.path).classes == ["12", "34", "56"]
 
 
 def test_a_pack_that_was_there_survives_a_failed_run(tmp_path: Path, class_folders: Folders) -> None:
@@ -377,7 +404,15 @@ def test_a_pack_that_was_there_survives_a_failed_run(tmp_path: Path, class_folde
         (["{csv}", "--region", "acne", "--format", "folders"], "is not a folder, which format 'folders' needs"),
         (["{csv}", "{folders}", "--region", "acne"], "which format"),
         (["{csv}", "--region", "acne", "--subject-column", "patient"], "has no column 'patient'; it has path, label"),
-        (["{csv}", "--region", "acne", "--images", "{tree}"], "--images goes with format 'aihub', not 'csv'"),
+        (["{csv}", "--region", "acne", "--images", "{csv}"], "is not a folder"),
+        (["{csv}", "--region", "acne"], "acne: there is one class alone (0); a grader needs two or more"),
+        (["{csv}", "--region", "acne", "--classes", "0"], "--classes '0' is not a list of two names or more"),
+        (["{csv}", "--region", "acne", "--classes", "0,1"], "class 1 has no training image"),
+        (["{csv}", "--region", "acne", "--label-column", "grade"], "has no column 'grade'; it has path, label"),
+        (["{tree}", "--region", "all", "--classes", "0,1"], "--classes goes with one region, not 8"),
+        (["{tree}", "--region", "lip_dryness", "--classes", "0,9"], "--classes names '9'; lip_dryness has grades 0, 1"),
+        (["{tree}", "--region", "lip_dryness", "--nominal"], "--nominal goes with formats 'folders' and 'csv'"),
+        (["{folders}", "--region", "acne", "--path-column", "x"], "--path-column goes with format 'csv'"),
         (["{folders}", "--region", "acne", "--subject-column", "x"], "--subject-column goes with format 'csv'"),
         (["{folders}", "--region", "acne", "--subject-pattern", "(["], "--subject-pattern '([' is not a regular"),
         (["{tree}", "--region", "all", "--subject-pattern", "x"], "--subject-pattern goes with"),
@@ -396,7 +431,7 @@ def test_a_pack_that_was_there_survives_a_failed_run(tmp_path: Path, class_folde
         (["{tree}", "--region", "all", "--out", "{csv}/deeper"], "is not a writable folder"),
         (["{tree}", "--region", "lip_dryness", "--out", "{long}"], "cannot be written to: File name too long"),
         (["{tree}", "--region", "lip_dryness", "--out", "/proc/packs"], "cannot be written to"),
-        (["{garbled}", "--region", "acne"], "is not a readable CSV: 'utf-8' codec can't decode"),
+        (["{garbled}", "--region", "acne"], "1 missing photo, such as '입술.png': looked for 입술.png in"),
         (["{empty}", "--region", "acne"], "has no column 'path'; it has none"),
         (["{header}", "--region", "acne"], "acne: nothing is left to pack (no label of it was found)"),
         (["{bare}", "--region", "acne"], "acne: nothing is left to pack (no label of it was found)"),
@@ -445,7 +480,7 @@ def test_an_unreadable_csv_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         raise PermissionError(13, "Permission denied", str(file))
 
     monkeypatch.setattr(prepare_module, "read_csv", refusing)
-    with pytest.raises(SourceError, match=r"t\.csv is not a readable CSV: .*Permission denied"):
+    with pytest.raises(SourceError, match=r"t\.csv cannot be read: Permission denied"):
         prepare(PrepareRequest([file], "acne", out=tmp_path / "packs"))
 
 

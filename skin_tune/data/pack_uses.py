@@ -1,0 +1,52 @@
+"""Which experiments were run on a pack: each leaves a note beside it, so that it is not overwritten unawares."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from skin_tune.data.pack import Pack, read_pack_id
+from skin_tune.errors import PackError, SkinTuneError, SourceError
+from skin_tune.paths import RunPaths, atomic_write, is_local, location, pack_uses
+
+
+def note_use(pack: Pack, paths: RunPaths, experiment: str) -> None:
+    """Note that an experiment runs on `pack`; where the folder of packs cannot be written nothing is noted."""
+    storage = paths.storage.resolve() if is_local(paths.storage) else paths.storage
+    note = {"experiment": experiment, "storage": str(storage), "pack_id": pack.info.pack_id}
+    with suppress(OSError), atomic_write(pack_uses(pack.path) / f"{experiment}.json") as temporary:
+        temporary.write_text(json.dumps(note))
+
+
+def uses_of(path: Path, region: str, pack_id: str) -> list[str]:
+    """The experiments that noted their run on the pack `pack_id` at `path`, such as ``sample (in /lab/runs)``.
+
+    One that was removed from its storage since does not count.
+    """
+    found = []
+    for file in sorted(pack_uses(path).glob("*.json")):
+        with suppress(OSError, ValueError, KeyError, TypeError, SkinTuneError):  # a note that somebody has edited
+            note = json.loads(file.read_text())
+            storage = location(note["storage"])
+            removed = storage.exists() and not RunPaths(storage).experiment(region, note["experiment"]).exists()
+            if note["pack_id"] == pack_id and not removed:
+                found.append(f"{note['experiment']} (in {note['storage']})")
+    return found
+
+
+def check_replaceable(path: Path, region: str, pack_id: str, *, replace: bool) -> None:
+    """Raise SourceError where another pack than `pack_id` lies at `path` and experiments were run on it.
+
+    With `replace` it may be overwritten all the same.
+    """
+    if replace or not path.is_file():
+        return
+    try:
+        there = read_pack_id(path)
+    except PackError:
+        return
+    users = uses_of(path, region, there)
+    if there != pack_id and users:
+        raise SourceError(
+            f"pack {str(path)!r} would change, and experiments were run on it: {', '.join(users[:5])}"
+            f"{f' and {len(users) - 5} more' if len(users) > 5 else ''}; give another --out, or --replace"
+        )
