@@ -28,7 +28,7 @@ class Row:
     box: Box | None = None
     mirrored: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
-    """What is known of the photo, by the columns of `pack.ABOUT`."""
+    """What is known of the photo, by the columns of `about.ABOUT`."""
     split: str = ""
     """One of SPLITS where the source gives it."""
     relative_box: bool = False

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from skin_tune.about import ABOUT
 from skin_tune.data.node_cache import node_copy
 from skin_tune.data.split import SPLITS
 from skin_tune.errors import PackError
@@ -20,15 +21,6 @@ FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 has no `ordinal` and, of ABOUT, device and angle alone."""
 _METADATA_KEY = b"skin_tune"
-
-ABOUT = {
-    "device": pa.string(),
-    "angle": pa.string(),
-    "age": pa.float32(),
-    "gender": pa.string(),
-    "skin_type": pa.string(),
-}
-"""Columns that tell whom a photo shows and how it was taken; null where the source does not say."""
 
 
 @dataclass(frozen=True)

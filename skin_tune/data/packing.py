@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from skin_tune.about import ABOUT
 from skin_tune.data.crops import CutResult
 from skin_tune.data.manifest import Manifest, Quarantined, Row
-from skin_tune.data.pack import ABOUT, PackInfo, PackRows, content_id, write_pack
+from skin_tune.data.pack import PackInfo, PackRows, content_id, write_pack
 from skin_tune.data.pack_uses import check_replaceable
 from skin_tune.data.packable import no_training_image, nothing_left, too_much_lost
 from skin_tune.data.request import DEFAULT_RATIOS, PrepareRequest

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from skin_tune.about import ABOUT
 from skin_tune.paths import RunPaths
-from skin_tune.results.schema import ABOUT, PREDICTIONS
+from skin_tune.results.schema import PREDICTIONS
 from skin_tune.results.store import save_table
 
 
@@ -28,7 +29,7 @@ def write_predictions(
 ) -> None:
     """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
 
-    `about` tells whom each photo shows and how it was taken, in columns [N] of `schema.ABOUT`; what is left out, None
+    `about` tells whom each photo shows and how it was taken, in columns [N] of `about.ABOUT`; what is left out, None
     or an empty word is unknown. `predicted` is the class of the highest probability; probabilities are kept to a
     relative precision of 1/8192, which halves the file.
     Raises StoreError where the storage cannot be written.

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from skin_tune.about import ABOUT
+
 # The grades of the built-in regions: always there, so that partitions of different regions share a schema.
 _RECALLS = [(f"val_recall_{grade}", pa.float64()) for grade in range(7)]
 _METRICS = [
@@ -53,14 +55,6 @@ EPOCHS = pa.schema(
         ("images_per_second", pa.float64()),
     ]
 )
-ABOUT = {
-    "device": pa.string(),
-    "angle": pa.string(),
-    "age": pa.float32(),
-    "gender": pa.string(),
-    "skin_type": pa.string(),
-}
-"""Columns of `predictions` that tell whom a photo shows and how it was taken; null where that is not known."""
 PREDICTIONS = pa.schema(
     [
         ("trial_id", pa.string()),

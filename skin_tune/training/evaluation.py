@@ -38,7 +38,7 @@ class Evaluation:
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
     about: Mapping[str, npt.NDArray[np.object_]]
-    """What the pack says of the photos, see `data.pack.ABOUT`."""
+    """What the pack says of the photos, see `about.ABOUT`."""
 
     def columns(self) -> dict[str, Any]:
         """Its rows as the store's `write_predictions` takes them."""

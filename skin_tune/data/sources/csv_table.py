@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from skin_tune.about import ABOUT
 from skin_tune.data.files import Progress, storable
 from skin_tune.data.manifest import Box, Manifest, Quarantined
-from skin_tune.data.pack import ABOUT
 from skin_tune.data.request import PrepareRequest
 from skin_tune.data.sources.boxes import BadBoxError, are_shares, box_columns, unread_box_columns
 from skin_tune.data.sources.classes import is_missing
