@@ -18,6 +18,7 @@ from tests.results.report_store import write_refit, write_trials
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FIGURES = ("curves", "parallel", "importance", "recall", "calibration")
+LESIONS = ("akiec", "bcc", "mel", "nv")
 EVIL = "<script>console.error('from the data')</script>"
 
 pytestmark = pytest.mark.skipif(
@@ -86,6 +87,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     writer.flush()
     writer.close()
     write_refit(folder / "runs", "exp-013", "lip_dryness")
+    write_trials(folder / "runs", "skin_lesion", "exp", trials=30, classes=LESIONS, ordinal=False)
+    write_refit(folder / "runs", "exp-013", "skin_lesion", classes=LESIONS, ordinal=False)
     write_report(folder / "runs", folder / "report.html", price=1.0)
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or ""
@@ -159,7 +162,7 @@ def test_the_language_is_switched_everywhere(reader: Reader):
 def test_nothing_sticks_out_of_the_screen(reader: Reader, width: int, language: str):
     reader.open(width)
     reader.click(f"[data-language={language}]")
-    for region in (0, 1):
+    for region in (0, 1, 2):
         reader.click(f"nav button[data-choose='{region}']")
         assert reader.run("return document.documentElement.scrollWidth") <= width
         assert reader.drawn(region) == list(FIGURES)
@@ -178,8 +181,8 @@ def test_dark_and_light_follow_the_reader_while_the_page_is_open(reader: Reader)
 def test_print_has_all_regions_on_white_whatever_the_screen_has(reader: Reader):
     reader.open(scheme="dark")
     reader.emulate(scheme="dark", media="print")
-    assert reader.visible_regions() == [0, 1]
-    assert reader.drawn(0) == reader.drawn(1) == list(FIGURES)
+    assert reader.visible_regions() == [0, 1, 2]
+    assert reader.drawn(0) == reader.drawn(1) == reader.drawn(2) == list(FIGURES)
     assert reader.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert reader.run("return document.querySelector('#figure-1-curves .xtitle').style.fill") == "rgb(28, 32, 38)"
     reader.emulate(scheme="dark")
@@ -195,3 +198,18 @@ def test_what_came_from_data_is_text(reader: Reader):
     reader.click("#region-1 button.all")
     assert EVIL in reader.text("#region-1 table.leaderboard")
     assert EVIL in reader.text("#summary")
+
+
+@pytest.mark.parametrize(("language", "axis", "word"), [("en", "Class", "MAE (steps)"), ("ko", "클래스", "등급")])
+def test_classes_without_an_order_are_shown_without_one(reader: Reader, language: str, axis: str, word: str):
+    reader.open()
+    reader.click(f"[data-language={language}]")
+    reader.click("nav button[data-choose='2']")
+    assert reader.drawn(2) == list(FIGURES)
+    text = reader.text("#region-2")
+    assert word not in text
+    assert text.count("QWK") == 1  # in the sentence that says why
+    titles = reader.run("return [...document.querySelectorAll('#figure-2-recall .ytitle')].map((t) => t.textContent)")
+    assert titles == [axis]
+    reader.click("nav button[data-choose='0']")
+    assert word in reader.text("#region-0")
