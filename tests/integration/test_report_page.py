@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Reader:
         self.run("document.querySelector(arguments[0]).click()", selector)
 
     def drawn(self, region: int) -> list[str]:
-        """The figures of a region that show something."""
+        """The figures of a region that show something, once all do or, on a busy machine, after some seconds."""
         script = """
             return [...document.querySelectorAll(`#region-${arguments[0]} .figure`)].filter((figure) => {
               const box = figure.querySelector("svg.main-svg")?.getBoundingClientRect();
@@ -59,7 +60,10 @@ class Reader:
                 && figure.querySelectorAll(".trace, .scatterlayer path, .barlayer path").length;
             }).map((figure) => figure.id.split("-")[2]);
         """
-        return self.run(script, region)
+        until = time.monotonic() + 10
+        while (found := self.run(script, region)) != list(FIGURES) and time.monotonic() < until:
+            time.sleep(0.1)
+        return found
 
     def visible_regions(self) -> list[int]:
         script = "return [...document.querySelectorAll('section.region')].map((each) => each.offsetHeight > 0)"
