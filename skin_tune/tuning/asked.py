@@ -27,7 +27,7 @@ class Asked:
     space: dict[str, str]
     """How the search goes, and each parameter in words."""
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Images of the pack per split and class name, classes in the pack's order; empty in files of older versions."""
+    """Images of the pack per split and class name, classes in ordinal order; empty in files of older versions."""
 
     @classmethod
     def of(cls, pack: Pack, space: Space, seed: int, trials: int, warm_start: Sequence[str]) -> "Asked":
