@@ -69,7 +69,7 @@ def _unrecorded(folder: Path) -> float:
 
     pack = _pack(folder)
     region = pack.info.region
-    settings = {region: TrialSetting(pack.path, pack.info.pack_id, folder, region, "cost", "val_balanced_acc", 0)}
+    settings = {region: TrialSetting.of(pack, folder, "cost", "val_balanced_acc")}
     trainable = tune.with_parameters(TuneTrial, settings=settings, weights={("none", "resnet18"): None}, cpus=1)
     ids = tune.grid_search([f"cost-{number:03d}" for number in range(_TRIALS)])
     return _pace_in_tune(

@@ -1,4 +1,4 @@
-"""The metrics of ordinal grading, each formula once, for one confusion matrix or a million of them."""
+"""The metrics of grading, each formula once, for one confusion matrix or a million of them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 METRICS = ("acc", "balanced_acc", "macro_f1", "mae", "within_one", "qwk")
+
+ORDINAL_METRICS = ("mae", "within_one", "qwk")
+"""Those of METRICS that need an order of classes: nominal ones have no distance, and these stay gaps."""
 
 LESS_IS_BETTER = ("mae",)
 
@@ -27,7 +30,12 @@ class Tallies:
     hits: Numbers
     """Images of each class that were recognised [..., K]."""
     off: Numbers
-    """Sums over images [..., 3]: distance in grades, its square, whether it is at most one."""
+    """Sums over images [..., 3]: distance in steps of class order, its square, whether it is at most one."""
+
+
+def metrics_for(ordinal: bool) -> tuple[str, ...]:
+    """Those of METRICS that ordinal or, without ORDINAL_METRICS, nominal classes have."""
+    return tuple(name for name in METRICS if ordinal or name not in ORDINAL_METRICS)
 
 
 def tallies_of(confusion: Numbers) -> Tallies:
@@ -46,9 +54,11 @@ def tallies_of(confusion: Numbers) -> Tallies:
 def scores_of(tallies: Tallies) -> dict[str, Numbers]:
     """Each of METRICS [...], as scikit-learn defines them; the leading axes of `tallies` broadcast.
 
-    Classes are ordinal: `mae` is the mean absolute difference in grades, `within_one` the share at most one grade off,
-    `qwk` Cohen's kappa with quadratic weights. A class without samples does not count for `balanced_acc`; one neither
-    present nor predicted does not count for `macro_f1`. What is 0/0 is NaN.
+    ORDINAL_METRICS take classes to be in order and count in steps between neighbouring classes, whatever their names:
+    half a grade off, where classes are half grades, is one step. `mae` is the mean absolute difference in steps,
+    `within_one` the share at most one step off, `qwk` Cohen's kappa with weights quadratic in steps. A class without
+    samples does not count for `balanced_acc`; one neither present nor predicted does not count for `macro_f1`. What is
+    0/0 is NaN.
     """
     true, predicted, hits, off = tallies.true, tallies.predicted, tallies.hits, tallies.off
     total = _sum(true)

@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -42,14 +43,19 @@ def write_synthetic_pack(
     region: str = "lip_dryness",
     seed: int = 0,
     pack_id: str | None = None,
+    classes: Sequence[str] = (),
+    ordinal: bool = True,
+    about: Mapping[str, Sequence[Any]] | None = None,
 ) -> Pack:
     """A pack whose images grow brighter with their grade; `counts` gives images per split and grade.
 
-    It claims to be `pack_id`, or what its content is.
+    It claims to be `pack_id`, or what its content is. Without `classes` they are 0, 1, ...; `about` are columns of
+    `data.pack.ABOUT`, repeated over the rows.
     """
     counts = counts or {"train": (24, 12, 6), "val": (8, 6, 4), "test": (8, 6, 4)}
+    about = about or {}
     rng = np.random.default_rng(seed)
-    classes = [str(grade) for grade in range(len(counts["train"]))]
+    classes = list(classes) or [str(grade) for grade in range(len(counts["train"]))]
     labels, split = [], []
     for code, name in enumerate(SPLITS):
         for grade, count in enumerate(counts[name]):
@@ -66,9 +72,11 @@ def write_synthetic_pack(
         split_seed=0,
         split_ratios=[60, 20, 20],
         counts={name: dict(zip(classes, map(int, counts[name]), strict=True)) for name in SPLITS},
-        pack_id=pack_id or content_id(region, classes, size, digests, labels, split, names),
+        pack_id=pack_id or content_id(region, classes, size, digests, labels, split, names, ordinal),
+        ordinal=ordinal,
     )
-    rows = PackRows(np.array(labels, np.int16), np.array(split, np.int8), names, names)
+    described = {name: [values[row % len(values)] for row in range(len(labels))] for name, values in about.items()}
+    rows = PackRows(np.array(labels, np.int16), np.array(split, np.int8), names, names, described)
     write_pack(path, images, rows, info)
     return open_pack(path)
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from skin_tune.metrics import ORDINAL_METRICS
+
 
 @dataclass(frozen=True)
 class CardFacts:
@@ -32,13 +34,15 @@ class CardFacts:
     metrics: Mapping[str, float | None]
     """Of the test split; None where it cannot be said, such as the recall of a class without images."""
     classes: Sequence[Mapping[str, Any]]
-    """Rows of ``class train_images test_images precision recall f1``, in ordinal order."""
+    """Rows of ``class train_images test_images precision recall f1``, in ordinal order where there is one."""
     confusion: Sequence[Sequence[int]]
     """[K][K], true class by row."""
     config: Mapping[str, Any]
     code_version: str = ""
     libraries: str = ""
     hardware: str = ""
+    ordinal: bool = True
+    """Whether the classes have an order; refits of older versions do not say, and theirs have one."""
 
 
 def model_card(facts: CardFacts) -> str:
@@ -49,7 +53,7 @@ def model_card(facts: CardFacts) -> str:
         [
             f"# {facts.model}",
             "",
-            f"Grades {facts.region} in {len(names)} ordinal classes from {names[0]} to {names[-1]}.",
+            _task(facts.region, names, facts.ordinal),
             f"A {facts.config['backbone']} with the hyper-parameters of trial {facts.trial}, {chosen}.",
             "",
             "## Test split",
@@ -57,8 +61,9 @@ def model_card(facts: CardFacts) -> str:
             f"Evaluated once. The test split of this pack has been opened {times(facts.test_openings)} below this "
             "storage, this one included; a figure from a split that was opened often is an optimistic one.",
             "",
-            *_table(("metric", "value"), [(name, _number(value)) for name, value in facts.metrics.items()]),
+            *_table(("metric", "value"), [(name, _number(value)) for name, value in _metrics(facts).items()]),
             "",
+            *(_STEPS if facts.ordinal else ()),
             "Class by class:",
             "",
             *_table(
@@ -98,6 +103,21 @@ def model_card(facts: CardFacts) -> str:
             "",
         ]
     )
+
+
+_STEPS = ("MAE, within-one and QWK count in steps between neighbouring classes.", "")
+
+
+def _task(region: str, classes: Sequence[str], ordinal: bool) -> str:
+    if ordinal:
+        return f"Grades {region} in {len(classes)} ordinal classes from {classes[0]} to {classes[-1]}."
+    return f"Grades {region} in {len(classes)} classes without an order: {', '.join(classes)}."
+
+
+def _metrics(facts: CardFacts) -> Mapping[str, float | None]:
+    """Without the metrics that nominal classes cannot have."""
+    gaps = () if facts.ordinal else [f"test_{name}" for name in ORDINAL_METRICS]
+    return {name: value for name, value in facts.metrics.items() if name not in gaps}
 
 
 def times(count: int) -> str:

@@ -1,5 +1,6 @@
 """Which of a region's trials is better, and how sure that is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import LESS_IS_BETTER, METRICS, Tallies, scores_of
+from skin_tune.metrics import LESS_IS_BETTER, METRICS, Tallies, metrics_for, scores_of
 from skin_tune.results.bootstrap import RESAMPLES, Floats, draws_of, in_parts, intervals, left_out, weighted
 from skin_tune.results.gather import gather
 from skin_tune.results.luck import chance_better, expected_of_winner, p_behind_best, p_unlike_baseline
@@ -32,6 +33,8 @@ class Comparison:
     region: str
     metric: str
     """One of SCORES: the order, and what `difference`, `chance_better` and `p_adjusted` are of."""
+    ordinal: bool
+    """Whether the classes have an order; where not, MAE, within-one and QWK are gaps."""
     trials: pd.DataFrame
     """A row per trial: ``region experiment trial_id status pack_id compared``, each of SCORES with ``<score>_low`` and
     ``<score>_high``, ``difference difference_low difference_high`` (trial - reference), ``chance_better`` (than the
@@ -40,7 +43,8 @@ class Comparison:
     """Row of `trials` that the others are held against: the best, or the baseline. None if none is compared."""
     against_baseline: bool
     expected: dict[str, float]
-    """SCORES of the best trial as estimated on subjects that did not choose it; empty unless two are compared."""
+    """SCORES of the best trial as estimated on subjects that did not choose it, NaN for gaps; empty unless two are
+    compared."""
     images: int
     subjects: int
     resamples: int
@@ -75,7 +79,8 @@ def compare(
     were looked at, see `luck`. `baseline` is a trial id, or ``experiment/trial`` where several have it. All trials
     share the resamples, which the seed decides.
 
-    Raises StoreError for what does not exist, and for trials on different packs.
+    Raises StoreError for what does not exist, for trials on different packs, and for a metric that needs an order
+    which their classes do not have.
     """
     if metric not in SCORES:
         raise StoreError(f"--sort {metric!r} is not one of {', '.join(SCORES)}")
@@ -87,11 +92,13 @@ def compare(
     against = None if baseline is None else _position(rows[: gathered.compared], baseline)
     expected: dict[str, float] = {}
     if tallies := gathered.tallies:
-        against, expected = _fill(rows, tallies, metric, against, draws_of(len(tallies.true), resamples, seed))
+        draws = draws_of(len(tallies.true), resamples, seed)
+        against, expected = _fill(rows, tallies, metrics_for(gathered.ordinal), metric, against, draws)
     order = _order(rows, metric)
     return Comparison(
         region=region,
         metric=metric,
+        ordinal=gathered.ordinal,
         trials=rows.loc[order].reset_index(drop=True),
         reference=None if against is None else order.index(against),
         against_baseline=baseline is not None,
@@ -138,19 +145,27 @@ def compare_regions(
 
 
 def _fill(
-    rows: pd.DataFrame, tallies: Tallies, metric: str, baseline: int | None, draws: Floats
+    rows: pd.DataFrame,
+    tallies: Tallies,
+    metrics: Sequence[str],
+    metric: str,
+    baseline: int | None,
+    draws: Floats,
 ) -> tuple[int, dict[str, float]]:
-    """Put the statistics of tallies [S, T, ...] into the first T rows; the reference's row, the winner's figures."""
+    """Put the statistics of tallies [S, T, ...] into the first T rows; the reference's row, the winner's figures.
+
+    Of METRICS those not among `metrics` stay NaN.
+    """
     subjects, count = tallies.hits.shape[:2]
     name, sign = _plain(metric), -1 if _plain(metric) in LESS_IS_BETTER else 1
     resampled = np.empty((len(draws), count), np.float32)
     without = np.empty((subjects, count), np.float32)
-    figures: dict[str, Floats] = {column: np.empty(count) for column in (*SCORES, *_BOUNDS)}
+    figures: dict[str, Floats] = {column: np.full(count, np.nan) for column in (*SCORES, *_BOUNDS)}
     for part, some in in_parts(tallies):
         exact, drawn, fewer = (
             scores_of(sums) for sums in (weighted(some, np.ones((1, subjects))), weighted(some, draws), left_out(some))
         )
-        for each in METRICS:
+        for each in metrics:
             score = f"val_{each}"
             figures[score][part] = exact[each][0]
             figures[f"{score}_low"][part], figures[f"{score}_high"][part] = intervals(
@@ -172,7 +187,7 @@ def _fill(
         )
         if count > 1:
             winner = scores_of(expected_of_winner(tallies, resampled, draws))
-            expected = {f"val_{each}": float(value) for each, value in winner.items()}
+            expected = {f"val_{each}": float(winner[each]) if each in metrics else math.nan for each in METRICS}
     for column, values in figures.items():
         rows.loc[: count - 1, column] = values
     for column in ("difference_low", "difference_high", "chance_better", "p_adjusted"):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from skin_tune.errors import StoreError
 from skin_tune.results.bootstrap import Floats
+from skin_tune.results.classes import class_names
 from skin_tune.results.contrasts import contrasts, seeded_runs
 from skin_tune.results.store import load_predictions, load_trials
 
@@ -90,12 +91,9 @@ def effect_weights(cells: Sequence[Cell]) -> dict[str, Floats]:
 
 def _rarest(storage: Path, region: str, experiment: str, trials: pd.DataFrame) -> list[str]:
     """Names of the classes with the fewest validation images."""
-    names = [
-        str(column).removeprefix("val_recall_")
-        for column in trials
-        if str(column).startswith("val_recall_") and trials[column].notna().any()
-    ]
-    rows = load_predictions(storage, region, experiment, split="val", columns=["trial_id", "label"])
-    labels = rows[rows["trial_id"] == rows["trial_id"].iloc[0]]["label"]
-    counts = labels.value_counts().sort_values(kind="stable")
-    return [names[place] for place in np.argsort(np.argsort(counts.index))[:_RARE]]
+    some = load_predictions(storage, region, experiment, split="val", columns=["trial_id"])["trial_id"].iloc[0]
+    rows = load_predictions(storage, region, experiment, split="val", trial=some, columns=["label", "probabilities"])
+    images = np.bincount(rows["label"], minlength=len(rows["probabilities"].iloc[0]))
+    names = class_names(trials, images.tolist())
+    counts = rows["label"].value_counts().sort_values(kind="stable")
+    return [names[label] for label in counts.index[:_RARE]]

@@ -12,6 +12,7 @@ import pandas as pd
 from skin_tune.errors import StoreError
 from skin_tune.metrics import Numbers, Tallies
 from skin_tune.results.bootstrap import tally_subjects
+from skin_tune.results.classes import are_ordinal, check_has_metric, class_names
 from skin_tune.results.ranking import no_trial
 from skin_tune.results.store import load_predictions, load_trials
 
@@ -26,6 +27,8 @@ class Gathered:
     trials: pd.DataFrame
     tallies: Tallies | None
     """[S, T, ...] of the first T rows of `trials`; None where none can be compared."""
+    ordinal: bool
+    """Whether their classes have an order."""
     notes: tuple[str, ...]
 
     @property
@@ -37,7 +40,8 @@ class Gathered:
 def gather(storage: str | Path, region: str, experiments: Sequence[str], metric: str) -> Gathered:
     """Trials of a region's `experiments` (all if none) and their tallies on the validation split.
 
-    Raises StoreError where an experiment has no trial, and where trials were trained on different packs.
+    Raises StoreError where an experiment has no trial, where trials were trained on different packs, and for a metric
+    that their classes cannot have.
     """
     trials = load_trials(storage, region)
     if trials.empty:
@@ -47,6 +51,8 @@ def gather(storage: str | Path, region: str, experiments: Sequence[str], metric:
     if experiments:
         trials = trials[trials["experiment"].isin(experiments)]
     _check_pack(trials, region)
+    check_has_metric(trials, metric)
+    ordinal = are_ordinal(trials)
     tallies = _tallies(_predictions(storage, region, experiments), storage)
     keys = list(trials[_KEY].itertuples(index=False, name=None))
     unusable = trials["status"].isin(["diverged", "failed"]).to_list()
@@ -58,9 +64,9 @@ def gather(storage: str | Path, region: str, experiments: Sequence[str], metric:
     missing = sum(key not in tallies and not failed for key, failed in zip(keys, unusable, strict=True))
     notes = [
         *_notes_on_trials(trials, metric, {keys[row][0] for row in usable}, missing, len(usable) - len(compared)),
-        *(_notes_on_subjects(whole.true[:, 0]) if whole else ()),
+        *(_notes_on_subjects(whole.true[:, 0], trials, "grade" if ordinal else "class") if whole else ()),
     ]
-    return Gathered(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, tuple(notes))
+    return Gathered(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, ordinal, tuple(notes))
 
 
 def _check_pack(trials: pd.DataFrame, region: str) -> None:
@@ -123,15 +129,16 @@ def _notes_on_trials(
     return notes
 
 
-def _notes_on_subjects(true: Numbers) -> list[str]:
-    """What images [S, K] of each subject and class leave unsaid."""
+def _notes_on_subjects(true: Numbers, trials: pd.DataFrame, noun: str) -> list[str]:
+    """What images [S, K] of each subject and class leave unsaid; `noun` is what a class is called."""
     notes = []
+    names, others = class_names(trials, true.sum(axis=0).tolist()), {"grade": "grades", "class": "classes"}[noun]
     subjects = (true > 0).sum(axis=0)
-    for grade in np.flatnonzero(subjects == 0):
-        notes.append(f"no validation image is of grade {grade}: balanced accuracy is over the other grades")
-    for grade in np.flatnonzero((subjects > 0) & (subjects < _FEW_SUBJECTS)):
-        seen = "one subject" if subjects[grade] == 1 else f"{subjects[grade]} subjects"
-        notes.append(f"grade {grade} is seen in {seen} only: balanced accuracy and macro F1 hang on it")
+    for place in np.flatnonzero(subjects == 0):
+        notes.append(f"no validation image is of {noun} {names[place]}: balanced accuracy is over the other {others}")
+    for place in np.flatnonzero((subjects > 0) & (subjects < _FEW_SUBJECTS)):
+        seen = "one subject" if subjects[place] == 1 else f"{subjects[place]} subjects"
+        notes.append(f"{noun} {names[place]} is seen in {seen} only: balanced accuracy and macro F1 hang on it")
     if len(true) == 1:
         notes.append("all validation images are of one subject: no interval can be given")
     return notes

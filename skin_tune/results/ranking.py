@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from skin_tune.errors import StoreError
+from skin_tune.results.classes import check_has_metric
 from skin_tune.results.store import load_trials
 
 _LESS_IS_BETTER = ("train_loss", "val_loss", "val_mae", "seconds", "gpu_seconds")
@@ -20,13 +21,14 @@ def rank_trials(
 ) -> pd.DataFrame:
     """The store's `trials`, best `sort` first; diverged and failed trials, which never win, come last.
 
-    Raises StoreError where nothing matches, or `sort` is no metric of the store.
+    Raises StoreError where nothing matches, or `sort` is no metric of the store or of these trials.
     """
     if limit is not None and limit < 1:
         raise StoreError(f"--limit {limit} is below 1")
     frame = load_trials(storage, region, experiment)
     if frame.empty:
         raise no_trial(storage, region, experiment)
+    check_has_metric(frame, sort)
     if sort not in frame or not pd.api.types.is_numeric_dtype(frame[sort]):
         metrics = [name for name in map(str, frame) if name.startswith(("val_", "train_")) or name in _LESS_IS_BETTER]
         raise StoreError(f"--sort {sort!r} is not a metric of the store; it has {', '.join(metrics)}")

@@ -35,6 +35,8 @@ TRIALS = pa.schema(
         ("seed", pa.int64()),
         ("pack_id", pa.string()),
         ("split_seed", pa.int64()),
+        ("ordinal", pa.bool_()),
+        ("classes", pa.string()),
         ("code_version", pa.string()),
         ("libraries", pa.string()),
         ("hardware", pa.string()),

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from skin_tune.errors import StoreError
 from skin_tune.paths import RunPaths, atomic_write, location
 from skin_tune.results.lock import lock_experiment
-from skin_tune.results.schema import EPOCHS, SCHEMAS, TEST_OPENINGS, TRIALS, now
+from skin_tune.results.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
 
 Names = Sequence[str] | None
 
@@ -167,11 +167,12 @@ def load_predictions(
 ) -> pd.DataFrame:
     """One row per image that a model was asked about: its class and the probabilities [K] it was given.
 
-    `columns` of the table are read, all if None; `region` and `experiment` come with them. Empty where nothing matches.
-    Raises StoreError where there is no store. `trial` needs its `split`.
+    `columns` of the table are read, all if None; `region` and `experiment` come with them. Those that a file of an
+    older version lacks are null. Empty where nothing matches. Raises StoreError where there is no store. `trial` needs
+    its `split`.
     """
     files = f"{glob.escape(trial) if trial else '*'}-{split or '*'}"
-    return _load("predictions", storage, region, experiment, files, columns)
+    return _load("predictions", storage, region, experiment, files, columns or PREDICTIONS.names)
 
 
 def load_test_openings(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
@@ -190,7 +191,11 @@ def _load(
         parts = list(readers.map(lambda file: _placed(_read(file, columns), *file.parts[-3:-1]), files))
     if not parts:
         parts = [_placed(SCHEMAS[table].empty_table().select(columns or SCHEMAS[table].names), "", "")]
-    return pa.concat_tables(parts, promote_options="permissive").to_pandas()
+    whole = pa.concat_tables(parts, promote_options="permissive")
+    for field in SCHEMAS[table]:
+        if field.name in (columns or ()) and field.name not in whole.column_names:  # all files are older than it
+            whole = whole.append_column(field, pa.nulls(len(whole), field.type))
+    return whole.to_pandas()
 
 
 def _placed(part: pa.Table, *folders: str) -> pa.Table:
@@ -212,14 +217,19 @@ def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     columns = {name: [_plain(row.get(name)) for row in rows] for name in schema.names}
     extra = dict.fromkeys(name for row in rows for name in row if name not in columns)
     columns |= {name: [_plain(row.get(name)) for row in rows] for name in extra}
-    arrays = [
-        pa.array(values, schema.field(name).type if name in schema.names else None) for name, values in columns.items()
-    ]
+    arrays = [pa.array(values, _type_of(name, schema)) for name, values in columns.items()]
     table = pa.table(arrays, names=list(columns))
     # Measured values hardly repeat: split into their bytes they are written and read several times faster.
     measured = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in measured]
     save_table(file, table, use_dictionary=others, use_byte_stream_split=measured)
+
+
+def _type_of(column: str, schema: pa.Schema) -> pa.DataType | None:
+    """None: what the values say. A metric of a class without images has none, and would be of type null."""
+    if column in schema.names:
+        return schema.field(column).type
+    return pa.float64() if column.startswith(("train_", "val_")) else None
 
 
 def save_table(file: Path, table: pa.Table, **encoding: Any) -> None:

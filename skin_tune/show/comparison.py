@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from skin_tune.metrics import metrics_for
 from skin_tune.show.console import fits, open_console
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def _plain(comparison: "Comparison", limit: int | None) -> dict[str, Any]:
 
 def _print_table(console: Console, comparison: "Comparison", limit: int | None) -> None:
     """With the status, as many intervals and, where it is narrow, metrics as the terminal has room for."""
-    scores = sorted(_HEADINGS, key=lambda score: score != comparison.metric)
+    had = [score for score in _HEADINGS if score.removeprefix("val_") in metrics_for(comparison.ordinal)]
+    scores = sorted(had, key=lambda score: score != comparison.metric)
     fewer = range(len(scores), 0, -1)
     for status, shown, with_interval in (
         (True, len(scores), len(scores)),

@@ -5,12 +5,13 @@ import io
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from skin_tune.data.files import storable
+from skin_tune.metrics import METRICS
 from skin_tune.regions import CATALOGUE
 from skin_tune.results.card import times
 from skin_tune.show.console import open_console
@@ -28,7 +29,7 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     As csv only the classes go to standard output, the line of scores to standard error.
     """
     model, pack, confusion = outcome.model, outcome.pack, outcome.evaluation.confusion
-    scores = {"loss": outcome.evaluation.loss, **metrics_of(confusion, pack.classes)}
+    scores = metrics_of(confusion, pack.classes, model.ordinal)
     rows: list[dict[str, Any]] = [
         {**row, **{f"predicted_{name}": int(count) for name, count in zip(pack.classes, counts, strict=True)}}
         for row, counts in zip(class_table(confusion, pack.classes), confusion, strict=True)
@@ -37,21 +38,9 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     if model.region != pack.info.region:
         print(f"note: the model grades {model.region}, the pack is of {pack.info.region}", file=sys.stderr)
     if form == "json":
-        facts = {
-            "model": storable(str(model.path)),
-            "region": model.region,
-            "pack": storable(str(pack.path)),
-            "pack_id": pack.info.pack_id,
-            "split": outcome.split,
-            "images": images,
-            "test_openings": outcome.test_openings,
-            "scores": {name: _defined(value) for name, value in scores.items()},
-            "classes": [{name: _defined(value) for name, value in row.items()} for row in rows],
-            "confusion": confusion.tolist(),
-        }
-        print(json.dumps(facts, indent=2))
+        print(json.dumps(_facts(outcome, scores, rows), indent=2))
         return
-    shown = ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk")
+    shown = [name for name in ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk") if name in scores]
     line = f"{outcome.split}: " + ", ".join(f"{name} {_number(scores[name])}" for name in shown) + f", {images} images"
     if outcome.test_openings is not None:
         line += f" (this test split has been opened {times(outcome.test_openings)})"
@@ -70,9 +59,31 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     console.print(line, soft_wrap=True)
 
 
+def _facts(outcome: "Evaluated", scores: Mapping[str, float], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An evaluation as plain values: `scores` of the split, `rows` of its classes."""
+    model, pack, evaluation = outcome.model, outcome.pack, outcome.evaluation
+    return {
+        "model": storable(str(model.path)),
+        "region": model.region,
+        "pack": storable(str(pack.path)),
+        "pack_id": pack.info.pack_id,
+        "split": outcome.split,
+        "images": len(evaluation.labels),
+        "test_openings": outcome.test_openings,
+        "ordinal": model.ordinal,
+        "scores": {
+            "loss": evaluation.loss,
+            **dict.fromkeys(METRICS),  # what nominal classes cannot have stays a gap
+            **{name: _defined(value) for name, value in scores.items()},
+        },
+        "classes": [{name: _defined(value) for name, value in row.items()} for row in rows],
+        "confusion": evaluation.confusion.tolist(),
+    }
+
+
 def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", form: str) -> None:
     """A row for each crop: grade, expected grade, probabilities, or the reason why there are none."""
-    rows = [_row(prediction, model.classes) for prediction in predictions]
+    rows = [_row(prediction, model) for prediction in predictions]
     if form == "json":
         print(json.dumps(rows, indent=2))
     elif form == "csv":
@@ -81,10 +92,12 @@ def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", 
         console = open_console()
         sides = any(row["part"] for row in rows)
         table = Table("photo", *(["part"] if sides else []), box=None)
-        for heading in ("grade", "expected", *(f"p({name})" for name in model.classes)):
+        figures = [*(["expected_grade"] if model.ordinal else []), *(f"p_{name}" for name in model.classes)]
+        expected = ["expected"] if model.ordinal else []
+        for heading in ("grade", *expected, *(f"p({name})" for name in model.classes)):
             table.add_column(heading, justify="right")
         for row in rows:
-            cells = [row["grade"] or "-", *(_number(row[name]) for name in list(row)[3:-1])]
+            cells = [row["grade"] or "-", *(_number(row[name]) for name in figures)]
             table.add_row(row["path"], *([row["part"]] if sides else []), *cells)
         console.print(table)
     failed = [row for row in rows if row["reason"]]
@@ -101,13 +114,15 @@ def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", 
 _REASONS_SHOWN = 20
 
 
-def _row(prediction: Prediction, classes: Sequence[str]) -> dict[str, Any]:
-    chances = prediction.probabilities
+def _row(prediction: Prediction, model: "TrainedModel") -> dict[str, Any]:
+    """What is told of a crop; nominal classes have no expected grade."""
+    chances, classes = prediction.probabilities, model.classes
+    expected = None if chances is None or not model.ordinal else round(expected_grade(chances, classes), 4)
     return {
         "path": storable(str(prediction.photo)),
         "part": prediction.part,
         "grade": None if chances is None else classes[chances.index(max(chances))],
-        "expected_grade": None if chances is None else round(expected_grade(chances, classes), 4),
+        "expected_grade": expected,
         **{f"p_{name}": None if chances is None else chances[place] for place, name in enumerate(classes)},
         "reason": storable(prediction.reason),
     }

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skin_tune.errors import SkinTuneError, StoreError
+from skin_tune.metrics import ORDINAL_METRICS
 from skin_tune.show.console import fits, open_console
 
 if TYPE_CHECKING:
@@ -162,8 +163,16 @@ def print_trials(frame: "pd.DataFrame", form: str) -> None:
 
 
 def _print_ranked(console: Console, rows: Sequence[Mapping[Any, Any]], searched: Sequence[str], *extra: str) -> None:
-    """Print rows as they are ordered, with as many of the `searched` columns as the terminal has room for."""
+    """Print rows as they are ordered, with as many of the `searched` columns as the terminal has room for.
+
+    A metric that needs an order of classes has no column where no row has it.
+    """
     shown = list(searched)
+    metrics = {
+        name: heading
+        for name, heading in _METRIC_HEADINGS.items()
+        if name.removeprefix("val_") not in ORDINAL_METRICS or any(_cell(row.get(name)) != "-" for row in rows)
+    }
     while True:
         table = Table(box=None)
         table.add_column("rank", justify="right", no_wrap=True)
@@ -172,13 +181,13 @@ def _print_ranked(console: Console, rows: Sequence[Mapping[Any, Any]], searched:
         for heading in (
             "epochs",
             "best",
-            *_METRIC_HEADINGS.values(),
+            *metrics.values(),
             *(name.removeprefix("config/") for name in shown),
         ):
             table.add_column(heading, justify="right", no_wrap=True)
         for rank, row in enumerate(rows, start=1):
             words = [row[name] for name in (*extra, "trial_id", "status")]
-            numbers = [row.get(name) for name in ("epochs", "best_epoch", *_METRIC_HEADINGS, *shown)]
+            numbers = [row.get(name) for name in ("epochs", "best_epoch", *metrics, *shown)]
             table.add_row(str(rank), *words, *map(_cell, numbers))
         if not shown or fits(console, table):
             break

@@ -2,6 +2,7 @@
 
 import copy
 import io
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,16 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"checkpoint {str(path)!r} has format version {version}, this program reads {FORMAT_VERSION}"
         )
     return content
+
+
+def is_ordinal(content: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's classes have an order; those of older versions, which do not say, have one."""
+    return bool(content.get("ordinal", True))
+
+
+def kind_of(ordinal: bool) -> str:
+    """The word for classes with or without an order."""
+    return "ordinal" if ordinal else "nominal"
 
 
 def resumable_config(path: Path, content: dict[str, Any]) -> TrialConfig:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from skin_tune.data.augment import network_input, normalise
 from skin_tune.data.pack import Pack
 from skin_tune.errors import ExportError, PackError
+from skin_tune.grades import grade_values
 from skin_tune.paths import atomic_write
 from skin_tune.training.trained import TrainedModel, check_same_task
 
@@ -132,11 +133,18 @@ def _write_checked(model: TrainedModel, form: str, file: Path, images: npt.NDArr
 
 
 def metadata(model: TrainedModel) -> dict[str, str]:
-    """What an exported file says of itself. `classes` is a JSON list in ordinal order."""
+    """What an exported file says of itself: `classes` is a JSON list, in ordinal order where `ordinal` is ``true``.
+
+    Ordinal classes that are all numbers have these as `grade_values`, a JSON list: the expected grade is their mean
+    under the probabilities.
+    """
     side = model.crop_size
+    values = grade_values(model.classes) if model.ordinal else None
     return {
         "region": model.region,
         "classes": json.dumps(model.classes),
+        "ordinal": json.dumps(model.ordinal),
+        **({} if values is None else {"grade_values": json.dumps(values)}),
         "pack_id": model.pack_id,
         "crop_size": str(side),
         "image_size": str(model.config.image_size),

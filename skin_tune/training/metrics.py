@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.metrics import scores_of, tallies_of
+from skin_tune.metrics import metrics_for, scores_of, tallies_of
 
 Confusion = npt.NDArray[np.int64]
 
@@ -19,13 +19,15 @@ def confusion_matrix(labels: npt.ArrayLike, predicted: npt.ArrayLike, classes: i
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def metrics_of(confusion: Confusion, class_names: list[str]) -> dict[str, float]:
+def metrics_of(confusion: Confusion, class_names: list[str], ordinal: bool) -> dict[str, float]:
     """``acc balanced_acc macro_f1 mae within_one qwk recall_<class>``, as scikit-learn defines them.
 
-    See `scores_of` for what they are; a class without samples has a NaN recall.
+    See `scores_of` for what they are; nominal classes have no ``mae``, ``within_one`` and ``qwk``. A class without
+    samples has a NaN recall.
     """
     tallies = tallies_of(confusion.astype(np.float64))
-    metrics = {name: float(value) for name, value in scores_of(tallies).items()}
+    scores = scores_of(tallies)
+    metrics = {name: float(scores[name]) for name in metrics_for(ordinal)}
     with np.errstate(invalid="ignore"):
         recall = tallies.hits / tallies.true
     return metrics | {f"recall_{name}": float(value) for name, value in zip(class_names, recall, strict=True)}

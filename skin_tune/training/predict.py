@@ -93,6 +93,9 @@ def _probabilities(
 
 
 def expected_grade(probabilities: Sequence[float], classes: Sequence[str]) -> float:
-    """The mean grade under `probabilities` [K]: of the numbers that `classes` name, or else of their places from 0."""
+    """The mean grade under `probabilities` [K] of ordinal `classes`.
+
+    It counts in the grades' own values where all names are numbers, whole or not, else in places from 0.
+    """
     grades = grade_values(classes) or range(len(classes))
     return sum(share * grade for share, grade in zip(probabilities, grades, strict=True))

@@ -10,7 +10,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack
 from skin_tune.errors import CheckpointError, PackError, SkinTuneError
 from skin_tune.model.network import build_network
-from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.training.checkpoint import is_ordinal, kind_of, load_checkpoint
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class TrainedModel:
     """On the CPU, in evaluation mode: float32 [B, 3, S, S] from `network_input` to logits [B, K]."""
     config: TrialConfig
     classes: list[str]
+    ordinal: bool
+    """Whether the order of `classes` means anything."""
     region: str
     pack_id: str
     """Of the pack it was trained on."""
@@ -42,6 +44,7 @@ def load_model(path: Path) -> TrainedModel:
             network=network,
             config=config,
             classes=list(content["classes"]),
+            ordinal=is_ordinal(content),
             region=str(content["region"]),
             pack_id=str(content["pack_id"]),
             crop_size=int(content.get("pack_size", config.image_size)),
@@ -52,9 +55,14 @@ def load_model(path: Path) -> TrainedModel:
 
 
 def check_same_task(model: TrainedModel, pack: Pack) -> None:
-    """Raise PackError where `pack` has other classes than `model`, or images too small for it."""
+    """Raise PackError where `pack` has other classes or another kind of them, or images too small for `model`."""
     if model.classes != pack.classes:
         raise PackError(f"pack {str(pack.path)!r} has classes {pack.classes}, the model grades {model.classes}")
+    if model.ordinal != pack.info.ordinal:
+        raise PackError(
+            f"pack {str(pack.path)!r} has {kind_of(pack.info.ordinal)} classes, the model grades "
+            f"{kind_of(model.ordinal)} ones; prepare it {'without' if model.ordinal else 'with'} --nominal"
+        )
     if pack.info.size < model.config.image_size:
         raise PackError(
             f"pack {str(pack.path)!r} has images of {pack.info.size} px, the model needs {model.config.image_size}; "

@@ -18,6 +18,7 @@ from skin_tune.errors import CheckpointError, ConfigError, SkinTuneError
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
 from skin_tune.model.parallel import average_buffers, synchronised
+from skin_tune.training.checkpoint import is_ordinal, kind_of
 from skin_tune.training.evaluation import Evaluation, autocast, evaluate
 from skin_tune.training.fit import check_fit, train_splits
 from skin_tune.training.metrics import SELECTION_METRICS, metrics_of
@@ -161,7 +162,7 @@ class Trainer:
     def _validate(self) -> dict[str, float]:
         self.validation = validation = self.evaluate("val")
         self._check_finite("val_loss", validation.loss)
-        scores = metrics_of(validation.confusion, self.pack.classes)
+        scores = metrics_of(validation.confusion, self.pack.classes, self.pack.info.ordinal)
         metrics = {"val_loss": validation.loss, **{f"val_{name}": value for name, value in scores.items()}}
         self._check_finite(self.metric, metrics[self.metric])
         return metrics
@@ -176,10 +177,11 @@ class Trainer:
         )
 
     def model_state(self) -> dict[str, Any]:
-        """The model alone, with what is needed to use it: config, class names, region and pack."""
+        """The model alone, with what is needed to use it: config, class names and their kind, region and pack."""
         return {
             "config": self.config.to_dict(),
             "classes": self.pack.classes,
+            "ordinal": self.pack.info.ordinal,
             "region": self.pack.info.region,
             "pack_id": self.pack.info.pack_id,
             "pack_size": self.pack.info.size,
@@ -206,6 +208,11 @@ class Trainer:
                 raise CheckpointError(
                     f"the checkpoint is of {name}={getattr(theirs, name)}, not {getattr(self.config, name)}"
                 )
+        theirs_ordinal, ours_ordinal = is_ordinal(state), self.pack.info.ordinal
+        if theirs_ordinal != ours_ordinal:
+            raise CheckpointError(
+                f"the checkpoint is of {kind_of(theirs_ordinal)} classes, not of {kind_of(ours_ordinal)} ones"
+            )
         mine = {"classes": self.pack.classes, "pack_id": self.pack.info.pack_id, "metric": self.metric}
         for name, value in mine.items():
             if state[name] != value:

@@ -75,15 +75,8 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
     status = "failed"
     try:
         with refit_workers.on_cluster(request.workers, [plan.pack.path, plan.paths.results]) as resources:
-            setting = TrialSetting(
-                pack=plan.pack.path,
-                pack_id=plan.pack.info.pack_id,
-                storage=plan.paths.storage,
-                region=plan.region,
-                experiment=request.experiment,
-                metric=plan.metric,
-                split_seed=plan.pack.info.split_seed,
-                include_val=request.include_val,
+            setting = TrialSetting.of(
+                plan.pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
             )
             ended = refit_workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
             record_test_opening(

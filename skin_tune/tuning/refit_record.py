@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from skin_tune.evidence import code_version, libraries
+from skin_tune.metrics import METRICS
 from skin_tune.paths import atomic_write, remove_tree
 from skin_tune.results.card import CardFacts, model_card
 from skin_tune.results.predictions import write_predictions
@@ -26,7 +27,7 @@ def facts_of(
 ) -> CardFacts:
     """What the model card says of a refit that is done; `ended` is what was reported of its last epoch."""
     info, request = plan.pack.info, plan.request
-    scores = metrics_of(evaluation.confusion, plan.pack.classes)
+    scores = metrics_of(evaluation.confusion, info.classes, info.ordinal)
     openings = load_test_openings(plan.paths.storage, plan.region)
     trained_on = ("train", "val") if request.include_val else ("train",)
     classes = [
@@ -58,6 +59,7 @@ def facts_of(
         test_openings=int((openings["pack_id"] == info.pack_id).sum()),
         metrics={
             "test_loss": evaluation.loss,
+            **{f"test_{name}": None for name in METRICS},  # what nominal classes cannot have stays a gap
             **{f"test_{name}": _defined(value) for name, value in scores.items()},
         },
         classes=classes,
@@ -66,6 +68,7 @@ def facts_of(
         code_version=code_version(),
         libraries=libraries(),
         hardware=ended["hardware"],
+        ordinal=info.ordinal,
     )
 
 

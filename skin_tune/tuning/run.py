@@ -136,15 +136,7 @@ class GpuBudget(Stopper):
 
 
 def _setting(plan: Plan) -> TrialSetting:
-    return TrialSetting(
-        pack=plan.pack.path,
-        pack_id=plan.pack.info.pack_id,
-        split_seed=plan.pack.info.split_seed,
-        storage=plan.paths.storage,
-        region=plan.region,
-        experiment=plan.name,
-        metric=plan.space.metric,
-    )
+    return TrialSetting.of(plan.pack, plan.paths.storage, plan.name, plan.space.metric)
 
 
 def _searcher(plan: Plan, journal: Journal, stores: Sequence[StoreCallback]) -> SpaceSearcher:

@@ -15,6 +15,7 @@ from skin_tune.data.pack_uses import note_use
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError, StoreError
 from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
+from skin_tune.results.classes import class_columns
 from skin_tune.results.predictions import write_predictions
 from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter
@@ -138,6 +139,7 @@ def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
         seed=trainer.config.seed,
         pack_id=trainer.pack.info.pack_id,
         split_seed=trainer.pack.info.split_seed,
+        **class_columns(trainer.pack.classes, trainer.pack.info.ordinal),
         code_version=joined(row.get("code_version"), code_version()),
         libraries=joined(row.get("libraries"), libraries()),
         hardware=joined(row.get("hardware"), hardware(trainer.device)),

@@ -8,6 +8,7 @@ from ray.tune.experiment import Trial
 
 from skin_tune.errors import StoreError
 from skin_tune.evidence import code_version, joined, libraries
+from skin_tune.results.classes import class_columns
 from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter, usable
 from skin_tune.tuning.journal import Journal
@@ -128,6 +129,7 @@ class StoreCallback(Callback):
                 seed=trial.config["seed"],
                 pack_id=self._setting.pack_id,
                 split_seed=self._setting.split_seed,
+                **class_columns(self._setting.classes, self._setting.ordinal),
                 started_at=now(),
                 **config,
             )

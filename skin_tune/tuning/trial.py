@@ -1,6 +1,6 @@
 """A trial: the Trainer inside a Tune actor that is reused from trial to trial."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,29 @@ class TrialSetting:
     experiment: str
     metric: str
     split_seed: int
+    classes: Sequence[str]
+    ordinal: bool
     include_val: bool = False
     """Whether the validation images are trained on, too."""
+
+    @classmethod
+    def of(
+        cls, pack: Pack, storage: Path, experiment: str, metric: str, *, include_val: bool = False
+    ) -> "TrialSetting":
+        """Of trials on `pack`."""
+        info = pack.info
+        return cls(
+            pack=pack.path,
+            pack_id=info.pack_id,
+            storage=storage,
+            region=info.region,
+            experiment=experiment,
+            metric=metric,
+            split_seed=info.split_seed,
+            classes=info.classes,
+            ordinal=info.ordinal,
+            include_val=include_val,
+        )
 
     def checkpoints(self, trial_id: str) -> Path:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""

@@ -1,6 +1,7 @@
 """Trials as wandb runs, handed to a process of their own as they go."""
 
 import json
+import math
 import os
 import queue
 import signal
@@ -151,5 +152,9 @@ class WandbLog:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what the store has no value for."""
-    return {name: value for name, value in values.items() if value is not None and name != "trial_id"}
+    """Without what the store has no value for: a gap is not logged, neither as null nor as NaN."""
+    return {name: value for name, value in values.items() if name != "trial_id" and not _is_gap(value)}
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))

@@ -1,5 +1,6 @@
 """The ablation as a lab runs it: the job, its table, its figure."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ COMMAND = ("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *ONE_PRO
 def lab(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ablation")
     (folder / "packs").mkdir()
-    write_synthetic_pack(folder / "packs" / "lip_dryness-32.arrow")
+    write_synthetic_pack(folder / "packs" / "lip_dryness-32.arrow", classes=("1", "1.5", "2"))
     return folder
 
 
@@ -33,8 +34,14 @@ def test_every_cell_is_run_with_every_seed_and_the_effects_are_shown(lab: Path):
     assert not trials.duplicated(factors).any()
     assert set(trials["config/augment"]) == {"all"}
     assert set(trials["status"]) == {"completed"}
-    for words in ("synergy of class-balanced loss and oversampling", "over subjects and 2 seeds", "recall of 2"):
+    for words in ("synergy of class-balanced loss and oversampling", "over subjects and 2 seeds"):
         assert words in done.stdout
+    recalls = [f"recall of {name}" for name in ("2", "1.5", "1")]  # the rarest first
+    assert re.findall(r"recall of [\d.]+", done.stdout) == recalls
+    first = next(line for line in done.stdout.splitlines() if line.split()[:3] == ["cross-entropy", "none", "off"])
+    cell = trials[trials["trial_id"].isin(["ablation-000", "ablation-012"])]
+    expected = [f"{cell[f'val_recall_{name}'].mean():.3f}" for name in ("2", "1.5", "1")]
+    assert first.split()[-3:] == expected
     figure = (lab / "ablation.html").read_text()
     assert "effects on balanced accuracy" in figure
     assert "<script src=" not in figure

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.results.report_store import write_refit, write_trials
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 FIGURES = ("curves", "parallel", "importance", "recall", "calibration")
+LESIONS = ("akiec", "bcc", "mel", "nv")
 EVIL = "<script>console.error('from the data')</script>"
 
 pytestmark = pytest.mark.skipif(
@@ -50,7 +52,7 @@ class Reader:
         self.run("document.querySelector(arguments[0]).click()", selector)
 
     def drawn(self, region: int) -> list[str]:
-        """The figures of a region that show something."""
+        """The figures of a region that show something, once all do or, on a busy machine, after some seconds."""
         script = """
             return [...document.querySelectorAll(`#region-${arguments[0]} .figure`)].filter((figure) => {
               const box = figure.querySelector("svg.main-svg")?.getBoundingClientRect();
@@ -58,7 +60,10 @@ class Reader:
                 && figure.querySelectorAll(".trace, .scatterlayer path, .barlayer path").length;
             }).map((figure) => figure.id.split("-")[2]);
         """
-        return self.run(script, region)
+        until = time.monotonic() + 10
+        while (found := self.run(script, region)) != list(FIGURES) and time.monotonic() < until:
+            time.sleep(0.1)
+        return found
 
     def visible_regions(self) -> list[int]:
         script = "return [...document.querySelectorAll('section.region')].map((each) => each.offsetHeight > 0)"
@@ -86,6 +91,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     writer.flush()
     writer.close()
     write_refit(folder / "runs", "exp-013", "lip_dryness")
+    write_trials(folder / "runs", "skin_lesion", "exp", trials=30, classes=LESIONS, ordinal=False)
+    write_refit(folder / "runs", "exp-013", "skin_lesion", classes=LESIONS, ordinal=False)
     write_report(folder / "runs", folder / "report.html", price=1.0)
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM or ""
@@ -159,7 +166,7 @@ def test_the_language_is_switched_everywhere(reader: Reader):
 def test_nothing_sticks_out_of_the_screen(reader: Reader, width: int, language: str):
     reader.open(width)
     reader.click(f"[data-language={language}]")
-    for region in (0, 1):
+    for region in (0, 1, 2):
         reader.click(f"nav button[data-choose='{region}']")
         assert reader.run("return document.documentElement.scrollWidth") <= width
         assert reader.drawn(region) == list(FIGURES)
@@ -178,8 +185,8 @@ def test_dark_and_light_follow_the_reader_while_the_page_is_open(reader: Reader)
 def test_print_has_all_regions_on_white_whatever_the_screen_has(reader: Reader):
     reader.open(scheme="dark")
     reader.emulate(scheme="dark", media="print")
-    assert reader.visible_regions() == [0, 1]
-    assert reader.drawn(0) == reader.drawn(1) == list(FIGURES)
+    assert reader.visible_regions() == [0, 1, 2]
+    assert reader.drawn(0) == reader.drawn(1) == reader.drawn(2) == list(FIGURES)
     assert reader.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert reader.run("return document.querySelector('#figure-1-curves .xtitle').style.fill") == "rgb(28, 32, 38)"
     reader.emulate(scheme="dark")
@@ -195,3 +202,18 @@ def test_what_came_from_data_is_text(reader: Reader):
     reader.click("#region-1 button.all")
     assert EVIL in reader.text("#region-1 table.leaderboard")
     assert EVIL in reader.text("#summary")
+
+
+@pytest.mark.parametrize(("language", "axis", "word"), [("en", "Class", "MAE (steps)"), ("ko", "클래스", "등급")])
+def test_classes_without_an_order_are_shown_without_one(reader: Reader, language: str, axis: str, word: str):
+    reader.open()
+    reader.click(f"[data-language={language}]")
+    reader.click("nav button[data-choose='2']")
+    assert reader.drawn(2) == list(FIGURES)
+    text = reader.text("#region-2")
+    assert word not in text
+    assert text.count("QWK") == 1  # in the sentence that says why
+    titles = reader.run("return [...document.querySelectorAll('#figure-2-recall .ytitle')].map((t) => t.textContent)")
+    assert titles == [axis]
+    reader.click("nav button[data-choose='0']")
+    assert word in reader.text("#region-0")

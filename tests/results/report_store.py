@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.metrics import METRICS, scores_of, tallies_of
+from skin_tune.metrics import METRICS, ORDINAL_METRICS, scores_of, tallies_of
 from skin_tune.paths import RunPaths
+from skin_tune.results.classes import class_columns
 from skin_tune.results.predictions import write_predictions
 from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter, record_test_opening
 
 TRAIN_IMAGES = (40, 30, 20, 6)
+ORDINAL = [f"val_{name}" for name in ORDINAL_METRICS]
 
 
 def answers(skill: float, seed: int, *, subjects: int = 40, counts: Sequence[int] = (24, 18, 14, 4)) -> dict[str, Any]:
@@ -55,9 +57,14 @@ def write_trials(
     predictions: bool = True,
     pack_id: str = "f00d",
     gpus: float = 1.0,
+    classes: Sequence[str] = (),
+    ordinal: bool | None = None,
     **images: Any,
 ) -> None:
-    """Trials of which one in three completes, the others are stopped after a third; an hour an epoch."""
+    """Trials of which one in three completes, the others are stopped after a third; an hour an epoch.
+
+    The store says whether their `classes` are `ordinal` where that is not None, as it is for older versions.
+    """
     writer = ExperimentWriter(storage, region, experiment)
     for number in range(trials):
         trial, skill = f"{experiment}-{number:03d}", (number * 7 % trials) / trials
@@ -72,7 +79,9 @@ def write_trials(
         }
         writer.update_trial(trial, started_at=now(), seed=0, pack_id=pack_id, split_seed=0, **config)
         writer.update_trial(trial, code_version="0.1", libraries="torch 2.15", hardware="a GPU")
-        best = scores(said)
+        best = {name: value for name, value in scores(said).items() if ordinal is not False or name not in ORDINAL}
+        if ordinal is not None:
+            writer.update_trial(trial, **class_columns(classes, ordinal))
         for epoch in range(1, run + 1):
             share = 0.4 + 0.6 * epoch / run
             row = {name: share * value for name, value in best.items()}
@@ -84,33 +93,44 @@ def write_trials(
             write_predictions(storage, region, experiment, trial, "val", **said)
     writer.flush()
     writer.close()
-    write_asked(storage, region, experiment)
+    write_asked(storage, region, experiment, classes=classes)
 
 
-def write_asked(storage: Path, region: str, experiment: str, metric: str = "val_balanced_acc") -> None:
+def write_asked(
+    storage: Path, region: str, experiment: str, metric: str = "val_balanced_acc", classes: Sequence[str] = ()
+) -> None:
     """What `tune` leaves beside the store."""
     file = RunPaths(storage).asked(region, experiment)
     file.parent.mkdir(parents=True, exist_ok=True)
-    counts = {"train": {str(grade): count for grade, count in enumerate(TRAIN_IMAGES)}}
+    counts = {"train": dict(zip(classes or "0123", TRAIN_IMAGES, strict=True))}
     file.write_text(json.dumps({"metric": metric, "counts": counts}))
 
 
-def write_refit(storage: Path, trial: str, region: str = "lip_dryness", experiment: str = "exp") -> None:
+def write_refit(
+    storage: Path,
+    trial: str,
+    region: str = "lip_dryness",
+    experiment: str = "exp",
+    *,
+    classes: Sequence[str] = "0123",
+    ordinal: bool = True,
+) -> None:
     """A trial that was trained again and tested, for which the test split was opened."""
     model = f"{trial}-refit"
     said = answers(0.8, 99)
     record_test_opening(storage, region, experiment, model, command="refit", pack_id="f00d")
     write_predictions(storage, region, experiment, model, "test", **said)
+    metrics = {name: value if ordinal or name not in ORDINAL else None for name, value in scores(said).items()}
     facts = {
         "model": model,
         "experiment": experiment,
         "trial": trial,
         "trained_on": "train",
         "epochs": 9,
-        "metrics": {name.replace("val_", "test_"): value for name, value in scores(said).items()},
+        "metrics": {name.replace("val_", "test_"): value for name, value in metrics.items()},
         "classes": [
-            {"class": str(grade), "train_images": count, "test_images": 5, "precision": 0.5, "recall": 0.6, "f1": None}
-            for grade, count in enumerate(TRAIN_IMAGES)
+            {"class": name, "train_images": count, "test_images": 5, "precision": 0.5, "recall": 0.6, "f1": None}
+            for name, count in zip(classes, TRAIN_IMAGES, strict=True)
         ],
     }
     file = RunPaths(storage).refit(region, experiment, model) / "metrics.json"

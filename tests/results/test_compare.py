@@ -2,6 +2,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from skin_tune.errors import StoreError
 from skin_tune.metrics import METRICS
+from skin_tune.results.classes import class_columns
 from skin_tune.results.compare import SCORES, compare, compare_regions
 from skin_tune.results.predictions import write_predictions
 from skin_tune.results.store import ExperimentWriter, now
@@ -45,7 +47,7 @@ def write(
     for trial, predicted in trials.items():
         writer.update_trial(trial, status=status, pack_id=pack_id, started_at=now())
         shown = label if predicted is None else predicted
-        metrics = metrics_of(confusion_matrix(label, shown, K), [str(grade) for grade in range(K)])
+        metrics = metrics_of(confusion_matrix(label, shown, K), [str(grade) for grade in range(K)], ordinal=True)
         writer.update_trial(trial, **{f"val_{name}": metrics[name] for name in METRICS}, best_epoch=1, epochs=1)
         if predicted is not None:
             write_predictions(
@@ -69,7 +71,7 @@ def test_the_best_comes_first_with_the_stores_own_figures_and_intervals_around_t
     assert found.trials["trial_id"].tolist() == ["good", "fair", "bad"]
     assert (found.images, found.subjects, found.reference) == (120, 40, 0)
     good = found.trials.iloc[0]
-    exact = metrics_of(confusion_matrix(LABEL, graded(0.6), K), [*"0123"])
+    exact = metrics_of(confusion_matrix(LABEL, graded(0.6), K), [*"0123"], ordinal=True)
     for score in SCORES:
         assert good[score] == pytest.approx(exact[score.removeprefix("val_")])
         if score != "val_within_one":  # of which all are, and people drawn anew say nothing
@@ -285,3 +287,53 @@ def test_what_cannot_be_compared_is_a_line(tmp_path: Path, options: list[str], s
 
 def test_a_folder_without_results_is_a_line(tmp_path: Path):
     assert_one_line_error(skin_tune_here("compare", "--storage", tmp_path), "no results below")
+
+
+def write_nominal(storage: Path, trials: dict[str, np.ndarray | None], **options: Any) -> None:
+    """As `write`, with a store that says that the classes are nominal."""
+    write(storage, trials, **options)
+    writer = ExperimentWriter(storage, options.get("region", "lip_dryness"), options.get("experiment", "one"))
+    for trial in trials:
+        writer.update_trial(trial, **class_columns(["akiec", "bcc", "mel", "nv"], ordinal=False))
+        writer.update_trial(trial, val_mae=None, val_within_one=None, val_qwk=None)
+    writer.flush()
+    writer.close()
+
+
+def test_nominal_classes_have_gaps_where_an_order_would_be_needed(tmp_path: Path):
+    write_nominal(tmp_path, {"one": graded(0.7), "two": graded(0.8)})
+    found = compare(tmp_path, "lip_dryness")
+    gaps = [column for column in found.trials if column.startswith(("val_mae", "val_within_one", "val_qwk"))]
+    assert len(gaps) == 9
+    assert found.trials[gaps].isna().all(axis=None)
+    assert found.trials[["val_balanced_acc_low", "val_macro_f1", "val_acc_high", "difference"]].notna().any().all()
+    assert not found.ordinal
+    shown = skin_tune_here("compare", "--storage", tmp_path)
+    assert "macro F1" in shown.stdout
+    assert not [word for word in ("MAE", "within 1", "QWK") if word in shown.stdout]
+    (facts,) = json.loads(skin_tune_here("compare", "--storage", tmp_path, "--format", "json").stdout)
+    assert facts["ordinal"] is False
+    assert facts["expected"]["val_balanced_acc"] > 0
+    assert [facts["expected"][f"val_{name}"] for name in ("mae", "within_one", "qwk")] == [None] * 3
+    assert [row["val_qwk"] for row in facts["trials"]] == [None, None]
+    rows = pd.read_csv(io.StringIO(skin_tune_here("compare", "--storage", tmp_path, "--format", "csv").stdout))
+    assert rows[gaps].isna().all(axis=None)
+
+
+def test_nominal_trials_do_not_compare_by_what_needs_an_order(tmp_path: Path):
+    write_nominal(tmp_path, {"one": graded(0.7), "two": graded(0.8)})
+    refused = skin_tune_here("compare", "--storage", tmp_path, "--sort", "val_qwk")
+    assert_one_line_error(refused, "--sort 'val_qwk'", "those of lip_dryness are nominal")
+    write(tmp_path, {"a": graded(0.7), "b": graded(0.8)}, region="chin_sagging")
+    both = skin_tune_here("compare", "--storage", tmp_path, "--sort", "val_qwk")
+    assert both.returncode == 0
+    assert "not compared: --sort 'val_qwk'" in both.stderr
+    assert "QWK" in both.stdout
+
+
+def test_a_class_that_validation_lacks_is_told_by_its_name(tmp_path: Path):
+    label = np.where(LABEL == 3, 0, LABEL)
+    shown = np.where(graded(0.7) == 3, 0, graded(0.7))
+    write_nominal(tmp_path, {"one": shown}, label=label)
+    notes = compare(tmp_path, "lip_dryness").notes
+    assert "no validation image is of class nv: balanced accuracy is over the other classes" in notes

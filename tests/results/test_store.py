@@ -197,3 +197,20 @@ def test_a_ranking_that_cannot_be_made_says_why(tmp_path: Path, options: dict[st
     write_experiment(tmp_path, "lip_dryness", "one", [0.3])
     with pytest.raises(StoreError, match=said):
         rank_trials(tmp_path, **options)  # type: ignore[arg-type]
+
+
+def test_a_metric_without_a_value_in_one_file_and_with_some_in_the_next_is_read_as_numbers(tmp_path: Path):
+    write_experiment(tmp_path, "region_a", "one", [0.3], val_recall_vasc=float("nan"))
+    write_experiment(tmp_path, "region_b", "two", [0.5], val_recall_vasc=0.25)
+    for experiment, region, recall in (("one", "region_a", None), ("two", "region_b", 0.25)):
+        writer = ExperimentWriter(tmp_path, region, experiment)
+        writer.update_trial(f"{experiment}-0", val_recall_vasc=recall)
+        writer.flush()
+        writer.close()
+    for table in ("epochs", "trials"):
+        files = f"{tmp_path}/results/{table}/**/*.parquet"
+        rows = duckdb.sql(f"select * from read_parquet('{files}')").df()
+        assert rows["val_recall_vasc"].dropna().unique().tolist() == [0.25]
+        frame = pd.read_parquet(tmp_path / "results" / table)
+        assert frame["val_recall_vasc"].dtype == "float64"
+        assert frame["val_recall_vasc"].isna().sum() == len(frame) / 2

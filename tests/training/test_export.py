@@ -133,3 +133,17 @@ def test_test_images_are_not_among_those_an_export_is_checked_on(pack: Pack, mod
     images = {image.tobytes() for image in sample_images(model, pack)}
     assert images <= {image.tobytes() for image in pack.images[pack.indices("val")]}
     assert len(images) == 18
+
+
+def test_an_exported_file_says_what_its_grades_are_worth(make_pack: PackMaker, tmp_path: Path):
+    for name, classes, ordinal, values in (
+        ("whole", ("0", "1", "2"), True, "[0.0, 1.0, 2.0]"),
+        ("halves", ("1", "1.5", "2"), True, "[1.0, 1.5, 2.0]"),
+        ("words", ("mild", "moderate", "severe"), True, None),
+        ("codes", ("12", "34", "56"), False, None),
+    ):
+        pack = make_pack(name=name, size=16, classes=classes, ordinal=ordinal)
+        about = export.metadata(load_model(write_model(tmp_path / f"{name}.pt", pack)))
+        assert json.loads(about["classes"]) == list(classes)
+        assert about["ordinal"] == ("true" if ordinal else "false")
+        assert about.get("grade_values") == values

@@ -21,7 +21,7 @@ def test_confusion_matrix_equals_scikit_learns():
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=80))
 def test_metrics_equal_scikit_learns_whatever_classes_are_absent(pairs: list[tuple[int, int]]):
     labels, predicted = (np.array(side) for side in zip(*pairs, strict=True))
-    ours = metrics_of(confusion_matrix(labels, predicted, 7), NAMES)
+    ours = metrics_of(confusion_matrix(labels, predicted, 7), NAMES, ordinal=True)
     present = sorted(set(labels))
     assert ours["acc"] == pytest.approx(reference.accuracy_score(labels, predicted))
     assert ours["balanced_acc"] == pytest.approx(
@@ -44,6 +44,17 @@ def test_metrics_equal_scikit_learns_whatever_classes_are_absent(pairs: list[tup
 
 
 def test_predicting_the_commonest_grade_is_accurate_and_worthless():
-    metrics = metrics_of(np.array([[90, 0], [10, 0]]), ["0", "1"])
+    metrics = metrics_of(np.array([[90, 0], [10, 0]]), ["0", "1"], ordinal=True)
     assert metrics["acc"] == pytest.approx(0.9)
     assert metrics["balanced_acc"] == pytest.approx(0.5)
+
+
+def test_ordinal_metrics_count_in_steps_of_class_order_and_nominal_classes_have_none():
+    halves = ["1.0", "1.5", "2.0", "2.5", "3.0"]
+    labels, predicted = [0, 1, 2, 3, 4], [1, 0, 1, 2, 3]  # each half a grade off
+    confusion = confusion_matrix(labels, predicted, 5)
+    ordinal = metrics_of(confusion, halves, ordinal=True)
+    assert ordinal["mae"] == ordinal["within_one"] == 1
+    assert ordinal["qwk"] == pytest.approx(reference.cohen_kappa_score(labels, predicted, weights="quadratic"))
+    nominal = metrics_of(confusion, halves, ordinal=False)
+    assert nominal == {name: value for name, value in ordinal.items() if name not in ("mae", "within_one", "qwk")}

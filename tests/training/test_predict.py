@@ -197,3 +197,10 @@ def test_the_expected_grade_is_the_mean_of_the_grades():
     assert expected_grade([0.25, 0.5, 0.25], ["0", "1", "2"]) == 1
     assert expected_grade([0, 0.5, 0.5], ["1", "2", "3"]) == 2.5
     assert expected_grade([0, 0.5, 0.5], ["mild", "moderate", "severe"]) == 1.5
+
+
+def test_the_expected_grade_is_in_the_grades_own_values_where_all_are_numbers():
+    assert expected_grade([0, 1, 0], ["1", "1.5", "2"]) == 1.5
+    assert expected_grade([0, 1, 0], ["12", "34", "56"]) == 34
+    assert expected_grade([0.5, 0, 0.5], ["-1", "0", "2e1"]) == 9.5
+    assert expected_grade([0, 1, 0], ["0", "0_1", "2"]) == 1  # its place: not all are numbers

@@ -104,10 +104,10 @@ def test_evaluation_agrees_with_its_own_probabilities(make_pack: PackMaker):
     metrics = trainer.run_epoch()
     evaluation = trainer.evaluate("val")
     assert evaluation.subjects.tolist() == pack.subjects[pack.indices("val")].tolist()
-    assert len(evaluation.columns()["devices"]) == len(evaluation.columns()["angles"]) == len(evaluation.labels)
+    assert {len(column) for column in evaluation.columns()["about"].values()} == {len(evaluation.labels)}
     assert evaluation.confusion.sum() == 18
     assert metrics["val_loss"] == pytest.approx(log_loss(evaluation.labels, evaluation.probabilities), rel=1e-4)
-    assert metrics["val_acc"] == metrics_of(evaluation.confusion, pack.classes)["acc"]
+    assert metrics["val_acc"] == metrics_of(evaluation.confusion, pack.classes, ordinal=True)["acc"]
 
 
 def test_the_best_epoch_is_chosen_by_the_metric_asked_for(make_pack: PackMaker):
@@ -179,3 +179,23 @@ def test_the_schedule_warms_up_then_falls_along_half_a_cosine():
     # A warm-up as long as the run would never reach the rate asked for.
     assert schedule_factor(TrialConfig(epochs=2, warmup_epochs=9), 1) == pytest.approx(1)
     assert math.isclose(schedule_factor(TrialConfig(epochs=1, warmup_epochs=1), 1), 0, abs_tol=1e-12)
+
+
+def test_a_checkpoint_says_whether_its_classes_are_ordinal_and_one_of_the_other_kind_is_refused(make_pack: PackMaker):
+    pack_id = make_pack().info.pack_id
+    ordinal = Trainer(small_config(), make_pack(name="ordinal", pack_id=pack_id))
+    nominal = Trainer(small_config(), make_pack(name="nominal", pack_id=pack_id, ordinal=False))
+    assert (ordinal.model_state()["ordinal"], nominal.model_state()["ordinal"]) == (True, False)
+    with pytest.raises(CheckpointError, match="of nominal classes, not of ordinal ones"):
+        ordinal.load_state_dict(nominal.state_dict())
+    old = {name: value for name, value in ordinal.state_dict().items() if name != "ordinal"}
+    ordinal.load_state_dict(old)
+    with pytest.raises(CheckpointError, match="of ordinal classes, not of nominal ones"):
+        nominal.load_state_dict(old)
+
+
+def test_nominal_classes_have_no_metric_that_needs_an_order(make_pack: PackMaker):
+    ordinal, nominal = (Trainer(small_config(), make_pack(name=str(kind), ordinal=kind)) for kind in (True, False))
+    gaps = {"val_mae", "val_within_one", "val_qwk"}
+    assert set(ordinal.run_epoch()) - set(nominal.run_epoch()) == gaps
+    assert not gaps & set(nominal.best_metrics)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.results.report.graded import Calibration, Figure
+from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
 
 MARK = "§"
@@ -114,7 +115,9 @@ def importance(shares: dict[str, float]) -> Spec:
     return {"data": [bars], "layout": {"height": 110 + 30 * len(shares), **axes}}
 
 
-def recall(classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequence[int] | None) -> Spec:
+def recall(
+    classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequence[int] | None, *, ordinal: bool
+) -> Spec:
     """Recall of each class with its interval, beside its training images."""
     names = [plain(name) for name in classes]
     values = digits(figure.value for figure in recalls)
@@ -169,14 +172,14 @@ def recall(classes: Sequence[str], recalls: Sequence[Figure], train_images: Sequ
         "annotations": absent,
         "xaxis": axis("train_images", domain=[0, 0.4], nticks=4),
         "xaxis2": axis("recall", domain=[0.46, 1], range=[0, 1.02], anchor="y", nticks=6),
-        "yaxis": axis("class", type="category", autorange="reversed"),
+        "yaxis": axis(noun("class", ordinal), type="category", autorange="reversed"),
     }
     if train_images is None:
         layout |= {"xaxis2": axis("recall", range=[0, 1.02], anchor="y"), "xaxis": {"visible": False}}
     return {"data": [*([counts] if train_images else []), bars, reaches], "layout": layout}
 
 
-def reliability(calibration: Calibration) -> Spec:
+def reliability(calibration: Calibration, *, ordinal: bool) -> Spec:
     """Accuracy by confidence against the diagonal, and below how many images have it."""
     edge = {"color": word("ink"), "width": 1, "dash": "dot"}
     perfect = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "line": edge, "hoverinfo": "skip"}
@@ -205,7 +208,7 @@ def reliability(calibration: Calibration) -> Spec:
     layout = {
         "height": 420,
         "legend": _legend(),
-        "xaxis": axis("confidence", range=[0, 1.02], anchor="y2"),
+        "xaxis": axis(noun("confidence", ordinal), range=[0, 1.02], anchor="y2"),
         "yaxis": axis("accuracy", range=[0, 1.02], domain=[0.3, 1]),
         "yaxis2": axis("images", domain=[0, 0.2], rangemode="tozero", nticks=3),
     }

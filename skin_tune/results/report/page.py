@@ -8,6 +8,7 @@ from typing import Any
 from skin_tune.results.report import figures, tables
 from skin_tune.results.report.importance import FEWEST, importances, varied_parameters
 from skin_tune.results.report.markup import DASH, Markup, element, joined, said
+from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.parallel import parallel_coordinates
 from skin_tune.results.report.section import Section
 from skin_tune.results.report.summary import sentences, times, warnings
@@ -106,7 +107,7 @@ def _section(
     number: int, section: Section, name: Markup, price: float | None, specs: dict[str, figures.Spec]
 ) -> Markup:
     blocks = [
-        element("div", element("h3", said(key)), *content, class_=f"block {key}")
+        element("div", element("h3", said(noun(key, section.ordinal))), *content, class_=f"block {key}")
         for key, content in _blocks(section, price, _Slots(number, specs))
     ]
     return element("section", element("h2", name), *blocks, class_="region", id=f"region-{number}")
@@ -159,19 +160,19 @@ def _on_champion(section: Section, slot: _Slots) -> Iterator[tuple[str, list[Any
             yield key, [_gap("gap_predictions")]
         return
     classes = list(section.classes)
-    yield "confusion", [_note("confusion_note"), tables.confusion(answers, classes)]
-    bars = figures.recall(classes, answers.recall, section.train_images)
-    gap = [_gap("gap_counts")] if section.train_images is None else []
+    yield "confusion", [_note(noun("confusion_note", section.ordinal)), tables.confusion(answers, classes)]
+    bars = figures.recall(classes, answers.recall, section.train_images, ordinal=section.ordinal)
+    gap = [_gap(noun("gap_counts", section.ordinal))] if section.train_images is None else []
     yield "recall_by_class", [*gap, slot("recall", bars), tables.recalls(answers, section)]
     error = f"{answers.calibration.error:.3f}"
     yield (
         "calibration",
         [
-            _note("calibration_note", error=error),
-            slot("calibration", figures.reliability(answers.calibration)),
+            _note(noun("calibration_note", section.ordinal), error=error),
+            slot("calibration", figures.reliability(answers.calibration, ordinal=section.ordinal)),
         ],
     )
-    yield "groups", [tables.by_group(answers) if answers.groups else _gap("gap_groups")]
+    yield "groups", [tables.by_group(answers, section.ordinal) if answers.groups else _gap("gap_groups")]
 
 
 def _note(key: str, **values: Any) -> Markup:

@@ -17,6 +17,7 @@ from skin_tune.results.champion import (
     confirmed_by,
     runs_by_config,
 )
+from skin_tune.results.classes import class_names
 from skin_tune.results.compare import Comparison, compare
 from skin_tune.results.ranking import best_first, no_trial
 from skin_tune.results.report.graded import Graded, graded
@@ -49,6 +50,8 @@ class Section:
     experiments: Sequence[str]
     metric: str
     """The champion is the best trial by it."""
+    ordinal: bool
+    """Whether the classes have an order; where not, MAE, within-one and QWK are left out."""
     trials: pd.DataFrame
     """Rows of the store's `trials`, best first, those that cannot win last; with the columns of a comparison."""
     epochs: pd.DataFrame
@@ -60,7 +63,7 @@ class Section:
     validation: Graded | None
     """What the champion says of the validation split; None where the store does not have it."""
     classes: Sequence[str]
-    """Names in ordinal order; empty where nothing says how many there are."""
+    """Names, in ordinal order where there is one; empty where nothing says how many there are."""
     train_images: Sequence[int] | None
     """By class; None where the store does not say."""
     refits: Sequence[Refit]
@@ -120,13 +123,14 @@ def _section(
         pack_id=pack_id,
         experiments=experiments,
         metric=metric,
+        ordinal=comparison.ordinal,
         trials=ranked,
         epochs=epochs[epochs["experiment"].isin(experiments)],
         comparison=comparison,
         confirmed=confirmed,
         champion=best.to_dict() if is_champion else None,
         validation=validation,
-        classes=list(counts) or [str(grade) for grade in range(len(validation.confusion) if validation else 0)],
+        classes=list(counts) or (class_names(trials, validation.confusion.sum(axis=1).tolist()) if validation else []),
         train_images=list(counts.values()) or None,
         refits=refits,
         openings=openings,

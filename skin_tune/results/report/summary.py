@@ -9,6 +9,7 @@ import numpy as np
 from skin_tune.results.report.graded import Figure
 from skin_tune.results.report.markup import Markup, fraction, in_words, percent, said
 from skin_tune.results.report.markup import hours as as_hours
+from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Refit, Section
 
 _FEW_SUBJECTS = 30
@@ -96,7 +97,7 @@ def _on_champion(section: Section) -> Iterator[Markup]:
             if section.train_images is not None:
                 training = ("weakest_training", {"count": section.train_images[worst]})
             yield said(
-                "weakest",
+                noun("weakest", section.ordinal),
                 name=section.classes[worst],
                 hits=int(confusion[worst, worst]),
                 images=int(confusion[worst].sum()),
@@ -130,7 +131,7 @@ def warnings(section: Section) -> Iterator[Markup]:
     if section.validation is not None:
         pairs = zip(section.classes, section.validation.confusion.sum(axis=1), strict=True)
         if absent := [name for name, images in pairs if not images]:
-            yield said("absent", names=", ".join(absent))
+            yield said(noun("absent", section.ordinal), names=", ".join(absent))
     trials = section.trials
     unusable = trials["status"].isin(["diverged", "failed"])
     scored = trials[section.metric].notna() & ~unusable

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skin_tune.metrics import metrics_for
 from skin_tune.results.champion import Championship
 from skin_tune.results.report.graded import Figure, Graded, Group
 from skin_tune.results.report.importance import varied_parameters
@@ -22,6 +23,7 @@ from skin_tune.results.report.markup import (
     table,
     with_interval,
 )
+from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.savings import Cost
 from skin_tune.results.report.section import Section
 from skin_tune.results.report.summary import score_in, test_score
@@ -36,7 +38,7 @@ def leaderboard(section: Section) -> Markup:
     """All trials, best first, with what they were given where it differs."""
     trials = section.trials
     several = len(section.experiments) > 1
-    scores = sorted(_SCORES, key=lambda score: score != section.metric)
+    scores = sorted(_scores(section), key=lambda score: score != section.metric)
     varied = varied_parameters(trials)
     rows = []
     statuses = {status: said(status) if status in WORDS else escaped(status) for status in trials["status"].unique()}
@@ -61,7 +63,8 @@ def leaderboard(section: Section) -> Markup:
     more = ""
     if len(rows) > _SHOWN:
         more = element("button", said("show_all", count=len(rows)), type="button", class_="all")
-    note = element("p", said("hint_sort"), " ", said("interval_note"), class_="note")
+    order = said("steps_note" if section.ordinal else "no_order_note")
+    note = element("p", said("hint_sort"), " ", said("interval_note"), " ", order, class_="note")
     return joined(
         [
             note,
@@ -69,6 +72,11 @@ def leaderboard(section: Section) -> Markup:
             more,
         ]
     )
+
+
+def _scores(section: Section) -> list[str]:
+    """Those that its classes can have."""
+    return [score for score in _SCORES if score.removeprefix("val_") in metrics_for(section.ordinal)]
 
 
 def confirmed(result: Championship, metric: str) -> Markup:
@@ -116,14 +124,14 @@ def recalls(answers: Graded, section: Section) -> Markup:
         [name, number(count), int(seen), with_interval(figure)]
         for name, count, seen, figure in zip(section.classes, train, images, answers.recall, strict=True)
     ]
-    return table(["class", "train_images", "images", "recall"], rows)
+    return table([noun("class", section.ordinal), "train_images", "images", "recall"], rows)
 
 
-def by_group(answers: Graded) -> Markup:
+def by_group(answers: Graded, ordinal: bool) -> Markup:
     """Scores of the images of each device and angle."""
     return joined(
         table(
-            [column, "images", "subjects", "classes_seen", "val_balanced_acc", "val_macro_f1"],
+            [column, "images", "subjects", noun("classes_seen", ordinal), "val_balanced_acc", "val_macro_f1"],
             [_group(group) for group in groups],
         )
         for column, groups in answers.groups.items()
@@ -140,16 +148,17 @@ def tests(section: Section) -> Markup:
     parts = []
     for refit in section.refits:
         facts = refit.facts
-        scores = [with_interval(test_score(refit, metric)) for metric in _SCORES]
+        metrics = _scores(section)
+        scores = [with_interval(test_score(refit, metric)) for metric in metrics]
         row = [facts["model"], facts.get("trained_on", DASH), number(facts.get("epochs")), section.openings, *scores]
-        parts.append(table(["model", "trained_on", "epochs", "openings", *_SCORES], [row]))
+        parts.append(table(["model", "trained_on", "epochs", "openings", *metrics], [row]))
         names = ("class", "train_images", "test_images", "precision", "recall", "f1")
         classes = [
             [each["class"], *(number(each[name]) for name in names[1:3]), *(fraction(each[name]) for name in names[3:])]
             for each in facts.get("classes", [])
             if set(names) <= set(each)
         ]
-        parts.append(table(names, classes))
+        parts.append(table([noun("class", section.ordinal), *names[1:]], classes))
         if refit.test is not None:
             parts.append(confusion(refit.test, [str(each["class"]) for each in facts.get("classes", [])]))
     return joined(parts)

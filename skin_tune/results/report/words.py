@@ -1,5 +1,7 @@
 """Every word the report says, in English and Korean."""
 
+from skin_tune.results.report.nominal import KOREAN, nominal_key
+
 LANGUAGES = ("en", "ko")
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -15,6 +17,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "p is at least 0.05 may well be as good as the best; p takes into account how many trials were tried.",
         "작은 숫자는 대상자 단위 95% 구간으로, 다른 사람들이었다면 나올 수 있었던 범위입니다. "
         "p가 0.05 이상인 트라이얼은 최고 트라이얼과 차이가 없을 수 있습니다. p는 시도한 트라이얼 수를 고려한 값입니다.",
+    ),
+    "steps_note": (
+        "MAE, within one and QWK count in steps between neighbouring classes.",
+        "평균 절대 오차, 1단계 이내, QWK는 이웃한 등급 사이의 단계로 셉니다.",
+    ),
+    "no_order_note": (
+        "The classes have no order, and so no distance: MAE, within one and QWK are left out.",
+        "클래스에 순서가 없어 클래스 사이의 거리도 없습니다. 평균 절대 오차, 1단계 이내, QWK는 뺐습니다.",
     ),
     # The summary
     "champion_is": (
@@ -148,8 +158,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "val_balanced_acc": ("Balanced accuracy", "균형 정확도"),
     "val_macro_f1": ("Macro F1", "매크로 F1"),
     "val_acc": ("Accuracy", "정확도"),
-    "val_mae": ("MAE (grades)", "평균 절대 오차(등급)"),
-    "val_within_one": ("Within one", "1등급 이내"),
+    "val_mae": ("MAE (steps)", "평균 절대 오차(단계)"),
+    "val_within_one": ("Within one", "1단계 이내"),
     "val_qwk": ("QWK", "QWK"),
     "spread": ("Spread over seeds", "시드별 표준편차"),
     "behind": ("Behind the champion", "최고 트라이얼과의 차이"),
@@ -230,3 +240,5 @@ WORDS: dict[str, tuple[str, str]] = {
     "gap_tests": ("No trial of this region has been refitted.", "이 부위에서 재학습한 트라이얼이 없습니다."),
     "pack_short": ("pack {pack}", "팩 {pack}"),
 }
+
+WORDS |= {nominal_key(key): (WORDS[key][0], korean) for key, korean in KOREAN.items()}
