@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from skin_tune.config import FIELDS, TrialConfig, check_name
 from skin_tune.errors import ConfigError, SpaceError
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.tuning import checks, distributions
 from skin_tune.tuning.space import LISTED, EarlyTerminate, Parameter, Space, Value
+from skin_tune.tuning.sweep_yaml import read_yaml
 
 METHODS = ("bayes", "random", "grid")
 USED_KEYS = ("method", "metric", "parameters", "early_terminate", "run_cap")
@@ -34,34 +33,9 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Space:
     trial to fail on. Raises SpaceError, in one line that names the file, the key, the value and the rule.
     """
     try:
-        return _space(_read(path), overrides or {})
+        return _space(read_yaml(path), overrides or {})
     except (SpaceError, ConfigError) as error:
         raise SpaceError(" ".join(f"{path}: {error}".split())) from None
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe loading that refuses a key given twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value!r} is given twice", problem_mark=key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise SpaceError(f"cannot be read: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise SpaceError(f"is not valid YAML{line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or an impossible date
-        raise SpaceError(f"is not valid YAML: {error}") from None
 
 
 def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
