@@ -13,6 +13,7 @@ from skin_tune.config import FIELDS, TrialConfig, check_name
 from skin_tune.errors import ConfigError, SpaceError
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.tuning import checks, distributions
+from skin_tune.tuning.misread import check_meant, exponent_hint
 from skin_tune.tuning.space import LISTED, EarlyTerminate, Parameter, Space, Value
 from skin_tune.tuning.sweep_yaml import read_yaml
 
@@ -133,12 +134,26 @@ def _numeric(where: str, name: str, distribution: str, spec: Mapping[str, Any]) 
         )
     try:
         distributions.check_shape(distribution, first, second, q)
+        check_meant(distribution, first, second)
     except SpaceError as error:
         raise SpaceError(f"{where}: {error}") from None
     parameter = Parameter(name, distribution, shape=(first, second), q=q)
-    for u in (0.0, 1.0) if distributions.is_bounded(distribution) else (_TAIL, 1 - _TAIL):
-        _legal(f"{where}: {distribution} with {keys[0]}={first:g}, {keys[1]}={second:g} reaches", name, parameter.at(u))
+    _check_draws(f"{where}: {distribution} with {keys[0]}={first:g}, {keys[1]}={second:g}", parameter)
     return parameter
+
+
+def _check_draws(what: str, parameter: Parameter) -> None:
+    """The lowest and the highest draw, or nearly so where there are no ends, are legal and differ."""
+    ends = (0.0, 1.0) if distributions.is_bounded(parameter.distribution) else (_TAIL, 1 - _TAIL)
+    low, high = (parameter.at(u) for u in ends)
+    try:
+        for draw in (low, high):
+            _legal(f"{what} reaches", parameter.name, draw)
+    except SpaceError as error:
+        raise SpaceError(f"{error}{exponent_hint(parameter.distribution, parameter.shape[0])}") from None
+    if low == high:
+        step = f" in steps of q={parameter.q:g}" if parameter.distribution.startswith("q_") else ""
+        raise SpaceError(f"{what}{step} draws nothing but {low:g}; give a value, or a wider range")
 
 
 def _legal(where: str, name: str, value: Any) -> Value:
