@@ -1,7 +1,8 @@
 """A search space as a wandb sweep file, read and checked before anything starts.
 
 Schema: https://docs.wandb.ai/models/sweeps/sweep-config-keys. Keys that speak to wandb's own agent alone (UNUSED_KEYS)
-are allowed and not used here; every other key counts, and one that is not known is an error.
+are allowed and not used here; every other key counts, and one that is not known is an error. Where
+wandb lets the running trials of a sweep that has reached its `metric.target` finish, here they stop.
 """
 
 import math
@@ -51,12 +52,14 @@ def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
     if method == "grid":
         for parameter in parameters:
             parameter.grid()
+    metric, target = _metric(top["metric"]) if "metric" in top else (SELECTION_METRICS[0], None)
     return Space(
         method=method,
-        metric=_metric(top["metric"]) if "metric" in top else SELECTION_METRICS[0],
+        metric=metric,
         parameters=parameters,
         early_terminate=_early_terminate(top["early_terminate"]) if "early_terminate" in top else None,
         run_cap=checks.count("run_cap", top["run_cap"]) if "run_cap" in top else None,
+        target=target,
     )
 
 
@@ -167,15 +170,23 @@ def _legal(where: str, name: str, value: Any) -> Value:
         raise SpaceError(f"{where}: {error}") from None
 
 
-def _metric(spec: Any) -> str:
+def _metric(spec: Any) -> tuple[str, float | None]:
+    """Name and target."""
     spec = checks.mapping("metric", spec)
-    checks.keys("metric.", spec, ("name", "goal"))
+    checks.keys("metric.", spec, ("name", "goal", "target"))
     name = checks.choice("metric.name", checks.required("metric.", spec, "name"), SELECTION_METRICS)
     if "goal" not in spec:
         raise SpaceError(f"metric.goal is missing, which wandb takes for minimize; {name} needs 'goal: maximize'")
     if spec["goal"] != "maximize":
         raise SpaceError(f"metric.goal={checks.shown(spec['goal'])} is not maximize, the only goal of {name}")
-    return name
+    return name, _target(name, spec["target"]) if "target" in spec else None
+
+
+def _target(name: str, value: Any) -> float:
+    target = float(checks.number("metric.target", value))
+    if not 0 < target <= 1:
+        raise SpaceError(f"metric.target={target:g} is outside (0, 1], where {name} lies; give a share such as 0.8")
+    return target
 
 
 def _early_terminate(spec: Any) -> EarlyTerminate:

@@ -397,7 +397,6 @@ BAD_FILES = {
     BRIEF + "run_cap: 1_0": "run_cap=1_0 (in YAML 10) is not a finite number",
     BRIEF.replace("  name:", "  nam:"): "metric.nam is not a key used here; did you mean metric.name?",
     BRIEF.replace("  goal: maximize", "  goal: minimize"): "metric.goal='minimize' is not maximize",
-    BRIEF.replace("  goal: maximize", "  target: 1"): "metric.target is not a key used here",
     BRIEF.replace("  goal: maximize\n", ""): "metric.goal is missing, which wandb takes for minimize",
     BRIEF.replace("  name: val_balanced_acc\n", ""): "metric.name is missing",
     BRIEF.replace("val_balanced_acc", "val_balanced_ac"): "metric.name='val_balanced_ac' is not one of",
