@@ -17,6 +17,7 @@ from skin_tune.options import (
     Storage,
     TuneOptions,
     Wandb,
+    read_numbers_strictly,
     spelled_out,
     typed_location,
 )
@@ -49,6 +50,9 @@ def main() -> None:
 
 def run(program: typer.Typer) -> None:
     """Run a program; print what the user got wrong as one line and leave with its exit code."""
+    for command in program.registered_commands:
+        assert command.callback is not None
+        read_numbers_strictly(command.callback)
     try:
         status = typer.main.get_command(program).main(standalone_mode=False)
     except UsageError as error:
@@ -240,7 +244,7 @@ def tune_request(pack: Path, region: str, overrides: list[str] | None, options: 
     )
 
 
-for command in (
+for function in (
     cli_results.trials,
     cli_results.compare,
     cli_results.confirm,
@@ -250,4 +254,4 @@ for command in (
     cli_model.predict,
     cli_model.export,
 ):
-    app.command()(command)
+    app.command()(function)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from skin_tune.errors import ConfigError
+from skin_tune.numerals import number_from, whole_number_from
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "backbone": ("resnet18", "resnet34", "resnet50", "resnet101"),
@@ -154,9 +155,9 @@ def _coerced(name: str, value: Any) -> Any:
         if kind is bool:
             return _as_bool(value)
         if kind is int:
-            return _as_int(value)
+            return whole_number_from(value)
         if kind is float:
-            return _as_float(value)
+            return float(number_from(value))
         if kind is str:
             return _as_str(value)
         return _as_methods(value)
@@ -164,7 +165,16 @@ def _coerced(name: str, value: Any) -> Any:
         raise ConfigError(f"{name}={value!r} is not {_KIND_NAMES.get(kind, 'a list of words')}") from None
 
 
-_KIND_NAMES: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+_KIND_NAMES: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number, such as 10",
+    float: "a number, such as 0.5",
+    str: "a word",
+}
+
+
+_NULL = "None"
+"""How wandb's agent writes YAML's null."""
 
 
 def _as_bool(value: Any) -> bool:
@@ -177,26 +187,8 @@ def _as_bool(value: Any) -> bool:
     raise ValueError
 
 
-def _as_int(value: Any) -> int:
-    if isinstance(value, bool):
-        raise TypeError
-    number = float(value)
-    if not number.is_integer():
-        raise ValueError
-    return int(value) if isinstance(value, int) else int(number)
-
-
-def _as_float(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
 def _as_str(value: Any) -> str:
-    if value is None:
+    if value is None or value == _NULL:
         return "none"  # YAML and wandb read a bare null where the user wrote none
     if not isinstance(value, str) or not value:
         raise TypeError
@@ -204,7 +196,7 @@ def _as_str(value: Any) -> str:
 
 
 def _as_methods(value: Any) -> tuple[str, ...]:
-    if value is None or value == "none":
+    if value is None or value in ("none", _NULL):
         return ()
     # wandb's agent writes a list as ['rotation', 'color_jitter'].
     words = value.translate(str.maketrans(",[]'\"", "     ")).split() if isinstance(value, str) else list(value)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +86,8 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
         console.print(line)
     for reason in dict.fromkeys(row["error"] for row in outcome.rows if row.get("error")):
         console.print(f"failed or diverged: {reason}")
-    if outcome.cut_off:
-        console.print(f"{len(outcome.cut_off)} trials were cut off; --resume goes on with them")
+    for line in _endings(outcome):
+        console.print(line, soft_wrap=True)
     best = outcome.rows[0]
     values = " ".join(f"{name}={best[f'config/{name}']}" for name in outcome.searched)
     console.print(f"best: {values}", soft_wrap=True)
@@ -126,9 +126,19 @@ def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path,
     for region, end in ends.items():
         if isinstance(end, SkinTuneError):
             console.print(f"{region}: {end}", soft_wrap=True)
-        elif end.cut_off:
-            console.print(f"{region}: {len(end.cut_off)} trials were cut off; --resume goes on with them")
+            continue
+        for line in _endings(end):
+            console.print(f"{region}: {line}", soft_wrap=True)
     console.print(f"see again: skin-tune trials --storage {storage}", soft_wrap=True)
+
+
+def _endings(outcome: "Outcome") -> Iterator[str]:
+    """What ended an experiment before all of its trials had run."""
+    if outcome.reached:
+        yield f"{outcome.reached}: the experiment {'ends' if outcome.seconds is not None else 'has ended'}"
+    if outcome.cut_off:
+        how = "--resume with a higher metric.target, or none," if outcome.reached else "--resume"
+        yield f"{len(outcome.cut_off)} trials were cut off; {how} goes on with them"
 
 
 def cost_line(rows: Sequence[Mapping[str, Any]], price: float | None) -> str:

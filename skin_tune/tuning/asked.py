@@ -28,6 +28,8 @@ class Asked:
     """How the search goes, and each parameter in words."""
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """Images of the pack per split and class name, classes in ordinal order; empty in files of older versions."""
+    target: float | None = None
+    """The metric's value with which the experiment ends; it may be another when it is resumed."""
 
     @classmethod
     def of(cls, pack: Pack, space: Space, seed: int, trials: int, warm_start: Sequence[str]) -> "Asked":
@@ -39,6 +41,7 @@ class Asked:
             metric=space.metric,
             warm_start=list(warm_start),
             counts=pack.info.counts,
+            target=space.target,
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),

@@ -1,12 +1,13 @@
 """Values of a file a user wrote: each is returned as what it must be, or refused with a SpaceError that says where."""
 
+import contextlib
 import difflib
-import math
 import reprlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from skin_tune.errors import SpaceError
+from skin_tune.numerals import number_from
 
 
 def keys(prefix: str, given: Mapping[Any, Any], known: Collection[str]) -> None:
@@ -50,12 +51,10 @@ def choice(where: str, value: Any, known: Collection[str]) -> str:
 
 def number(where: str, value: Any) -> int | float:
     """A finite number; text is parsed, since YAML 1.1 reads 1e-3 as text."""
-    try:
-        found = float(value) if isinstance(value, str) else value
-        if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found):
-            return found
-    except (ValueError, OverflowError):
-        pass
+    if isinstance(value, int | float | str):
+        with contextlib.suppress(ValueError, TypeError):
+            found = number_from(value)
+            return float(found) if isinstance(value, str) else found
     raise SpaceError(f"{where}={shown(value)} is not a finite number")
 
 

@@ -50,7 +50,8 @@ def check_shape(distribution: str, first: float, second: float, q: float) -> Non
     if distribution == "int_uniform" and not (float(first).is_integer() and float(second).is_integer()):
         raise SpaceError(f"int_uniform from {first:g} to {second:g} needs whole numbers")
     if distribution.endswith("log_uniform_values") and first <= 0:
-        raise SpaceError(f"min={first:g} is not above 0, as {distribution} needs")
+        hint = f"; exponents of e go with {distribution.removesuffix('_values')}" if first < 0 else ""
+        raise SpaceError(f"min={first:g} is not above 0, as {distribution} needs{hint}")
     if distribution.endswith("log_uniform") and max(abs(first), abs(second)) > _MAX_EXPONENT:
         raise SpaceError(
             f"{distribution} from {first:g} to {second:g} are exponents of e and may not pass {_MAX_EXPONENT:g};"

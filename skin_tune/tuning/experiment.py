@@ -17,6 +17,7 @@ from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.tuning.asked import read_asked
 from skin_tune.tuning.plan import Plan, TuneRequest, checked, taken
 from skin_tune.tuning.space import Space
+from skin_tune.tuning.target import Reached, first_to_reach
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Outcome:
     seconds: float | None
     """None where nothing was left to run."""
     cut_off: Sequence[str]
-    """Ids of trials that a budget or Ctrl-C cut off: neither completed nor judged."""
+    """Ids of trials that a budget, the target or Ctrl-C cut off: neither completed nor judged."""
+    reached: Reached | None = None
+    """Which trial reached the target, with which the experiment has ended."""
 
 
 def run_experiment(request: TuneRequest | Plan) -> Outcome:
@@ -135,6 +138,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         searched=[parameter.name for parameter in plan.space.searched],
         seconds=time.monotonic() - started if plan.to_run else None,
         cut_off=cut_off,
+        reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
     )
 
 
@@ -146,17 +150,18 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
     if plan.configs:
         to_go_on += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
         taken = [*taken, *(config["trial_id"] for config in plan.configs)]
-    elif plan.request.resume:
-        _say_new_count(plan, len(taken))
     for config in to_go_on:
         _recover_epochs(writer, plan, config["trial_id"])
+    reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)
+    if plan.request.resume and not plan.configs and not reached:
+        _say_what_differs(plan, len(taken))
     history: dict[str, dict[int, float]] = {}
     for row in writer.epochs():
         history.setdefault(row["trial_id"], {})[row["epoch"]] = row[plan.space.metric]
     for config in to_go_on:  # its last epoch will be reported again, and only then judged
         if epochs := history.get(config["trial_id"]):
             del epochs[max(epochs)]
-    return replace(plan, taken=taken, unfinished=to_go_on, history=history)
+    return replace(plan, taken=taken, unfinished=to_go_on, history=history, reached=reached)
 
 
 def _remove_leftovers(writer: ExperimentWriter, paths: RunPaths, region: str, experiment: str) -> None:
@@ -172,15 +177,18 @@ def _remove_leftovers(writer: ExperimentWriter, paths: RunPaths, region: str, ex
             (paths.checkpoints(region, experiment, name) / "last.pt").unlink()
 
 
-def _say_new_count(plan: Plan, started: int) -> None:
-    earlier = read_asked(plan.asked_file).trials
-    if earlier != plan.trials:
+def _say_what_differs(plan: Plan, started: int) -> None:
+    earlier = read_asked(plan.asked_file)
+    if earlier.trials != plan.trials:
         more = max(0, plan.trials - started)
         print(
-            f"experiment {plan.name!r} was started with {earlier} trials, and is to have {plan.trials}: "
+            f"experiment {plan.name!r} was started with {earlier.trials} trials, and is to have {plan.trials}: "
             f"{started} have started, {more or 'none'} more will",
             file=sys.stderr,
         )
+    if earlier.target != plan.space.target:
+        before, after = (target or "none" for target in (earlier.target, plan.space.target))
+        print(f"experiment {plan.name!r} was started with target {before}, and goes on with {after}", file=sys.stderr)
 
 
 def _to_go_on(writer: ExperimentWriter) -> list[dict[str, Any]]:

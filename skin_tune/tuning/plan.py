@@ -15,6 +15,7 @@ from skin_tune.training.fit import check_fit
 from skin_tune.tuning.asked import Asked, read_asked
 from skin_tune.tuning.space import Space
 from skin_tune.tuning.space_file import load_space
+from skin_tune.tuning.target import Reached
 from skin_tune.tuning.wandb_log import check_mode
 from skin_tune.tuning.warm import Units, best_of_siblings, check_siblings
 
@@ -72,6 +73,8 @@ class Plan:
     """Configs, with `trial_id`, of those that go on from their last checkpoint."""
     history: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     """The selection metric of earlier trials by id and epoch."""
+    reached: Reached | None = None
+    """Which earlier trial has reached the target, so that there is nothing left to run."""
 
     @property
     def region(self) -> str:
@@ -87,7 +90,7 @@ class Plan:
 
     @property
     def to_run(self) -> int:
-        return max(0, self.trials - len(self.taken)) + len(self.unfinished)
+        return 0 if self.reached else max(0, self.trials - len(self.taken)) + len(self.unfinished)
 
     def best_of_siblings(self) -> Sequence[Units]:
         """What to try first, by what the store holds at the moment."""

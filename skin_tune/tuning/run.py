@@ -10,6 +10,7 @@ import ray
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.experiment import Trial
+from ray.tune.stopper import CombinedStopper
 
 from skin_tune.errors import ClusterError, StoreError
 from skin_tune.results.store import ExperimentWriter
@@ -23,7 +24,7 @@ from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.progress import ProgressCallback
 from skin_tune.tuning.scheduler import rungs_of
 from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSearcher
+from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
 from skin_tune.tuning.tracking import StoreCallback
 from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
@@ -62,6 +63,8 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
         )
     check_seen_everywhere([path for plan in plans.values() for path in (plan.pack.path, plan.asked_file)])
     settings = {region: _setting(plan) for region, plan in plans.items()}
+    targets = RegionTargets({region: plan.space for region, plan in plans.items()})
+    budgets = [GpuBudget(request.gpu_hours, list(writers.values()))] if request.gpu_hours is not None else []
     wandb_process = WandbProcess(storage.storage, request.wandb)
     journals = {region: Journal(plan.paths.search_journal(region, plan.name)) for region, plan in plans.items()}
     stores = {
@@ -72,6 +75,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             journals[region],
             plan.request.keep_checkpoints,
             resources.gpus * resources.workers,
+            partial(targets.has_ended, region),
         )
         for region, plan in plans.items()
     }
@@ -89,8 +93,14 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             metric=first.space.metric,
             mode="max",
             num_samples=sum(to_run.values()),
-            search_alg=RegionSearcher(searchers, to_run, room=partial(cluster.room_for, resources), in_order=in_order),
-            scheduler=RegionScheduler(rungs),
+            search_alg=RegionSearcher(
+                searchers,
+                to_run,
+                room=partial(cluster.room_for, resources),
+                in_order=in_order,
+                has_ended=targets.has_ended,
+            ),
+            scheduler=RegionScheduler(rungs, targets.has_ended),
             max_concurrent_trials=min(filter(None, (request.concurrent, resources.room)), default=None),
             time_budget_s=request.time_budget,
             reuse_actors=True,
@@ -99,7 +109,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
         run_config=RunConfig(
             name=first.name,
             storage_path=notes.name,
-            stop=GpuBudget(request.gpu_hours, list(writers.values())) if request.gpu_hours is not None else None,
+            stop=CombinedStopper(targets, *budgets),
             failure_config=FailureConfig(max_failures=request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             callbacks=[RegionCallbacks(stores), progress],

@@ -115,6 +115,8 @@ class Space:
     """None lets every trial run to its last epoch."""
     run_cap: int | None = None
     """Most trials to run, >= 1; None sets no limit."""
+    target: float | None = None
+    """The metric's value, in (0, 1], with which the experiment ends; None lets all trials run."""
 
     @property
     def searched(self) -> tuple[Parameter, ...]:

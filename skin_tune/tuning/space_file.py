@@ -1,7 +1,8 @@
 """A search space as a wandb sweep file, read and checked before anything starts.
 
 Schema: https://docs.wandb.ai/models/sweeps/sweep-config-keys. Keys that speak to wandb's own agent alone (UNUSED_KEYS)
-are allowed and not used here; every other key counts, and one that is not known is an error.
+are allowed and not used here; every other key counts, and one that is not known is an error. Where
+wandb lets the running trials of a sweep that has reached its `metric.target` finish, here they stop.
 """
 
 import math
@@ -9,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from skin_tune.config import FIELDS, TrialConfig, check_name
 from skin_tune.errors import ConfigError, SpaceError
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.tuning import checks, distributions
+from skin_tune.tuning.misread import check_meant, exponent_hint
 from skin_tune.tuning.space import LISTED, EarlyTerminate, Parameter, Space, Value
+from skin_tune.tuning.sweep_yaml import read_yaml
 
 METHODS = ("bayes", "random", "grid")
 USED_KEYS = ("method", "metric", "parameters", "early_terminate", "run_cap")
@@ -34,34 +35,9 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Space:
     trial to fail on. Raises SpaceError, in one line that names the file, the key, the value and the rule.
     """
     try:
-        return _space(_read(path), overrides or {})
+        return _space(read_yaml(path), overrides or {})
     except (SpaceError, ConfigError) as error:
         raise SpaceError(" ".join(f"{path}: {error}".split())) from None
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe loading that refuses a key given twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"{key.value!r} is given twice", problem_mark=key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise SpaceError(f"cannot be read: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise SpaceError(f"is not valid YAML{line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or an impossible date
-        raise SpaceError(f"is not valid YAML: {error}") from None
 
 
 def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
@@ -76,12 +52,14 @@ def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
     if method == "grid":
         for parameter in parameters:
             parameter.grid()
+    metric, target = _metric(top["metric"]) if "metric" in top else (SELECTION_METRICS[0], None)
     return Space(
         method=method,
-        metric=_metric(top["metric"]) if "metric" in top else SELECTION_METRICS[0],
+        metric=metric,
         parameters=parameters,
         early_terminate=_early_terminate(top["early_terminate"]) if "early_terminate" in top else None,
         run_cap=checks.count("run_cap", top["run_cap"]) if "run_cap" in top else None,
+        target=target,
     )
 
 
@@ -159,12 +137,26 @@ def _numeric(where: str, name: str, distribution: str, spec: Mapping[str, Any]) 
         )
     try:
         distributions.check_shape(distribution, first, second, q)
+        check_meant(distribution, first, second)
     except SpaceError as error:
         raise SpaceError(f"{where}: {error}") from None
     parameter = Parameter(name, distribution, shape=(first, second), q=q)
-    for u in (0.0, 1.0) if distributions.is_bounded(distribution) else (_TAIL, 1 - _TAIL):
-        _legal(f"{where}: {distribution} with {keys[0]}={first:g}, {keys[1]}={second:g} reaches", name, parameter.at(u))
+    _check_draws(f"{where}: {distribution} with {keys[0]}={first:g}, {keys[1]}={second:g}", parameter)
     return parameter
+
+
+def _check_draws(what: str, parameter: Parameter) -> None:
+    """The lowest and the highest draw, or nearly so where there are no ends, are legal and differ."""
+    ends = (0.0, 1.0) if distributions.is_bounded(parameter.distribution) else (_TAIL, 1 - _TAIL)
+    low, high = (parameter.at(u) for u in ends)
+    try:
+        for draw in (low, high):
+            _legal(f"{what} reaches", parameter.name, draw)
+    except SpaceError as error:
+        raise SpaceError(f"{error}{exponent_hint(parameter.distribution, parameter.shape[0])}") from None
+    if low == high:
+        step = f" in steps of q={parameter.q:g}" if parameter.distribution.startswith("q_") else ""
+        raise SpaceError(f"{what}{step} draws nothing but {low:g}; give a value, or a wider range")
 
 
 def _legal(where: str, name: str, value: Any) -> Value:
@@ -178,15 +170,23 @@ def _legal(where: str, name: str, value: Any) -> Value:
         raise SpaceError(f"{where}: {error}") from None
 
 
-def _metric(spec: Any) -> str:
+def _metric(spec: Any) -> tuple[str, float | None]:
+    """Name and target."""
     spec = checks.mapping("metric", spec)
-    checks.keys("metric.", spec, ("name", "goal"))
+    checks.keys("metric.", spec, ("name", "goal", "target"))
     name = checks.choice("metric.name", checks.required("metric.", spec, "name"), SELECTION_METRICS)
     if "goal" not in spec:
         raise SpaceError(f"metric.goal is missing, which wandb takes for minimize; {name} needs 'goal: maximize'")
     if spec["goal"] != "maximize":
         raise SpaceError(f"metric.goal={checks.shown(spec['goal'])} is not maximize, the only goal of {name}")
-    return name
+    return name, _target(name, spec["target"]) if "target" in spec else None
+
+
+def _target(name: str, value: Any) -> float:
+    target = float(checks.number("metric.target", value))
+    if not 0 < target <= 1:
+        raise SpaceError(f"metric.target={target:g} is outside (0, 1], where {name} lies; give a share such as 0.8")
+    return target
 
 
 def _early_terminate(spec: Any) -> EarlyTerminate:

@@ -8,21 +8,54 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ray.tune import Callback
+from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from skin_tune.tuning.scheduler import AshaRungs
 from skin_tune.tuning.search import SpaceSearcher
+from skin_tune.tuning.space import Space
+from skin_tune.tuning.target import is_reached
 from skin_tune.tuning.trial import REGION
+
+
+class RegionTargets(Stopper):
+    """Ends each region's experiment once one of its trials reaches the target of its space, and the run with the last.
+
+    The trials of an experiment that has ended stop with the next epoch they report, or at once where all have ended.
+    """
+
+    def __init__(self, spaces: Mapping[str, Space]):
+        self._spaces = spaces
+        self._ended: set[str] = set()
+
+    def has_ended(self, region: str) -> bool:
+        """Whether a trial of the region has reached its target."""
+        return region in self._ended
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        region = result["config"][REGION]
+        space = self._spaces[region]
+        if "status" not in result and is_reached(result[space.metric], space.target):
+            self._ended.add(region)
+        return region in self._ended
+
+    def stop_all(self) -> bool:
+        return len(self._ended) == len(self._spaces)
+
+
+def _goes_on(region: str) -> bool:
+    """Of an experiment without a target: it never ends early."""
+    return False
 
 
 class RegionSearcher(Searcher):
     """Suggests the next trial of the region that has the fewest on their way, the earliest of them first.
 
     `to_run` trials of each region are suggested. With `in_order` a region waits until those before it have no trial
-    left to start. A trial whose config depends on earlier results is suggested one ahead of the `room` there is.
+    left to start. A trial whose config depends on earlier results is suggested one ahead of the `room` there is. None
+    is suggested of a region that `has_ended`.
     """
 
     def __init__(
@@ -32,9 +65,10 @@ class RegionSearcher(Searcher):
         *,
         room: Callable[[], int],
         in_order: bool = False,
+        has_ended: Callable[[str], bool] = _goes_on,
     ):
         super().__init__(metric=next(iter(searchers.values())).metric, mode="max")
-        self._searchers, self._room, self._in_order = searchers, room, in_order
+        self._searchers, self._room, self._in_order, self._has_ended = searchers, room, in_order, has_ended
         self._left = dict(to_run)
         self._running: Counter[str] = Counter()
         self._region_of: dict[str, str] = {}
@@ -43,7 +77,7 @@ class RegionSearcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        waiting = [region for region, left in self._left.items() if left > 0]
+        waiting = [region for region, left in self._left.items() if left > 0 and not self._has_ended(region)]
         if not waiting:
             return Searcher.FINISHED
         region = waiting[0] if self._in_order else min(waiting, key=lambda name: self._running[name])
@@ -64,16 +98,27 @@ class RegionSearcher(Searcher):
 
 
 class RegionScheduler(FIFOScheduler):
-    """Judges each trial at the rungs of its own region; where a region has none, every trial runs to its end."""
+    """Judges each trial at the rungs of its own region; where a region has none, every trial runs to its end.
 
-    def __init__(self, rungs: Mapping[str, AshaRungs | None]):
+    Trials of a region that `has_ended`, and that wait for a place, are dropped.
+    """
+
+    def __init__(self, rungs: Mapping[str, AshaRungs | None], has_ended: Callable[[str], bool] = _goes_on):
         super().__init__()
-        self._rungs = rungs
+        self._rungs, self._has_ended = rungs, has_ended
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         rungs = self._rungs[trial.config[REGION]]
         stopped = rungs is not None and rungs.stops(trial.config, result)
         return TrialScheduler.STOP if stopped else TrialScheduler.CONTINUE
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        region = trial.config[REGION]
+        if not self._has_ended(region):
+            return
+        for other in tune_controller.get_trials():
+            if other.status == Trial.PENDING and other.config[REGION] == region:
+                tune_controller.stop_trial(other)
 
 
 class RegionCallbacks(Callback):

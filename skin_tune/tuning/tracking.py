@@ -1,5 +1,6 @@
 """What the driver records while trials run: every epoch into the results store and to wandb."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ class StoreCallback(Callback):
     """Writes the tables `trials` and `epochs` of one experiment, and its wandb runs.
 
     `gpus` are those that a trial holds; the best `keep` trials that are over keep their model. The search's `journal`
-    is saved along with the tables.
+    is saved along with the tables. Trials that stop because the experiment `has_ended` are cut off, as by a budget.
     """
 
     def __init__(
@@ -31,9 +32,10 @@ class StoreCallback(Callback):
         journal: Journal,
         keep: int,
         gpus: float,
+        has_ended: Callable[[], bool],
     ):
         self._writer, self._setting, self._wandb, self._journal = writer, setting, wandb_log, journal
-        self._keep, self._gpus = keep, gpus
+        self._keep, self._gpus, self._has_ended = keep, gpus, has_ended
         self._earlier: dict[str, tuple[float, float]] = {}
         self._ended: list[str] = []
         self._retired: list[str] = []
@@ -88,9 +90,13 @@ class StoreCallback(Callback):
             return
         own_id = trial.config[OWN_ID]
         row = self._writer.trial(own_id)
+        if not row:  # it waited for a place when its experiment ended
+            return
         if row["status"] == "running":
             finished = row["epochs"] >= int(trial.config["epochs"])
             self._writer.update_trial(own_id, status="completed" if finished else "stopped_early")
+            if self._has_ended() and not finished:
+                return
         self._end(own_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:

@@ -1,5 +1,7 @@
 """Real experiments on a real Ray cluster of two CPUs."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -17,6 +19,8 @@ from skin_tune import __version__
 from skin_tune.data.pack import open_pack
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.tuning.experiment import Outcome, run_experiments
+from skin_tune.tuning.plan import TuneRequest
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.processes import wait_until
@@ -252,3 +256,84 @@ def test_only_the_best_trials_keep_their_model(tmp_path: Path, make_pack: PackMa
     kept = trials[trials["checkpoint"].notna()]
     assert kept.index.tolist() == trials.index[:2].tolist()
     assert {str(path) for path in tmp_path.rglob("*.pt")} == set(kept["checkpoint"])
+
+
+SLOW = ("learning_rate: {min: 1.0e-5, max: 2.0e-5}", "epochs: {value: 500}")
+"""Guesses at first, which makes a balanced accuracy of 0.333, and some epochs later knows all."""
+NOTHING_LEARNED = "learning_rate: {min: 1.0e-12, max: 2.0e-12}"
+
+
+def with_target(folder: Path, target: object, *parameters: str) -> Path:
+    head = f"method: random\nmetric: {{name: val_balanced_acc, goal: maximize, target: {target}}}\n"
+    return write_space(folder / "space.yaml", head, *parameters)
+
+
+@joins
+def test_an_experiment_that_reaches_its_target_ends_and_does_not_go_on(make_pack: PackMaker, tmp_path: Path):
+    command = ("tune", make_pack().path, "--storage", tmp_path / "runs", "--name", "aim", *ONE_PROCESS)
+    where = ("--space", with_target(tmp_path, 0.3, *SLOW), "--trials", 8)
+    done = skin_tune_here(*command, *where)
+    assert done.returncode == 0, done.stderr
+    line = "target val_balanced_acc 0.3 reached by aim-000 in epoch 1: the experiment "
+    assert f"{line}ends\n" in done.stdout
+    assert "1 trials were cut off; --resume with a higher metric.target, or none, goes on with them" in done.stdout
+    (row,) = load_trials(tmp_path / "runs").to_dict("records")
+    assert (row["trial_id"], row["status"], row["epochs"]) == ("aim-000", "stopped_early", 1)
+
+    again = skin_tune_here(*command, *where, "--resume")
+    assert again.returncode == 0, again.stderr
+    assert f"{line}has ended\n" in again.stdout
+    assert not again.stderr
+    assert load_epochs(tmp_path / "runs")["epoch"].tolist() == [1]
+
+    higher = ("--space", with_target(tmp_path, 0.7, *SLOW), "--trials", 8)
+    further = skin_tune_here(*command, *higher, "--resume")
+    assert further.returncode == 0, further.stderr
+    assert "'aim' was started with target 0.3, and goes on with 0.7" in further.stderr
+    assert "target val_balanced_acc 0.7 reached by aim-000 in epoch" in further.stdout
+    (row,) = load_trials(tmp_path / "runs").to_dict("records")
+    assert row["epochs"] > 1
+    assert row["val_balanced_acc"] >= 0.7
+
+
+@joins
+def test_a_target_that_is_not_reached_changes_nothing(make_pack: PackMaker, tmp_path: Path):
+    space = with_target(tmp_path, 1, NOTHING_LEARNED, "epochs: {value: 1}")
+    where = ("--space", space, "--storage", tmp_path / "runs", "--trials", 2)
+    done = skin_tune_here("tune", make_pack().path, *where, *ONE_PROCESS)
+    assert done.returncode == 0, done.stderr
+    assert "reached by" not in done.stdout
+    assert load_trials(tmp_path / "runs")["status"].tolist() == ["completed", "completed"]
+
+
+@joins
+def test_of_several_regions_each_ends_on_its_own_target(make_pack: PackMaker, tmp_path: Path):
+    ends_early, goes_on = tmp_path / "early", tmp_path / "on"
+    ends_early.mkdir()
+    goes_on.mkdir()
+    requests = [
+        TuneRequest(
+            make_pack(name=region, region=region).path,
+            space,
+            name="both",
+            trials=4,
+            storage=tmp_path / "runs",
+            concurrent=2,
+            cpus_per_trial=1,
+            wandb="disabled",
+        )
+        for region, space in (
+            ("lip_dryness", with_target(ends_early, 0.3, *SLOW)),
+            ("chin_sagging", with_target(goes_on, 1, NOTHING_LEARNED, "epochs: {value: 2}")),
+        )
+    ]
+    with contextlib.redirect_stderr(io.StringIO()):
+        early, whole = run_experiments(requests)
+    assert isinstance(early, Outcome)
+    assert isinstance(whole, Outcome)
+    assert early.reached is not None
+    assert len(early.rows) <= 2, "no trial starts once the target is reached"
+    assert all(row["status"] == "stopped_early" and row["epochs"] <= 2 for row in early.rows)
+    assert set(early.cut_off) == {row["trial_id"] for row in early.rows}
+    assert whole.reached is None
+    assert [row["status"] for row in whole.rows] == ["completed"] * 4

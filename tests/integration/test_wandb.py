@@ -1,18 +1,21 @@
 """Real wandb runs, written offline and read back."""
 
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
+from wandb.wandb_agent import Agent
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import FIELDS, TrialConfig
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.tuning import wandb_log
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
-from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, ROOT, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
 from tests.integration.processes import wait_until
@@ -70,6 +73,46 @@ def test_a_resumed_training_goes_on_in_the_run_it_is_told(tmp_path: Path):
     runs = offline_runs(storage)
     assert [step["_step"] for step in runs.pop("abc123").steps] == [1, 2, 3]
     assert not runs
+
+
+@pytest.mark.parametrize("by_module", [False, True], ids=["the shipped command", "${env} ${interpreter}"])
+def test_wandbs_own_agent_trains_what_the_sweep_says(by_module: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pack = write_synthetic_pack(tmp_path / "pack.arrow")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("SKIN_TUNE_STORAGE", str(tmp_path / "runs"))
+    for name, value in (
+        ("MODE", "offline"),
+        ("SWEEP_ID", "sweep"),
+        ("RUN_ID", ""),
+        ("SWEEP_PARAM_PATH", ""),
+        ("DIR", "."),
+    ):
+        monkeypatch.setenv(f"WANDB_{name}", value)  # the agent writes some of them itself
+    program, train, _, words = yaml.safe_load((ROOT / "search_spaces" / "default.yaml").read_text())["command"]
+    agent = Agent(None, None)
+    agent._sweep_command = [program, train, str(pack.path), words]
+    if by_module:
+        agent._sweep_command[:1] = ["${env}", "${interpreter}", "-m", "skin_tune"]
+    values = {
+        "weights": None,
+        "learning_rate": 1e-5,
+        "amp": False,
+        "augmentation_methods": ["rotation", "color_jitter"],
+    }
+    values |= {"backbone": "resnet18", "image_size": 32, "batch_size": 42, "epochs": 1}
+    args = {name: {"value": value} for name, value in values.items()}
+    reply = agent._process_command({"type": "run", "run_id": "abc123", "program": "none.py", "args": args})
+    assert "exception" not in reply
+    assert agent._run_processes["abc123"].wait() == 0
+    runs = offline_runs(tmp_path / "runs")
+    row = load_trials(tmp_path / "runs").iloc[0]
+    config = TrialConfig.from_mapping(values)
+    assert {name: row[f"config/{name}"] for name in FIELDS} == config.to_dict()
+    logged = runs["abc123"].config  # in which wandb keeps the sweep's own words: null for none
+    assert TrialConfig.from_mapping({name: logged[name] for name in FIELDS}) == config
+    assert [step["_step"] for step in runs["abc123"].steps] == [1]
 
 
 def test_a_server_that_cannot_be_reached_costs_no_training_and_the_key_is_nowhere(tmp_path: Path):

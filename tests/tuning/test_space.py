@@ -122,6 +122,15 @@ def test_distribution_is_implied_as_in_wandb(one, line, distribution):
     assert one(line).distribution == distribution
 
 
+def test_numbers_that_yaml_and_people_read_alike_are_taken(one):
+    assert one("epochs: {values: [10, +11, 12.0, 2e1, '13', 08]}").values == (10, 11, 12, 20, 13, 8)
+    assert one("learning_rate: {values: [.5, 5., 1.0e-3]}").values == (0.5, 5.0, 0.001)
+
+
+def test_a_name_that_looks_like_a_number_is_no_matter(load):
+    assert load("name: 2024_01\ndescription: 010\n" + BRIEF) == load(BRIEF)
+
+
 def test_values_land_in_the_type_of_their_field(one):
     assert one("learning_rate: {values: [1e-3, 1]}").values == (0.001, 1.0)
     assert type(one("gamma: {min: 0, max: 2}").at(0.5)) is float
@@ -385,9 +394,9 @@ BAD_FILES = {
     BRIEF + "run_cap: 1.5": "run_cap=1.5 is not a whole number",
     BRIEF + "run_cap: many": "run_cap='many' is not a finite number",
     BRIEF + "run_cap: true": "run_cap=True is not a finite number",
+    BRIEF + "run_cap: 1_0": "run_cap=1_0 (in YAML 10) is not a finite number",
     BRIEF.replace("  name:", "  nam:"): "metric.nam is not a key used here; did you mean metric.name?",
     BRIEF.replace("  goal: maximize", "  goal: minimize"): "metric.goal='minimize' is not maximize",
-    BRIEF.replace("  goal: maximize", "  target: 1"): "metric.target is not a key used here",
     BRIEF.replace("  goal: maximize\n", ""): "metric.goal is missing, which wandb takes for minimize",
     BRIEF.replace("  name: val_balanced_acc\n", ""): "metric.name is missing",
     BRIEF.replace("val_balanced_acc", "val_balanced_ac"): "metric.name='val_balanced_ac' is not one of",
@@ -474,6 +483,13 @@ BAD_PARAMETERS = {
     "epochs: {min: 1.0, max: 9.0}": "parameters.epochs: uniform draws fractions but epochs is a whole number",
     "epochs: {distribution: q_uniform, min: 1, max: 9, q: 0.5}": "q_uniform draws fractions but epochs",
     "epochs: {values: [1, 2.5]}": "parameters.epochs.values: epochs=2.5 is not a whole number",
+    "epochs: {value: 1_0}": "epochs=1_0 (in YAML 10) is not a whole number, such as 10",
+    "epochs: {value: '1_0'}": "parameters.epochs.value: epochs='1_0' is not a whole number, such as 10",
+    "epochs: {values: [5, 010]}": "parameters.epochs.values: epochs=010 (in YAML 8) is not a whole number",
+    "epochs: {value: 1:30}": "epochs=1:30 (in YAML 90) is not a whole number",
+    "gamma: {min: 0, max: 1_0.5}": "parameters.gamma.max=1_0.5 (in YAML 10.5) is not a finite number",
+    "learning_rate: {value: 1_0e-3}": "learning_rate='1_0e-3' is not a number, such as 0.5",
+    "gamma: {values: [1, 2], probabilities: [0_1, 0]}": "probabilities=0_1 (in YAML 1) is not a finite",
     "backbone: {min: 1, max: 2}": "parameters.backbone: int_uniform draws numbers but backbone is not one",
     "amp: {min: 0, max: 1}": "parameters.amp: int_uniform draws numbers but amp is not one",
     "backbone: {values: [resnet18, resnet12]}": "parameters.backbone.values: backbone='resnet12' is not one of",

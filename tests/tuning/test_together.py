@@ -1,5 +1,6 @@
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from ray.tune.search import Searcher
 
@@ -11,12 +12,12 @@ REGIONS = ("lip_dryness", "chin_sagging", "cheek_pore")
 
 
 def searcher_of(
-    folder: Path, to_run: dict[str, int], *, in_order: bool = False, method: str = "random", room: int = 99
+    folder: Path, to_run: dict[str, int], *, method: str = "random", room: int = 99, **options: Any
 ) -> RegionSearcher:
     (folder / "space.yaml").write_text(f"method: {method}\nparameters:\n  learning_rate: {{min: 0.001, max: 0.1}}\n")
     space = load_space(folder / "space.yaml")
     searchers = {region: SpaceSearcher(space, 0, "exp", folder / region) for region in to_run}
-    return RegionSearcher(searchers, to_run, in_order=in_order, room=lambda: room)
+    return RegionSearcher(searchers, to_run, room=lambda: room, **options)
 
 
 def test_places_go_to_the_region_with_the_fewest_running_trials(tmp_path: Path):
@@ -41,6 +42,15 @@ def test_in_order_a_region_waits_for_those_before_it(tmp_path: Path):
     searcher = searcher_of(tmp_path, dict.fromkeys(REGIONS, 2), in_order=True)
     regions = [searcher.suggest(str(number))["region"] for number in range(6)]
     assert regions == [region for region in REGIONS for _ in range(2)]
+
+
+def test_a_region_that_has_ended_gets_no_more_trials(tmp_path: Path):
+    ended: set[str] = set()
+    searcher = searcher_of(tmp_path, {"lip_dryness": 3, "chin_sagging": 2}, has_ended=ended.__contains__)
+    assert searcher.suggest("0")["region"] == "lip_dryness"
+    ended.add("lip_dryness")
+    assert [searcher.suggest(str(number))["region"] for number in (1, 2)] == ["chin_sagging"] * 2
+    assert searcher.suggest("3") == Searcher.FINISHED
 
 
 def test_each_region_numbers_its_own_trials(tmp_path: Path):
