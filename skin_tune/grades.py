@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
-_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 
 def number_of(text: str) -> float | None:
