@@ -15,6 +15,7 @@ from skin_tune.data.pack import Pack, open_pack
 from skin_tune.data.packing import Prepared
 from skin_tune.data.sampling import target_counts
 from skin_tune.data.split import SPLITS, shared_subjects
+from skin_tune.paths import quarantine_path
 from skin_tune.show.console import open_console
 
 _LOG_SECONDS = 10.0
@@ -95,7 +96,8 @@ def print_prepared(outcome: Prepared) -> None:
         console.print(f"left out: {kinds}")
     if outcome.quarantined:
         reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.quarantined.most_common())
-        console.print(f"{outcome.quarantined.total()} rows in quarantine: {reasons}")
+        where = quarantine_path(outcome.path).name
+        console.print(f"{outcome.quarantined.total()} rows in quarantine: {reasons} ({where} says of each why)")
     for note in outcome.notes:
         console.print(f"note: {note}")
     for warning in outcome.warnings:

@@ -1,6 +1,7 @@
 """CSV tables ``path,label`` and, if known, a subject, a box, a split, and whom the photo shows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,59 +34,89 @@ def read_csv(request: PrepareRequest, on_file: Progress = lambda count: None) ->
     return manifest
 
 
+@dataclass(frozen=True)
+class _Row:
+    """One row of a table, with what its columns are known to mean."""
+
+    number: int
+    """From 1, without the header."""
+    path: str
+    grade: str
+    subject: str
+    box: Box | BadBoxError | None
+    about: dict[str, Any]
+    split: str
+    extra: bool
+    """Whether it has more cells than the header."""
+
+
 def _photos_of(
     file: Path, prefix: str, request: PrepareRequest, manifest: Manifest, on_file: Progress
 ) -> list[LabelledPhoto]:
-    path_name, label_name = request.path_column or "path", request.label_column or "label"
-    table = read_table(file, [path_name, label_name])
-    path, label = table.require(path_name, "--path-column"), table.require(label_name, "--label-column")
-    subject = table.find("subject")
-    if request.subject_column is not None:
-        subject = table.require(request.subject_column, "--subject-column")
+    table = read_table(file, [request.path_column or "path", request.label_column or "label"])
     if table.encoding == "cp949":
         manifest.notes.append(f"{file.name} is no UTF-8: read as cp949, as Korean Windows writes it")
     finder = PhotoFinder(file.absolute().parent, request.images)
-    boxes, relative = _boxes(table, manifest)
-    about, splits = _about(table, manifest), _splits(table, manifest)
+    rows, relative = _rows(table, request, manifest)
     photos = []
-    for number, (cells, box) in enumerate(zip(table.rows, boxes, strict=True), start=1):
-        on_file(number)
+    for row in rows:
+        on_file(row.number)
         manifest.read += 1
-        source = storable(prefix + cells[path])
-
-        def quarantine(reason: str, detail: str = "", source: str = source) -> None:
+        source = storable(prefix + row.path)
+        try:
+            photo = _usable_photo(row, finder)
+        except NoPhotoError as error:
+            reason, detail = error.args
             manifest.quarantined.append(Quarantined(request.regions, source, reason, storable(detail)))
-
-        if not cells[path].strip():
-            quarantine("row has no path", f"row {number}")
-        elif any(cell.strip() for cell in cells[len(table.columns) :]):
-            quarantine("row has more cells than the header", f"row {number}")
-        elif isinstance(box, BadBoxError):
-            quarantine("box is not four numbers", str(box))
-        else:
-            try:
-                photo = finder.find(cells[path])
-            except NoPhotoError as error:
-                quarantine(*error.args)
-                continue
-            photos.append(
-                LabelledPhoto(
-                    photo=photo,
-                    source=source,
-                    name=cells[path],
-                    grade=table.number_text(cells[label]),
-                    subject=cells[subject] if subject is not None else "",
-                    box=box,
-                    relative_box=relative,
-                    about=about[number - 1],
-                    split=splits[number - 1],
-                )
-            )
+            continue
+        box = row.box if isinstance(row.box, tuple) else None
+        photos.append(
+            LabelledPhoto(photo, source, row.path, row.grade, row.subject, box, relative, row.about, row.split)
+        )
     return photos
 
 
-def _boxes(table: Table, manifest: Manifest) -> tuple[list[Box | BadBoxError | None], bool]:
-    """The box of each row, and whether boxes are in shares of the photo."""
+def _usable_photo(row: _Row, finder: PhotoFinder) -> Path:
+    """The photo of a row. Raises NoPhotoError for a row that cannot be used."""
+    if not row.path.strip():
+        raise NoPhotoError("row has no path", f"row {row.number}")
+    if row.extra:
+        raise NoPhotoError("row has more cells than the header", f"row {row.number}")
+    if isinstance(row.box, BadBoxError):
+        raise NoPhotoError("box is not four numbers", str(row.box))
+    return finder.find(row.path)
+
+
+def _rows(table: Table, request: PrepareRequest, manifest: Manifest) -> tuple[list[_Row], bool]:
+    """The rows of a table, and whether their boxes are in shares of the photo."""
+    path = table.require(request.path_column or "path", "--path-column")
+    label = table.require(request.label_column or "label", "--label-column")
+    subject = table.find("subject")
+    if request.subject_column is not None:
+        subject = table.require(request.subject_column, "--subject-column")
+    boxes, box_names, relative = _boxes(table, manifest)
+    about, splits = _about(table, manifest), _splits(table, manifest)
+    read = {path, label, subject, *(table.find(name) for name in ("split", *ABOUT, *box_names))}
+    if unread := [name for place, name in enumerate(table.columns) if name and place not in read]:
+        manifest.notes.append(f"columns of {table.file.name} that are not read: {', '.join(unread)}")
+    rows = [
+        _Row(
+            number=place + 1,
+            path=cells[path],
+            grade=table.number_text(cells[label]),
+            subject=cells[subject] if subject is not None else "",
+            box=boxes[place],
+            about=about[place],
+            split=splits[place],
+            extra=any(cell.strip() for cell in cells[len(table.columns) :]),
+        )
+        for place, cells in enumerate(table.rows)
+    ]
+    return rows, relative
+
+
+def _boxes(table: Table, manifest: Manifest) -> tuple[list[Box | BadBoxError | None], tuple[str, ...], bool]:
+    """The box of each row, the columns they are read from, and whether they are in shares of the photo."""
     columns = box_columns(table)
     if columns is None:
         if unread := unread_box_columns(table):
@@ -93,7 +124,7 @@ def _boxes(table: Table, manifest: Manifest) -> tuple[list[Box | BadBoxError | N
                 f"column {', '.join(unread)} of {table.file.name} is not read: "
                 "a box is left,top,right,bottom or x,y,w,h, in pixels or in shares of the photo"
             )
-        return [None] * len(table.rows), False
+        return [None] * len(table.rows), (), False
     boxes: list[Box | BadBoxError | None] = []
     for cells in table.rows:
         try:
@@ -105,7 +136,7 @@ def _boxes(table: Table, manifest: Manifest) -> tuple[list[Box | BadBoxError | N
         manifest.notes.append(f"boxes {','.join(columns.names)} were taken for the left top corner, width and height")
     if relative:
         manifest.notes.append("boxes between 0 and 1 were taken for shares of the photo's width and height")
-    return boxes, relative
+    return boxes, columns.names, relative
 
 
 def _about(table: Table, manifest: Manifest) -> list[dict[str, Any]]:

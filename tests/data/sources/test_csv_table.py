@@ -63,7 +63,7 @@ def test_a_csv_gives_paths_labels_subjects_and_boxes(tmp_path: Path) -> None:
     )
     assert (b.photo, b.label, b.subject, b.box) == (tmp_path.resolve() / "b/c.jpg", 0, "lee", None)
     assert not manifest.warnings
-    assert not manifest.notes
+    assert manifest.notes == []
 
 
 def test_whom_a_photo_shows_comes_with_it(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_edges_count_before_the_size_of_the_photo(tmp_path: Path) -> None:
     header = "path,label,left,top,right,bottom,width,height"
     manifest = table(write(tmp_path / "t.csv", f"{header}\na.jpg,0,1,2,30,40,600,800\nb.jpg,1,1,2,30,40,600,800\n"))
     assert manifest.rows[0].box == (1.0, 2.0, 30.0, 40.0)
-    assert not manifest.notes
+    assert manifest.notes == ["columns of t.csv that are not read: width, height"]
 
 
 def test_boxes_between_0_and_1_are_shares_of_the_photo(tmp_path: Path) -> None:
