@@ -136,6 +136,7 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
         subject_pattern=options.subject_pattern,
         split_ratios=parse_ratios(options.split),
         split_seed=options.split_seed,
+        max_megapixels=options.max_megapixels,
     )
     with stages() as progress:
         outcomes = prepare(request, progress)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from skin_tune.data.files import MAX_MEGAPIXELS
 from skin_tune.paths import is_local, location
 
 
@@ -71,6 +72,7 @@ class SourceOptions:
     ] = None
     split: Annotated[str, typer.Option(help="Percentages of train/val/test subjects.")] = "60/20/20"
     split_seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0
+    max_megapixels: Annotated[int, typer.Option(help="Refuse photos that are larger.")] = MAX_MEGAPIXELS
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,21 @@ from pathlib import Path
 
 from skin_tune.errors import SourceError
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff"}
-# Photos that cannot be read are listed all the same, so that they end in quarantine and are not overlooked.
-IMAGE_SUFFIXES |= {".gif", ".heic", ".heif", ".avif", ".jp2"}
+
+def _suffixes(names: str) -> frozenset[str]:
+    return frozenset(f".{name}" for name in names.split())
+
+
+PHOTO_SUFFIXES = _suffixes("jpg jpeg jpe jfif jif mpo png bmp dib webp tif tiff heic heics heif heifs hif avif avifs")
+"""Names of photos in the formats that are read."""
+RAW_SUFFIXES = _suffixes(
+    "3fr arw cr2 cr3 crw dcr dng erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+)
+OTHER_SUFFIXES = _suffixes("gif jp2 j2k j2c jpc jpf jpx jxl jxr psd psb svg pdf mov mp4 m4v avi mkv webm 3gp")
+# Files that cannot be read are listed all the same, so that they end in quarantine and are not overlooked.
+IMAGE_SUFFIXES = PHOTO_SUFFIXES | RAW_SUFFIXES | OTHER_SUFFIXES
+MAX_MEGAPIXELS = 200
+"""Size of the largest photo that is read unless told otherwise: whole-body cameras take 100 to 150."""
 PHOTO_NAME = re.compile(r"(?P<subject>\w+?)_(?P<device>0[1-3])_(?P<angle>[A-Z][a-z]?\d*)(?:_(?P<part>\d{2}))?")
 
 

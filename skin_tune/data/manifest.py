@@ -26,6 +26,8 @@ class Row:
     mirrored: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
     """What is known of the photo, by the columns of `pack.ABOUT`."""
+    relative_box: bool = False
+    """Whether `box` is in shares, 0 to 1, of the upright photo's width and height."""
 
 
 @dataclass(frozen=True, slots=True)

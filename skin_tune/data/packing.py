@@ -96,6 +96,7 @@ def write_region(
     }
     if untrained := [name for name, count in counts["train"].items() if not count]:
         raise SourceError(_no_training_image(region, untrained, quarantined))
+    outcome.warnings += _noted(of_region)
     outcome.warnings += _warnings(counts, split, digests, request.split_ratios)
     outcome.info = PackInfo(
         region=region,
@@ -134,6 +135,12 @@ def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[list[int], list[Quar
         else:
             usable.append(slot)
     return usable, refused
+
+
+def _noted(of_region: list[tuple[Row, CutResult]]) -> list[str]:
+    """Each note on photos, with their number."""
+    noted = Counter(note for _, note in {(row.photo, cut.note) for row, cut in of_region} if note)
+    return [f"{count} photos: {note}" for note, count in noted.items()]
 
 
 def _warnings(
