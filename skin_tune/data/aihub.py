@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.files import IMAGE_SUFFIXES, PHOTO_NAME, Progress, files_under, leaves_root, storable, view_of
+from skin_tune.data.files import (
+    IMAGE_SUFFIXES,
+    PHOTO_NAME,
+    PHOTO_SUFFIXES,
+    Progress,
+    files_under,
+    is_special,
+    leaves_root,
+    storable,
+    view_of,
+)
 from skin_tune.data.manifest import Manifest, Quarantined, Row, as_box, grade_out_of_range
 from skin_tune.regions import Region, View
 
@@ -35,6 +45,8 @@ def read_label(label_file: Path) -> Label:
     """Read one label file. Raises BadLabelError for one that cannot be read or is no label."""
     name = PHOTO_NAME.fullmatch(label_file.stem)
     try:
+        if is_special(label_file):
+            raise BadLabelError("not a regular file", f"{label_file.name} is a pipe, a socket or a device")
         label = json.loads(label_file.read_bytes())
         facepart, box = int(label["images"]["facepart"]), label["images"]["bbox"]
         grades, info = dict(label.get("annotations") or {}), label.get("info") or {}
@@ -91,7 +103,9 @@ def _listing(root: Path, on_file: Progress, manifest: Manifest) -> tuple[int, di
         labels += _is_label(path)
         if path.suffix.lower() in IMAGE_SUFFIXES:
             photos.setdefault(path.name, path)
-            photos.setdefault(path.stem, path)
+            known = photos.setdefault(path.stem, path)
+            if known.suffix.lower() not in PHOTO_SUFFIXES and path.suffix.lower() in PHOTO_SUFFIXES:
+                photos[path.stem] = path  # not the raw file or the film beside a photo
     return labels, photos
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from skin_tune.data.colour import ToSrgb
 from skin_tune.data.decoding import Photo, Size, UnusablePhotoError, open_photo
 from skin_tune.data.files import MAX_MEGAPIXELS
 from skin_tune.data.manifest import Box, Row
@@ -174,9 +175,7 @@ def _refusal(box: Box, photo_size: Size) -> tuple[str, str]:
     return "", ""
 
 
-def square_crop(
-    photo: Image.Image, box: Box, size: int, to_srgb: Callable[[Image.Image], Image.Image] = lambda image: image
-) -> Image.Image | None:
+def square_crop(photo: Image.Image, box: Box, size: int, to_srgb: ToSrgb | None = None) -> Image.Image | None:
     """The square around the centre of `box`, as long as its longer side, as `size` x `size` pixels.
 
     What the photo does not cover is padded; nothing is stretched. None where `box` shows less than a pixel of it.
@@ -202,5 +201,5 @@ def square_crop(
         return None
     crop = Image.new("RGB", (size, size), _PADDING)
     visible = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=seen, reducing_gap=2.0)
-    crop.paste(to_srgb(visible), (x0, y0))
+    crop.paste(visible if to_srgb is None else to_srgb(visible), (x0, y0))
     return crop

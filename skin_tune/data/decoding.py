@@ -1,6 +1,5 @@
 """Photo files to upright pixels: every format is opened, checked and decoded here, and nowhere else."""
 
-import stat
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,9 +9,10 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from skin_tune.data.colour import BadProfileError, converted, to_srgb
+from skin_tune.data.colour import BadProfileError, ToSrgb, to_srgb
+from skin_tune.data.files import is_special
 from skin_tune.data.formats import HEAD, advice, container_turns, raw_by_name, readable_formats, unread_format
 from skin_tune.data.manifest import Box
 from skin_tune.data.pixel_formats import colour_kind, eight_bits, flat, scale_transparent_colour
@@ -52,18 +52,14 @@ class Photo:
     """RGB; L or CMYK where a profile tells how those become sRGB."""
     size: Size
     """True size of the upright photo."""
-    transform: ImageCms.ImageCmsTransform | None
-    """How `pixels` become sRGB; None where they are."""
+    to_srgb: ToSrgb | None
+    """How `pixels`, or a part of them, resized or not, become sRGB; None where they are."""
     note: str
 
     def decoded_box(self, box: Box) -> Box:
         """`box`, given in pixels of the true size, in those of `pixels`."""
         x, y = self.pixels.width / self.size[0], self.pixels.height / self.size[1]
         return (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
-
-    def to_srgb(self, part: Image.Image) -> Image.Image:
-        """Part of `pixels`, resized or not, in sRGB."""
-        return converted(part, self.transform)
 
 
 def open_photo(path: Path, shortest: Callable[[Size], float], size: int, max_megapixels: int) -> Photo:
@@ -73,8 +69,7 @@ def open_photo(path: Path, shortest: Callable[[Size], float], size: int, max_meg
     not shrunk below `size` pixels. Raises UnusablePhotoError.
     """
     try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a pipe waits for somebody to write
+        if is_special(path):
             raise UnusablePhotoError("not a regular file", f"{path.name} is a pipe, a socket or a device")
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
@@ -108,11 +103,11 @@ def _decode(file: BinaryIO, path: Path, shortest: Callable[[Size], float], size:
         true_size = _turned(opened.size, orientation)
         shrunk = _shrink(opened, shortest(true_size), size)
         opened.load()
-        transform, note = _profile(opened, kind)
-        pixels = flat(eight_bits(opened), kind if transform is not None else "RGB")
+        convert, note = _profile(opened, kind)
+        pixels = flat(eight_bits(opened), kind if convert is not None else "RGB")
     if orientation in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[orientation])
-    return Photo(pixels, true_size if shrunk else pixels.size, transform, note)
+    return Photo(pixels, true_size if shrunk else pixels.size, convert, note)
 
 
 def _open(file: BinaryIO, head: bytes, max_megapixels: int) -> ImageFile.ImageFile:
@@ -176,7 +171,7 @@ def _shrink(opened: ImageFile.ImageFile, shortest: float, size: int) -> bool:
     return factor > 1
 
 
-def _profile(opened: ImageFile.ImageFile, kind: str) -> tuple[ImageCms.ImageCmsTransform | None, str]:
+def _profile(opened: ImageFile.ImageFile, kind: str) -> tuple[ToSrgb | None, str]:
     """How the pixels become sRGB, and a note where a profile there is cannot tell."""
     if "icc_profile" not in opened.info:
         return None, ""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,11 @@ PHOTO_SUFFIXES = _suffixes("jpg jpeg jpe jfif jif mpo png bmp dib webp tif tiff 
 RAW_SUFFIXES = _suffixes(
     "3fr arw cr2 cr3 crw dcr dng erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 )
-OTHER_SUFFIXES = _suffixes("gif jp2 j2k j2c jpc jpf jpx jxl jxr psd psb svg pdf mov mp4 m4v avi mkv webm 3gp")
+NO_PHOTO_SUFFIXES = _suffixes("svg pdf mov mp4 m4v avi mkv webm 3gp")
+"""Names of drawings, documents and films that lie among photos."""
 # Files that cannot be read are listed all the same, so that they end in quarantine and are not overlooked.
-IMAGE_SUFFIXES = PHOTO_SUFFIXES | RAW_SUFFIXES | OTHER_SUFFIXES
+IMAGE_SUFFIXES = PHOTO_SUFFIXES | RAW_SUFFIXES | NO_PHOTO_SUFFIXES
+IMAGE_SUFFIXES |= _suffixes("gif jp2 j2k j2c jpc jpf jpx jxl jxr psd psb")
 MAX_MEGAPIXELS = 200
 """Size of the largest photo that is read unless told otherwise: whole-body cameras take 100 to 150."""
 PHOTO_NAME = re.compile(r"(?P<subject>\w+?)_(?P<device>0[1-3])_(?P<angle>[A-Z][a-z]?\d*)(?:_(?P<part>\d{2}))?")
@@ -53,6 +56,12 @@ def inside(root: Path, relative: str) -> Path | None:
 def leaves_root(root: Path, found: Path) -> bool:
     """Whether a file that `files_under` found lies elsewhere: only a link can, since linked folders are not entered."""
     return found.is_symlink() and inside(root, str(found.relative_to(root))) is None
+
+
+def is_special(path: Path) -> bool:
+    """Whether a file is a pipe, a socket or a device: opening one may never come to an end. Raises OSError."""
+    mode = path.stat().st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def files_under(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skin_tune.data.files import (
     IMAGE_SUFFIXES,
+    NO_PHOTO_SUFFIXES,
     Progress,
     SubjectRule,
     files_under,
@@ -50,7 +51,9 @@ def read_folders(
                 manifest.quarantined.append(Quarantined(region, source, "path leaves its root"))
             else:
                 found.append((path, source, relative))
-    classes = known_classes or ordinal_classes(storable(relative.parts[0]) for _, _, relative in found)
+    pictures = [relative for path, _, relative in found if path.suffix.lower() not in NO_PHOTO_SUFFIXES]
+    # A folder of nothing but films or documents is no class.
+    classes = known_classes or ordinal_classes(storable(relative.parts[0]) for relative in pictures)
     manifest.classes[region] = classes
     alone = 0
     for path, source, relative in found:
