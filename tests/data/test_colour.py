@@ -11,9 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 from pillow_heif import register_heif_opener
 
-from skin_tune.data.crops import Cut, CutResult, cut_photo
 from skin_tune.data.decoding import BAD_PROFILE
-from skin_tune.data.manifest import Box
 from skin_tune.data.pack import open_pack
 from skin_tune.data.photos import Wanted, cut_crops
 from skin_tune.data.prepare import prepare
@@ -30,6 +28,7 @@ from tests.data.icc import (
     srgb_of_grey,
     srgb_of_lab,
 )
+from tests.data.image_files import cut, read
 
 register_heif_opener()
 
@@ -37,14 +36,6 @@ SKIN, SKIN_IN_P3 = (220, 170, 140), (212, 172, 144)
 PADDING = (124, 116, 104)
 ADOBE_GAMMA = 2.19921875
 P3 = rgb_profile(DISPLAY_P3)
-
-
-def cut(path: Path, size: int = 32, box: Box | None = None) -> tuple[CutResult, np.ndarray]:
-    staging = path.with_name("staging")
-    staging.write_bytes(b"")
-    (result,) = cut_photo((path, [Cut(0, staging, 0, box, False)]), size)
-    assert result.reason == "", result.detail
-    return result, np.frombuffer(staging.read_bytes(), np.uint8).reshape(size, size, 3).astype(int)
 
 
 def assert_colour(pixels: np.ndarray, colour: Any, within: int = 2) -> None:
@@ -117,7 +108,7 @@ def test_a_grey_profile_is_converted_as_its_gamma_says(tmp_path: Path, mode: str
 
 def test_16_bit_grey_goes_through_its_profile_too(tmp_path: Path) -> None:
     Image.fromarray(np.full((64, 64), 100 << 8 | 99, np.uint16)).save(tmp_path / "x.png", icc_profile=grey_profile(1.0))
-    assert_colour(cut(tmp_path / "x.png")[1], srgb_of_grey(np.array(100), 1.0))
+    assert_colour(read(tmp_path / "x.png"), srgb_of_grey(np.array(100), 1.0))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
@@ -130,14 +121,14 @@ def test_cmyk_goes_through_its_profile(tmp_path: Path, suffix: str) -> None:
         photo = Image.new("CMYK", (64, 64), tuple(255 * ink for ink in inks))
         path = tmp_path / f"x.{suffix}"
         photo.save(path, icc_profile=profile, **FORMATS[suffix])
-        assert_colour(cut(path)[1], srgb_of_lab(*lab(*inks)), within=3)
+        assert_colour(read(path), srgb_of_lab(*lab(*inks)), within=3)
         photo.save(path, **FORMATS[suffix])
-        assert_colour(cut(path)[1], np.asarray(photo.convert("RGB"))[0, 0])  # as without any profile
+        assert_colour(read(path), np.asarray(photo.convert("RGB"))[0, 0])  # as without any profile
 
 
 def test_a_palette_has_the_profile_of_its_colours(tmp_path: Path) -> None:
     Image.new("RGB", (64, 64), SKIN_IN_P3).quantize(4).save(tmp_path / "x.png", icc_profile=P3)
-    assert_colour(cut(tmp_path / "x.png")[1], SKIN)
+    assert_colour(read(tmp_path / "x.png"), SKIN)
 
 
 def test_colours_under_alpha_go_through_the_profile_and_white_stays_white(tmp_path: Path) -> None:
