@@ -11,8 +11,6 @@ from PIL import Image, ImageCms
 
 _SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
 """The colour space a profile must be of, per Pillow mode."""
-_NO_PHOTO = {"link", "abst", "nmcl"}
-"""Profile classes that do not describe the colours of a picture."""
 _SAME = 2
 """Levels by which a profile may differ from sRGB before a photo is converted: what rounding makes of sRGB itself."""
 
@@ -32,7 +30,7 @@ def to_srgb(profile: bytes, mode: str) -> ToSrgb | None:
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if opened.profile.xcolor_space != _SPACES.get(mode) or opened.profile.device_class in _NO_PHOTO:
+        if opened.profile.xcolor_space != _SPACES.get(mode):
             raise BadProfileError(f"a profile of {opened.profile.xcolor_space.strip()} does not fit {mode} pixels")
         transform = ImageCms.buildTransform(
             opened,

@@ -101,13 +101,13 @@ def _decode(file: BinaryIO, path: Path, shortest: Callable[[Size], float], size:
         scale_transparent_colour(opened)
         orientation = _orientation(opened, file)
         true_size = _turned(opened.size, orientation)
-        shrunk = _shrink(opened, shortest(true_size), size)
+        _shrink(opened, shortest(true_size), size)
         opened.load()
         convert, note = _profile(opened, kind)
         pixels = flat(eight_bits(opened), kind if convert is not None else "RGB")
     if orientation in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[orientation])
-    return Photo(pixels, true_size if shrunk else pixels.size, convert, note)
+    return Photo(pixels, true_size, convert, note)
 
 
 def _open(file: BinaryIO, head: bytes, max_megapixels: int) -> ImageFile.ImageFile:
@@ -161,14 +161,13 @@ def _turned(size: Size, orientation: int) -> Size:
     return (size[1], size[0]) if orientation in (5, 6, 7, 8) else size
 
 
-def _shrink(opened: ImageFile.ImageFile, shortest: float, size: int) -> bool:
-    """Let a JPEG be decoded at 1/2, 1/4 or 1/8 where no crop loses by it; whether it will be."""
+def _shrink(opened: ImageFile.ImageFile, shortest: float, size: int) -> None:
+    """Let a JPEG be decoded at 1/2, 1/4 or 1/8 where no crop loses by it."""
     if opened.format not in ("JPEG", "MPO"):  # HEIF would give its thumbnail
-        return False
+        return
     width, height = opened.size
     factor = max(factor for factor in (1, 2, 4, 8) if factor == 1 or shortest / factor >= size)
     opened.draft("RGB", (width // factor, height // factor))
-    return factor > 1
 
 
 def _profile(opened: ImageFile.ImageFile, kind: str) -> tuple[ToSrgb | None, str]:

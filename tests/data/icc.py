@@ -16,9 +16,9 @@ PROPHOTO = ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001), D50)
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
-def rgb_profile(primaries: tuple[Xy, Xy, Xy, Xy], gamma: float | None = None) -> bytes:
-    """A matrix profile; without `gamma` it has the curve of sRGB."""
-    colorants = _adapted(primaries[3], D50) @ _to_xyz(primaries)
+def rgb_profile(primaries: tuple[Xy, Xy, Xy, Xy], gamma: float | None = None, digits: int = 9) -> bytes:
+    """A matrix profile; without `gamma` it has the curve of sRGB. Its colorants are rounded to `digits`."""
+    colorants = np.round(_adapted(primaries[3], D50) @ _to_xyz(primaries), digits)
     tags = {f"{name}XYZ": _xyz(colorants[:, place]) for place, name in enumerate("rgb")}
     return _profile("RGB ", tags | {f"{name}TRC": _curve(gamma) for name in "rgb"} | {"wtpt": _xyz(_white(D50))})
 

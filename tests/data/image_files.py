@@ -3,6 +3,7 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,10 @@ def refusal(path: Path, **limits: int) -> tuple[str, str]:
     result, pixels = cut(path, **limits)
     assert len(pixels) == 0
     return result.reason, result.detail
+
+
+def assert_colour(pixels: np.ndarray, colour: Any, within: int = 2) -> None:
+    assert np.abs(pixels - np.asarray(colour)).max() <= within, (pixels[0, 0], colour)
 
 
 def assert_corners(pixels: np.ndarray, *colours: tuple[int, int, int], within: float = 15) -> None:

@@ -1,17 +1,14 @@
 """What a colour profile makes of a photo's colours, held against the closed form of each colour space."""
 
-import zlib
 from collections.abc import Callable
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 from pillow_heif import register_heif_opener
 
-from skin_tune.data.decoding import BAD_PROFILE
 from skin_tune.data.pack import open_pack
 from skin_tune.data.photos import Wanted, cut_crops
 from skin_tune.data.prepare import prepare
@@ -28,7 +25,7 @@ from tests.data.icc import (
     srgb_of_grey,
     srgb_of_lab,
 )
-from tests.data.image_files import cut, read
+from tests.data.image_files import assert_colour, cut, png, read
 
 register_heif_opener()
 
@@ -36,18 +33,6 @@ SKIN, SKIN_IN_P3 = (220, 170, 140), (212, 172, 144)
 PADDING = (124, 116, 104)
 ADOBE_GAMMA = 2.19921875
 P3 = rgb_profile(DISPLAY_P3)
-
-
-def assert_colour(pixels: np.ndarray, colour: Any, within: int = 2) -> None:
-    assert np.abs(pixels - np.asarray(colour)).max() <= within, (pixels[0, 0], colour)
-
-
-@pytest.fixture
-def noise() -> Image.Image:
-    """Skin with grain and shadows, 256 x 256."""
-    rng = np.random.default_rng(0)
-    shade = np.linspace(0.2, 1.1, 256)[:, None, None] * np.array(SKIN)
-    return Image.fromarray(np.clip(shade + rng.normal(0, 12, (256, 256, 3)), 0, 255).astype(np.uint8))
 
 
 # Every format that carries a profile
@@ -111,6 +96,17 @@ def test_16_bit_grey_goes_through_its_profile_too(tmp_path: Path) -> None:
     assert_colour(read(tmp_path / "x.png"), srgb_of_grey(np.array(100), 1.0))
 
 
+def test_16_bit_grey_with_alpha_has_a_profile_of_grey(tmp_path: Path) -> None:
+    Image.new("L", (64, 64)).save(tmp_path / "x.png", icc_profile=grey_profile(1.0))
+    data = (tmp_path / "x.png").read_bytes()
+    at = data.index(b"iCCP")
+    chunk = (b"iCCP", data[at + 4 : at + 4 + int.from_bytes(data[at - 4 : at], "big")])
+    path = png(tmp_path / "x.png", 16, 4, np.tile(np.array([100, 7, 255, 255], np.uint8), (64, 64)), chunk)
+    result, pixels = cut(path)
+    assert result.note == ""
+    assert_colour(pixels, srgb_of_grey(np.array(100), 1.0))
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "tif"])
 def test_cmyk_goes_through_its_profile(tmp_path: Path, suffix: str) -> None:
     def lab(c: int, m: int, y: int, k: int) -> tuple[float, float, float]:
@@ -140,90 +136,6 @@ def test_colours_under_alpha_go_through_the_profile_and_white_stays_white(tmp_pa
     assert_colour(pixels[:, 32:], (255, 255, 255), within=1)
 
 
-# sRGB by any name
-
-
-def srgb_by_table() -> bytes:
-    """Pillow's own sRGB, of another version and maker than the one above."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-@pytest.mark.parametrize("profile", [rgb_profile(SRGB), srgb_by_table()], ids=["closed form", "LittleCMS"])
-@pytest.mark.parametrize("size", [256, 100, 32])
-def test_an_srgb_profile_changes_not_one_bit(tmp_path: Path, noise: Image.Image, profile: bytes, size: int) -> None:
-    noise.save(tmp_path / "plain.png")
-    noise.save(tmp_path / "tagged.png", icc_profile=profile)
-    plain, _ = cut(tmp_path / "plain.png", size)
-    tagged, _ = cut(tmp_path / "tagged.png", size)
-    assert astuple(plain) == astuple(tagged)
-
-
-def test_srgb_primaries_with_a_plain_gamma_are_not_srgb(tmp_path: Path) -> None:
-    Image.new("RGB", (64, 64), (12, 12, 12)).save(tmp_path / "x.png", icc_profile=rgb_profile(SRGB, 2.2))
-    _, pixels = cut(tmp_path / "x.png")
-    assert_colour(pixels, srgb_of(np.array([12, 12, 12]), SRGB, 2.2), within=1)
-    assert pixels.max() < 8
-
-
-def test_grey_with_the_curve_of_srgb_changes_not_one_bit(tmp_path: Path, noise: Image.Image) -> None:
-    grey = noise.convert("L")
-    grey.save(tmp_path / "plain.png")
-    grey.save(tmp_path / "tagged.png", icc_profile=grey_profile(None))
-    assert astuple(cut(tmp_path / "plain.png")[0]) == astuple(cut(tmp_path / "tagged.png")[0])
-
-
-# Profiles that are of no use
-
-P3_AS_LINK = P3[:12] + b"link" + P3[16:]
-USELESS = {
-    "garbage": ("RGB", b"not a profile at all" * 20),
-    "cut off": ("RGB", P3[:200]),
-    "empty of tags": ("RGB", P3[:128] + bytes(4)),
-    "of grey": ("RGB", grey_profile(2.2)),
-    "of RGB": ("L", P3),
-    "of ink": ("RGB", cmyk_profile(lambda c, m, y, k: (50.0, 0.0, 0.0))),
-    "of RGB for ink": ("CMYK", P3),
-    "a device link": ("RGB", P3_AS_LINK),
-}
-
-
-@pytest.mark.parametrize("kind", USELESS)
-def test_a_profile_that_cannot_be_used_is_noted_and_ignored(tmp_path: Path, noise: Image.Image, kind: str) -> None:
-    mode, profile = USELESS[kind]
-    photo = noise.convert(mode)
-    photo.save(tmp_path / "plain.tif")
-    photo.save(tmp_path / "tagged.tif", icc_profile=profile)
-    plain, _ = cut(tmp_path / "plain.tif")
-    tagged, _ = cut(tmp_path / "tagged.tif")
-    assert tagged.digest == plain.digest
-    assert (plain.note, tagged.note) == ("", BAD_PROFILE)
-
-
-def test_a_png_whose_profile_is_damaged_is_noted(tmp_path: Path) -> None:
-    Image.new("RGB", (64, 64), SKIN).save(tmp_path / "x.png", icc_profile=P3)
-    data = bytearray((tmp_path / "x.png").read_bytes())
-    at = data.index(b"iCCP")
-    length = int.from_bytes(data[at - 4 : at], "big")
-    start = data.index(b"\0\0", at + 4) + 2
-    data[start : at + 4 + length] = bytes(at + 4 + length - start)  # zeros are no zlib stream
-    data[at + 4 + length : at + 8 + length] = zlib.crc32(data[at : at + 4 + length]).to_bytes(4, "big")
-    (tmp_path / "x.png").write_bytes(data)
-    result, pixels = cut(tmp_path / "x.png")
-    assert result.note == BAD_PROFILE
-    assert_colour(pixels, SKIN, within=0)
-
-
-def test_prepare_says_how_many_photos_had_no_usable_profile(tmp_path: Path, noise: Image.Image) -> None:
-    lines = ["path,label,left,top,right,bottom"]
-    for n in range(12):
-        shade = noise.point(lambda level, n=n: max(level - n, 0))
-        shade.save(tmp_path / f"{n}.png", icc_profile=(P3, b"garbage", None)[n % 3])
-        lines += [f"{n}.png,{n % 2},0,0,100,100", f"{n}.png,{n % 2},50,50,250,250"]  # two crops of each photo
-    (tmp_path / "labels.csv").write_text("\n".join(lines))
-    (outcome,) = prepare(PrepareRequest([tmp_path / "labels.csv"], "neck", size=32, out=tmp_path / "packs"))
-    assert f"4 photos: {BAD_PROFILE}" in outcome.warnings
-
-
 # Where and how the conversion is done
 
 
@@ -236,9 +148,9 @@ def test_padding_is_no_colour_of_the_photo(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("primaries", "gamma"), [(DISPLAY_P3, None), (ADOBE_RGB, ADOBE_GAMMA)])
 def test_a_converted_crop_is_the_crop_of_the_converted_photo(
-    tmp_path: Path, noise: Image.Image, primaries: Any, gamma: float
+    tmp_path: Path, grainy_skin: Image.Image, primaries: Any, gamma: float
 ) -> None:
-    stored = noise.point(lambda level: 40 + level * 0.7)  # colours sRGB has, so that none is clipped
+    stored = grainy_skin.point(lambda level: 40 + level * 0.7)  # colours sRGB has, so that none is clipped
     stored.save(tmp_path / "tagged.png", icc_profile=rgb_profile(primaries, gamma))
     converted = srgb_of(np.asarray(stored), primaries, gamma)
     Image.fromarray(converted.astype(np.uint8)).save(tmp_path / "converted.png")

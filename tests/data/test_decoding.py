@@ -70,10 +70,11 @@ def test_the_transparent_grey_of_a_png_is_white_at_every_depth(tmp_path: Path, b
 @pytest.mark.parametrize("bits", [8, 16])
 def test_the_transparent_colour_of_a_png_is_white(tmp_path: Path, bits: int) -> None:
     key, other = np.array([60, 70, 80]), np.array([90, 70, 80])
-    row = np.concatenate([np.tile(key, 32), np.tile(other, 32)])
-    key = key * 257 if bits == 16 else key
-    packed = (row * 257).astype(">u2").view(np.uint8) if bits == 16 else row.astype(np.uint8)
-    path = png(tmp_path / "x.png", bits, 2, np.tile(packed, (64, 1)), (b"tRNS", struct.pack(">3H", *key)))
+    scale, dtype = (1, np.dtype("u1")) if bits == 8 else (256, np.dtype(">u2"))
+    low = 0 if bits == 8 else 7  # bits that Pillow does not read
+    row = np.concatenate([np.tile(key * scale + low, 32), np.tile(other * scale, 32)]).astype(dtype).view(np.uint8)
+    chunk = (b"tRNS", struct.pack(">3H", *(key * scale + low)))
+    path = png(tmp_path / "x.png", bits, 2, np.tile(row, (64, 1)), chunk)
     pixels = read(path, 64)
     assert (pixels[:, :32] == 255).all()
     assert (pixels[:, 32:] == other).all()

@@ -72,7 +72,9 @@ def thumbnail() -> tuple[Directory, bytes]:
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("name", ["x.nef", "x.tif", "x.jpg"])
-@pytest.mark.parametrize("kind", ["sensor in the chain", "sensor below", "two below", "DNG", "linear"])
+@pytest.mark.parametrize(
+    "kind", ["sensor in the chain", "sensor below", "two below", "thumbnail of another", "DNG", "linear"]
+)
 def test_a_raw_file_is_told_from_a_tiff_by_what_is_in_it(tmp_path: Path, order: str, name: str, kind: str) -> None:
     tags, pixels = thumbnail()
     path = tmp_path / name
@@ -83,6 +85,9 @@ def test_a_raw_file_is_told_from_a_tiff_by_what_is_in_it(tmp_path: Path, order: 
     elif kind == "two below":
         below = 8 + len(pixels) + 2 + 12 * (len(tags) + 2) + 4 + 6 + 8
         tiff(path, tags | {254: (4, [1]), 330: (4, [below, below])}, sensor, order=order, data=pixels)
+    elif kind == "thumbnail of another":
+        below = 8 + len(pixels) + 2 + 12 * (len(tags) + 2) + 4 + 6
+        tiff(path, tags | {254: (4, [1]), 330: (4, [below])}, tags, order=order, data=pixels)
     elif kind == "sensor below":
         below = 8 + len(pixels) + 2 + 12 * (len(tags) + 1) + 4 + 6
         tiff(path, tags | {330: (4, [below])}, sensor, order=order, data=pixels)
