@@ -107,6 +107,8 @@ def _decode(file: BinaryIO, path: Path, shortest: Callable[[Size], float], size:
         pixels = flat(eight_bits(opened), kind if convert is not None else "RGB")
     if orientation in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[orientation])
+    if convert is not None and pixels.width * pixels.height <= size * size:  # no more pixels than one crop has
+        pixels, convert = convert(pixels.copy()), None
     return Photo(pixels, true_size, convert, note)
 
 
@@ -174,7 +176,8 @@ def _profile(opened: ImageFile.ImageFile, kind: str) -> tuple[ToSrgb | None, str
     """How the pixels become sRGB, and a note where a profile there is cannot tell."""
     if "icc_profile" not in opened.info:
         return None, ""
-    try:
-        return to_srgb(bytes(opened.info["icc_profile"] or b""), kind), ""
-    except (BadProfileError, TypeError, ValueError):  # a TIFF tag may be anything
+    profile = opened.info["icc_profile"]
+    try:  # it is None where Pillow could not put it together, and anything at all in a TIFF
+        return to_srgb(profile if isinstance(profile, bytes) else b"", kind), ""
+    except BadProfileError:
         return None, BAD_PROFILE
