@@ -17,6 +17,7 @@ from benchmarks.rows import Row
 from skin_tune.data.prepare import prepare
 from skin_tune.data.request import PrepareRequest
 from skin_tune.regions import CATALOGUE
+from tests.data.icc import DISPLAY_P3, rgb_profile
 
 _SIZE = 256
 _WIDTH, _HEIGHT = 2136, 3216  # of the cameras of AI-Hub data set 71645
@@ -38,24 +39,35 @@ def measure(photos: int = 512) -> list[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         few, many = _tree(folder / "few", photos // 16), _tree(folder / "many", photos)
+        tagged = _tree(folder / "tagged", photos // 16, rgb_profile(DISPLAY_P3))
         with _on([cores[0]]):
             png, jpeg = (
                 _pace(partial(_plain_loop, ".png"), few, folder),
                 _pace(partial(_plain_loop, ".jpg"), few, folder),
             )
             one_core = _pace(_prepare, many, folder)
+            costs = [(_cpu(tagged, folder), _cpu(few, folder)) for _ in range(5)]
         all_cores = _pace(_prepare, many, folder)
+    with_profile, without = (min(cost) for cost in zip(*costs, strict=True))
+    converting = with_profile / without
     faster, linear = one_core / png, all_cores / one_core / len(cores)
     return [
         Row("preparing photos / a plain Pillow loop that writes PNG, one core", faster, "ratio", ">= 2", faster >= 2),
         Row("preparing photos / a plain Pillow loop that writes JPEG, one core", one_core / jpeg, "ratio", "-", True),
         Row(f"preparing photos on {len(cores)} cores / one, a core", linear, "ratio", ">= 0.85", linear >= 0.85),
+        Row(
+            "CPU time of Display P3 photos / of photos without a profile",
+            converting,
+            "ratio",
+            "<= 1.15",
+            converting <= 1.15,
+        ),
         Row("preparing photos of 6.9 megapixels, 11 crops each, one core", one_core, "photos/s", "-", True),
     ]
 
 
-def _tree(root: Path, photos: int) -> Path:
-    """Labels and photos of as many subjects, in AI-Hub's layout."""
+def _tree(root: Path, photos: int, profile: bytes | None = None) -> Path:
+    """Labels and photos of as many subjects, in AI-Hub's layout; each photo with `profile`."""
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(90, 200, (40, 27, 3), dtype=np.uint8)).resize((_WIDTH, _HEIGHT))
     grain = rng.integers(-6, 7, (_HEIGHT, _WIDTH, 3), dtype=np.int16)
@@ -70,7 +82,7 @@ def _tree(root: Path, photos: int) -> Path:
         labels.mkdir(parents=True)
         images.mkdir(parents=True)
         shade = skin.point(lambda value, n=number: value * (1 - n / 1024))  # none is alike
-        shade.save(images / f"{photo}.jpg", quality=90)
+        shade.save(images / f"{photo}.jpg", quality=90, icc_profile=profile)
         for part, box in _BOXES.items():
             label = {
                 "info": {"filename": f"{photo}.jpg", "id": subject},
@@ -86,6 +98,14 @@ def _pace(work: Callable[[Path, Path], None], tree: Path, folder: Path) -> float
     with tempfile.TemporaryDirectory(dir=folder) as out:
         work(tree, Path(out))
     return len(list(tree.rglob("*.jpg"))) / (time.perf_counter() - started)
+
+
+def _cpu(tree: Path, folder: Path) -> float:
+    """Seconds of CPU that preparing takes, on one core and so in this process."""
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        started = time.process_time()
+        _prepare(tree, Path(out))
+        return time.process_time() - started
 
 
 def _prepare(tree: Path, out: Path) -> None:

@@ -147,6 +147,7 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
         split_seed=options.split_seed,
         allow_losses=options.allow_losses,
         replace=options.replace,
+        max_megapixels=options.max_megapixels,
     )
     with stages() as progress:
         outcomes = prepare(request, progress)

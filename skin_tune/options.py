@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ParameterInfo
 
+from skin_tune.data.files import MAX_MEGAPIXELS
 from skin_tune.numerals import number_from, whole_number_from
 from skin_tune.paths import is_local, location
 
@@ -86,6 +87,7 @@ class SourceOptions:
         str | None, typer.Option(help="Percentages of train/val/test subjects; the data's own split, else 60/20/20.")
     ] = None
     split_seed: Annotated[int, typer.Option(help="Seed of the split.")] = 0
+    max_megapixels: Annotated[int, typer.Option(help="Refuse photos that are larger.")] = MAX_MEGAPIXELS
     allow_losses: Annotated[
         bool, typer.Option("--allow-losses", help="Pack what is left even if more than half of the rows are lost.")
     ] = False

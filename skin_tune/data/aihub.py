@@ -18,7 +18,9 @@ from skin_tune.data.files import (
     Progress,
     composed,
     files_under,
+    is_special,
     leaves_roots,
+    readable_first,
     storable,
     view_of,
 )
@@ -53,8 +55,8 @@ def read_label(label_file: Path) -> Label:
     """Read one label file. Raises BadLabelError for one that cannot be read or is no label."""
     name = PHOTO_NAME.fullmatch(label_file.stem)
     try:
-        if not label_file.is_file():
-            raise OSError("not a regular file")
+        if is_special(label_file):
+            raise BadLabelError("not a regular file", f"{label_file.name} is a pipe, a socket or a device")
         label = json.loads(label_file.read_bytes())
         facepart, box = int(label["images"]["facepart"]), label["images"]["bbox"]
         grades, info = dict(label.get("annotations") or {}), label.get("info") or {}
@@ -122,7 +124,7 @@ class _Listing:
 
     def find(self, name: str, label_file: Path) -> list[Path]:
         """The photo of a label; of several with that name the nearest, all that are if their bytes differ."""
-        found = self.photos.get(name) or self.photos.get(Path(name).stem) or []
+        found = self.photos.get(name) or readable_first(self.photos.get(Path(name).stem, ()))
         if len(found) > 1:
             shared = [len(Path(os.path.commonpath([photo, label_file])).parts) for photo in found]
             found = [photo for photo, parts in zip(found, shared, strict=True) if parts == max(shared)]

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,13 +12,18 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from skin_tune.data.colour import ToSrgb
+from skin_tune.data.decoding import Photo, Size, UnusablePhotoError, open_photo
+from skin_tune.data.files import MAX_MEGAPIXELS
 from skin_tune.data.manifest import Box, Row
 from skin_tune.data.pack import image_digest
 from skin_tune.errors import SourceError
 
-_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # JPEG's opener takes MPO too
+_SMALLEST = 8
+"""Pixels of the photo that a crop's longer side must show: what is blown up from fewer says nothing of skin."""
+_OUTSIDE = "box outside the photo"
 _PADDING = (124, 116, 104)
 """ImageNet's mean colour: what is outside the photo becomes zero in the network's input."""
 
@@ -33,6 +37,8 @@ class Cut:
     slot: int
     box: Box | None
     mirrored: bool
+    relative: bool = False
+    """Whether `box` is in shares of the upright photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,18 @@ class CutResult:
     digest: bytes = b""
     reason: str = ""
     detail: str = ""
+    note: str = ""
+    """What is to be told of the photo though it could be used."""
     uniform: bool = False
-    """Whether the crop is of one colour alone."""
+    """Whether the crop is of one single colour."""
 
 
 def cut_all(
-    rows: Sequence[Row], staging: dict[str, Path], size: int, on_photo: Callable[[int, int], None]
+    rows: Sequence[Row],
+    staging: dict[str, Path],
+    size: int,
+    on_photo: Callable[[int, int], None],
+    max_megapixels: int = MAX_MEGAPIXELS,
 ) -> list[CutResult]:
     """Cut the crop of every row into its region's staging file; results are in the order of `rows`.
 
@@ -57,31 +69,34 @@ def cut_all(
     cuts_of: dict[Path, list[Cut]] = {}
     slots = dict.fromkeys(staging, 0)
     for index, row in enumerate(rows):
-        cut = Cut(index, staging[row.region], slots[row.region], row.box, row.mirrored)
+        cut = Cut(index, staging[row.region], slots[row.region], row.box, row.mirrored, row.relative_box)
         cuts_of.setdefault(row.photo, []).append(cut)
         slots[row.region] += 1
     for region, path in staging.items():
         with path.open("wb") as file:
             file.truncate(slots[region] * size * size * 3)
     results: list[CutResult] = []
-    with closing(_cut_photos(list(cuts_of.items()), size)) as photos:  # stops the processes, whatever happens
+    with closing(
+        _cut_photos(list(cuts_of.items()), size, max_megapixels)
+    ) as photos:  # stops the processes, whatever happens
         for done, photo_results in enumerate(photos, start=1):
             results.extend(photo_results)
             on_photo(done, len(cuts_of))
     return sorted(results, key=lambda result: result.row)
 
 
-def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int) -> Generator[list[CutResult]]:
+def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int, max_megapixels: int) -> Generator[list[CutResult]]:
+    cut_one = partial(cut_photo, size=size, max_megapixels=max_megapixels)
     workers = min(available_cpus(), len(jobs) // 32)
     if workers < 2:  # starting a process takes as long as a few dozen photos
-        yield from (cut_photo(job, size) for job in jobs)
+        yield from map(cut_one, jobs)
         return
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
             # Ctrl-C reaches the workers too. They start with it blocked, so that only this process stops and cleans up.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                results = pool.map(partial(cut_photo, size=size), jobs, chunksize=8)
+                results = pool.map(cut_one, jobs, chunksize=8)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             yield from results
@@ -96,77 +111,76 @@ def available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def cut_photo(job: tuple[Path, list[Cut]], size: int) -> list[CutResult]:
+def cut_photo(job: tuple[Path, list[Cut]], size: int, max_megapixels: int = MAX_MEGAPIXELS) -> list[CutResult]:
     """Decode one photo and write each of its crops into its slot."""
     path, cuts = job
+
+    def shortest(photo_size: Size) -> float:
+        return min(_side(in_pixels(cut.box, cut.relative, photo_size)) for cut in cuts)
+
     try:
-        photo, scale = _decode(path, [cut.box for cut in cuts], size)
-    except FileNotFoundError:
-        return [CutResult(cut.row, reason="missing photo", detail=path.name) for cut in cuts]
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        return [CutResult(cut.row, reason="decompression bomb", detail=str(error)[:200]) for cut in cuts]
-    except UnidentifiedImageError:
-        return [CutResult(cut.row, reason="unreadable image", detail="not an image file") for cut in cuts]
-    except Exception as error:  # Pillow's decoders raise whatever they meet in a broken file
-        return [CutResult(cut.row, reason="unreadable image", detail=str(error)[:200]) for cut in cuts]
-    alike: dict[tuple[Box | None, bool], list[Cut]] = {}
+        photo = open_photo(path, shortest, size, max_megapixels)
+    except UnusablePhotoError as error:
+        return [CutResult(cut.row, reason=error.reason, detail=error.detail) for cut in cuts]
+    alike: dict[tuple[Box | None, bool, bool], list[Cut]] = {}
     for cut in cuts:
-        alike.setdefault((cut.box, cut.mirrored), []).append(cut)
-    return [result for group in alike.values() for result in _cut(photo, scale, group, size)]
+        alike.setdefault((cut.box, cut.relative, cut.mirrored), []).append(cut)
+    return [result for group in alike.values() for result in _cut(photo, group, size)]
 
 
-def _decode(path: Path, boxes: Sequence[Box | None], size: int) -> tuple[Image.Image, tuple[float, float]]:
-    """The upright RGB photo, perhaps shrunk while decoding, and the scale from its true size."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=_FORMATS) as opened:
-            if opened.mode.startswith(("I", "F")):
-                raise ValueError(f"pixel format {opened.mode} is not 8-bit")
-            true_width, true_height = opened.size
-            smallest = min(_side(box, (true_width, true_height)) for box in boxes)
-            shrink = max(factor for factor in (1, 2, 4, 8) if factor == 1 or smallest / factor >= size)
-            opened.draft("RGB", (true_width // shrink, true_height // shrink))
-            scale_x, scale_y = opened.size[0] / true_width, opened.size[1] / true_height
-            opened.load()
-            orientation = opened.getexif().get(0x0112, 1)
-            photo = opened if orientation == 1 else ImageOps.exif_transpose(opened)
-            photo = photo if photo.mode == "RGB" else photo.convert("RGB")  # which would copy the whole photo
-    turned = orientation in (5, 6, 7, 8)  # those swap width and height
-    return photo, (scale_y, scale_x) if turned else (scale_x, scale_y)
+def in_pixels(box: Box | None, relative: bool, photo_size: Size) -> Box:
+    """`box` in pixels of the upright photo, the whole of it where there is none."""
+    width, height = photo_size
+    if box is None:
+        return (0.0, 0.0, float(width), float(height))
+    left, top, right, bottom = box
+    return (left * width, top * height, right * width, bottom * height) if relative else box
 
 
-def _side(box: Box | None, photo_size: tuple[int, int]) -> float:
-    left, top, right, bottom = box or (0, 0, *photo_size)
+def _side(box: Box) -> float:
+    left, top, right, bottom = box
     return max(right - left, bottom - top)
 
 
-def _cut(photo: Image.Image, scale: tuple[float, float], cuts: Sequence[Cut], size: int) -> list[CutResult]:
+def _cut(photo: Photo, cuts: Sequence[Cut], size: int) -> list[CutResult]:
     """One crop for all of `cuts`, which differ in nothing but the region that is graded on it."""
     cut = cuts[0]
-    left, top, right, bottom = (0.0, 0.0, float(photo.width), float(photo.height))
-    if cut.box is not None:
-        left, top, right, bottom = (edge * scale[axis % 2] for axis, edge in enumerate(cut.box))
-    detail = f"box {cut.box} in a photo of {photo.width / scale[0]:.0f} x {photo.height / scale[1]:.0f}"
-    if right <= left or bottom <= top:
-        return [CutResult(cut.row, reason="empty box", detail=detail) for cut in cuts]
-    crop = square_crop(photo, (left, top, right, bottom), size)
+    box = in_pixels(cut.box, cut.relative, photo.size)
+    reason, detail = _refusal(box, photo.size)
+    crop = None if reason else square_crop(photo.pixels, photo.decoded_box(box), size, photo.to_srgb)
     if crop is None:
-        return [CutResult(cut.row, reason="box outside the photo", detail=detail) for cut in cuts]
-    array = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop)
-    pixels, uniform = array.tobytes(), bool((array == array[0, 0]).all())
+        reason = reason or _OUTSIDE
+        detail += f"box {cut.box} in a photo of {photo.size[0]} x {photo.size[1]}"
+        return [CutResult(cut.row, reason=reason, detail=detail) for cut in cuts]
+    pixels = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
     digest = image_digest(pixels)
+    uniform = pixels == pixels[:3] * (size * size)
     for cut in cuts:
         with cut.staging.open("r+b") as file:
             file.seek(cut.slot * len(pixels))
             file.write(pixels)
-    return [CutResult(cut.row, digest=digest, uniform=uniform) for cut in cuts]
+    return [CutResult(cut.row, digest=digest, note=photo.note, uniform=uniform) for cut in cuts]
 
 
-def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image | None:
+def _refusal(box: Box, photo_size: Size) -> tuple[str, str]:
+    """Why no crop can be cut, and how its detail begins; empty where one can."""
+    left, top, right, bottom = box
+    if right <= left or bottom <= top:
+        return "empty box", ""
+    width, height = min(right, photo_size[0]) - max(left, 0), min(bottom, photo_size[1]) - max(top, 0)
+    if width <= 0 or height <= 0:
+        return _OUTSIDE, ""
+    if max(width, height) < _SMALLEST:
+        return "crop too small", f"{width:.3g} x {height:.3g} pixels, and the longer side needs {_SMALLEST}: "
+    return "", ""
+
+
+def square_crop(photo: Image.Image, box: Box, size: int, to_srgb: ToSrgb | None = None) -> Image.Image | None:
     """The square around the centre of `box`, as long as its longer side, as `size` x `size` pixels.
 
     What the photo does not cover is padded; nothing is stretched. None where `box` shows less than a pixel of it.
+    Colours are converted once the crop has its size: there are far fewer pixels then, and since profiles of photos
+    have much the same curve as sRGB, mean colours come out the same within a level or two.
     """
     left, top, right, bottom = box
     side = max(right - left, bottom - top)
@@ -187,5 +201,5 @@ def square_crop(photo: Image.Image, box: Box, size: int) -> Image.Image | None:
         return None
     crop = Image.new("RGB", (size, size), _PADDING)
     visible = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=seen, reducing_gap=2.0)
-    crop.paste(visible, (x0, y0))
+    crop.paste(visible if to_srgb is None else to_srgb(visible), (x0, y0))
     return crop

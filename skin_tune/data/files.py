@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,9 +11,23 @@ from pathlib import Path
 
 from skin_tune.errors import SourceError
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff"}
-# Photos that cannot be read are listed all the same, so that they end in quarantine and are not overlooked.
-IMAGE_SUFFIXES |= {".gif", ".heic", ".heif", ".avif", ".jp2"}
+
+def _suffixes(names: str) -> frozenset[str]:
+    return frozenset(f".{name}" for name in names.split())
+
+
+PHOTO_SUFFIXES = _suffixes("jpg jpeg jpe jfif jif mpo png bmp dib webp tif tiff heic heics heif heifs hif avif avifs")
+"""Names of photos in the formats that are read."""
+RAW_SUFFIXES = _suffixes(
+    "3fr arw cr2 cr3 crw dcr dng erf fff gpr iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+)
+NO_PHOTO_SUFFIXES = _suffixes("svg pdf mov mp4 m4v avi mkv webm 3gp")
+"""Names of drawings, documents and films that lie among photos."""
+# Files that cannot be read are listed all the same, so that they end in quarantine and are not overlooked.
+IMAGE_SUFFIXES = PHOTO_SUFFIXES | RAW_SUFFIXES | NO_PHOTO_SUFFIXES
+IMAGE_SUFFIXES |= _suffixes("dcm dicom gif jp2 j2k j2c jpc jpf jpx jxl jxr psd psb")
+MAX_MEGAPIXELS = 200
+"""Size of the largest photo that is read unless told otherwise: whole-body cameras take 100 to 150."""
 PHOTO_NAME = re.compile(r"(?P<subject>\w+?)_(?P<device>0[1-3])_(?P<angle>[A-Z][a-z]?\d*)(?:_(?P<part>\d{2}))?")
 
 
@@ -56,6 +71,17 @@ def leaves_roots(found: Path, roots: Sequence[Path]) -> bool:
     Folders may be links to anywhere: who can lay them could as well name their target.
     """
     return found.is_symlink() and not any(inside(root, str(found.absolute())) for root in (*roots, found.parent))
+
+
+def readable_first(files: Sequence[Path]) -> list[Path]:
+    """Those of `files` in a format that is read, or all if none is: not the raw file or the film beside a photo."""
+    return [file for file in files if file.suffix.lower() in PHOTO_SUFFIXES] or list(files)
+
+
+def is_special(path: Path) -> bool:
+    """Whether a file is a pipe, a socket or a device: opening one may never come to an end. Raises OSError."""
+    mode = path.stat().st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def files_under(

@@ -103,7 +103,7 @@ def write_region(
     meant = [name for name, ratio in zip(SPLITS, info.split_ratios or (1, 1, 1), strict=True) if ratio]
     if info.split_given:
         meant = [name for name in SPLITS if (split == SPLITS.index(name)).any()]
-    outcome.warnings += _warnings(counts, meant, joined, outcome.path)
+    outcome.warnings += _noted(of_region) + _warnings(counts, meant, joined, outcome.path)
     outcome.info = replace(
         info,
         region=region,
@@ -178,6 +178,12 @@ def _split(usable: _Usable, request: PrepareRequest, outcome: Prepared) -> tuple
     if any(given):
         outcome.notes.append("the source's own split is not used, since --split is given")
     return split_by_subject(usable.labels, usable.subjects, ratios=ratios or DEFAULT_RATIOS, seed=seed), info
+
+
+def _noted(of_region: list[tuple[Row, CutResult]]) -> list[str]:
+    """Each note on photos, with their number."""
+    noted = Counter(note for _, note in {(row.photo, cut.note) for row, cut in of_region} if note)
+    return [f"{count} photos: {note}" for note, count in noted.items()]
 
 
 def _warnings(

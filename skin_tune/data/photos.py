@@ -49,6 +49,8 @@ def find_photos(given: Sequence[Path]) -> list[Path]:
                 raise SourceError(f"folder {str(path)!r} holds no image")
         elif os.path.isfile(path):  # noqa: PTH113
             images = [path]
+        elif os.path.exists(path):  # noqa: PTH110
+            raise SourceError(f"photo {str(path)!r} is not a regular file but a pipe, a socket or a device")
         else:
             raise SourceError(f"photo {str(path)!r} does not exist")
         for image in images:

@@ -58,7 +58,8 @@ def _write_packs(
 ) -> list[Prepared]:
     rows = [row for row in manifest.rows if not missing[row.region]]
     staging = {region: staging_folder / region for region in manifest.classes}
-    cuts = cut_all(rows, staging, request.size, lambda done, total: progress("photos", done, total))
+    on_photo = partial(progress, "photos")
+    cuts = cut_all(rows, staging, request.size, on_photo, request.max_megapixels)
 
     def written(region: str) -> Prepared:
         outcome = Prepared(region, pack_path(request.out, region, request.size))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_tune.data.files import PHOTO_NAME, SubjectRule, files_under
+from skin_tune.data.files import MAX_MEGAPIXELS, PHOTO_NAME, SubjectRule, files_under
 from skin_tune.errors import SourceError
 from skin_tune.paths import is_local
 from skin_tune.regions import Region, catalogue_regions
@@ -39,6 +39,8 @@ class PrepareRequest:
     split_ratios: tuple[int, int, int] | None = None
     """None: the source's own split where it has one, else DEFAULT_RATIOS."""
     split_seed: int = 0
+    max_megapixels: int = MAX_MEGAPIXELS
+    """Larger photos are taken for decompression bombs."""
     allow_losses: bool = False
     """Pack what is left even where more than half of the rows cannot be used."""
     replace: bool = False
@@ -56,6 +58,8 @@ def checked_format(request: PrepareRequest) -> str:
         raise SourceError(f"size {request.size} is outside [16, 2048] pixels")
     if request.split_seed < 0:
         raise SourceError(f"split seed {request.split_seed} is below 0")
+    if request.max_megapixels < 1:
+        raise SourceError(f"--max-megapixels {request.max_megapixels} is below 1")
     for path in (*request.sources, *([request.images] if request.images else [])):
         if not os.path.exists(path):  # noqa: PTH110  Path.exists raises for a name that is too long
             raise SourceError(f"{str(path)!r} does not exist")

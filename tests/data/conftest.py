@@ -52,6 +52,14 @@ def quadrants() -> Callable[..., Image.Image]:
 
 
 @pytest.fixture
+def grainy_skin() -> Image.Image:
+    """Skin with grain and shadows, 256 x 256."""
+    rng = np.random.default_rng(0)
+    shade = np.linspace(0.2, 1.1, 256)[:, None, None] * np.array((220, 170, 140))
+    return Image.fromarray(np.clip(shade + rng.normal(0, 12, (256, 256, 3)), 0, 255).astype(np.uint8))
+
+
+@pytest.fixture
 def add_label() -> Callable[..., Path]:
     """Write one AI-Hub label file; `changes` replace top-level keys."""
 

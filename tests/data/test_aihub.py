@@ -479,4 +479,4 @@ def test_classes_may_leave_a_rare_grade_out(tmp_path: Path, add_label: AddLabel)
 
 def test_a_pipe_among_label_files_is_quarantined(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "0007_01_F_07.json")
-    assert refused(read(tmp_path)) == [("", "0007_01_F_07.json", "unreadable label file")]
+    assert refused(read(tmp_path)) == [("", "0007_01_F_07.json", "not a regular file")]

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_tune.data.files import IMAGE_SUFFIXES, Progress, files_under, leaves_roots, storable, view_of
+from skin_tune.data.files import (
+    IMAGE_SUFFIXES,
+    NO_PHOTO_SUFFIXES,
+    PHOTO_SUFFIXES,
+    Progress,
+    files_under,
+    leaves_roots,
+    storable,
+    view_of,
+)
 from skin_tune.data.manifest import Manifest, Quarantined
 from skin_tune.data.request import PrepareRequest
 from skin_tune.data.sources.labelled import LabelledPhoto, add_rows
@@ -36,7 +45,7 @@ def _photos_of(root: Path, request: PrepareRequest, manifest: Manifest, on_file:
     allowed = [*sources, *([request.images] if request.images else [])]
     found: list[_Found] = []
     for path in files_under(root, on_file, manifest.leave_out):
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
+        if path.suffix.lower() not in IMAGE_SUFFIXES - NO_PHOTO_SUFFIXES:
             manifest.left_out[f"{path.suffix.lower() or 'suffixless'} file"] += 1
             continue
         manifest.read += 1
@@ -47,6 +56,7 @@ def _photos_of(root: Path, request: PrepareRequest, manifest: Manifest, on_file:
             manifest.quarantined.append(Quarantined(request.regions, source, "path leaves its root", storable(detail)))
         else:
             found.append(_Found(path, source, relative))
+    found = _without_raw_twins(found, manifest)
     depth = 1 if _is_split(found) else 0
     photos = []
     for each in found:
@@ -68,6 +78,19 @@ def _photos_of(root: Path, request: PrepareRequest, manifest: Manifest, on_file:
         )
     manifest.warnings += _empty_folders(root, found)
     return photos
+
+
+def _without_raw_twins(found: Sequence[_Found], manifest: Manifest) -> list[_Found]:
+    """Leave out, and count, files of a format that is not read beside a photo of the same name: they show the same."""
+    photos = {each.photo.with_suffix("") for each in found if each.photo.suffix.lower() in PHOTO_SUFFIXES}
+    kept = [
+        each
+        for each in found
+        if each.photo.suffix.lower() in PHOTO_SUFFIXES or each.photo.with_suffix("") not in photos
+    ]
+    if len(kept) < len(found):
+        manifest.left_out["raw file beside its photo"] += len(found) - len(kept)
+    return kept
 
 
 def _is_split(found: Sequence[_Found]) -> bool:

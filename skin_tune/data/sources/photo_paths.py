@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
-from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_roots
+from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_roots, readable_first
 
 
 class NoPhotoError(Exception):
@@ -36,7 +36,7 @@ class PhotoFinder:
         name = _slashes(text).strip()
         by_id = {photo for candidate in candidates for photo in self._with_any_suffix(candidate)}
         if not by_id and "/" not in name:
-            by_id = set(self._below_images.get(unicodedata.normalize("NFC", name), ()))
+            by_id = set(readable_first(self._below_images.get(unicodedata.normalize("NFC", name), ())))
         if len(by_id) > 1:
             raise NoPhotoError("more than one photo", ", ".join(map(str, sorted(by_id)[:3])))
         if by_id:
@@ -78,7 +78,7 @@ class PhotoFinder:
                 self._listings[path.parent] = _by_stem(self._allowed(path.parent.iterdir()))
             except OSError:
                 self._listings[path.parent] = {}
-        return self._listings[path.parent].get(unicodedata.normalize("NFC", path.name), [])
+        return readable_first(self._listings[path.parent].get(unicodedata.normalize("NFC", path.name), []))
 
     @cached_property
     def _below_images(self) -> dict[str, list[Path]]:
