@@ -1,5 +1,6 @@
 """Photos to square crops, every photo decoded once, all cores at work."""
 
+import math
 import multiprocessing
 import os
 import signal
@@ -125,6 +126,9 @@ def cut_photo(job: tuple[Path, list[Cut]], size: int, max_megapixels: int = MAX_
     alike: dict[tuple[Box | None, bool, bool], list[Cut]] = {}
     for cut in cuts:
         alike.setdefault((cut.box, cut.relative, cut.mirrored), []).append(cut)
+    sides = [_side(photo.decoded_box(in_pixels(box, relative, photo.size))) for box, relative, _ in alike]
+    if photo.pixels.width * photo.pixels.height <= sum(min(side, size) ** 2 for side in sides):
+        photo = photo.in_srgb()  # fewer pixels than its crops have together
     return [result for group in alike.values() for result in _cut(photo, group, size)]
 
 
@@ -179,8 +183,8 @@ def square_crop(photo: Image.Image, box: Box, size: int, to_srgb: ToSrgb | None 
     """The square around the centre of `box`, as long as its longer side, as `size` x `size` pixels.
 
     What the photo does not cover is padded; nothing is stretched. None where `box` shows less than a pixel of it.
-    Colours are converted once the crop has its size: there are far fewer pixels then, and since profiles of photos
-    have much the same curve as sRGB, mean colours come out the same within a level or two.
+    Colours are converted where there are fewer pixels: in the part of the photo, or once the crop has its size. Since
+    profiles of photos have much the same curve as sRGB, mean colours come out the same within a level or two.
     """
     left, top, right, bottom = box
     side = max(right - left, bottom - top)
@@ -199,7 +203,17 @@ def square_crop(photo: Image.Image, box: Box, size: int, to_srgb: ToSrgb | None 
     x1, y1 = round((seen[2] - corner_x) * scale), round((seen[3] - corner_y) * scale)
     if x1 <= x0 or y1 <= y0:
         return None
+    if to_srgb is not None and (seen[2] - seen[0]) * (seen[3] - seen[1]) < (x1 - x0) * (y1 - y0):
+        photo, seen = _part(photo, seen)
+        photo, to_srgb = to_srgb(photo), None
     crop = Image.new("RGB", (size, size), _PADDING)
     visible = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=seen, reducing_gap=2.0)
     crop.paste(visible if to_srgb is None else to_srgb(visible), (x0, y0))
     return crop
+
+
+def _part(photo: Image.Image, box: Box) -> tuple[Image.Image, Box]:
+    """What enlarging `box` looks at, with the pixel around it that is blended in, and the box in it."""
+    left, top = max(math.floor(box[0]) - 2, 0), max(math.floor(box[1]) - 2, 0)
+    right, bottom = min(math.ceil(box[2]) + 2, photo.width), min(math.ceil(box[3]) + 2, photo.height)
+    return photo.crop((left, top, right, bottom)), (box[0] - left, box[1] - top, box[2] - left, box[3] - top)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -61,6 +61,10 @@ class Photo:
         x, y = self.pixels.width / self.size[0], self.pixels.height / self.size[1]
         return (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
 
+    def in_srgb(self) -> "Photo":
+        """The same photo with its pixels converted."""
+        return self if self.to_srgb is None else replace(self, pixels=self.to_srgb(self.pixels.copy()), to_srgb=None)
+
 
 def open_photo(path: Path, shortest: Callable[[Size], float], size: int, max_megapixels: int) -> Photo:
     """Decode the first picture (HEIF: the primary one) of a file.
@@ -107,8 +111,6 @@ def _decode(file: BinaryIO, path: Path, shortest: Callable[[Size], float], size:
         pixels = flat(eight_bits(opened), kind if convert is not None else "RGB")
     if orientation in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[orientation])
-    if convert is not None and pixels.width * pixels.height <= size * size:  # no more pixels than one crop has
-        pixels, convert = convert(pixels.copy()), None
     return Photo(pixels, true_size, convert, note)
 
 
