@@ -17,7 +17,7 @@ from skin_tune.data.pack_uses import check_replaceable
 from skin_tune.data.packable import no_training_image, nothing_left, too_much_lost
 from skin_tune.data.request import DEFAULT_RATIOS, PrepareRequest
 from skin_tune.data.sources.people import joined_people, shared_pictures
-from skin_tune.data.split import SPLITS, given_split, shared_subjects, split_by_subject
+from skin_tune.data.split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
 from skin_tune.errors import SkinTuneError, SourceError
 from skin_tune.paths import atomic_write, joined_path, quarantine_path
 
@@ -64,6 +64,18 @@ class _Usable:
         )
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """What goes into a pack, and what does not."""
+
+    usable: _Usable
+    split: npt.NDArray[np.int8]
+    """Index into SPLITS [N]."""
+    quarantined: list[Quarantined]
+    joined: list[tuple[str, str, str]]
+    """(person, subject, source) of pictures that several subjects have."""
+
+
 def write_region(
     outcome: Prepared,
     of_region: list[tuple[Row, CutResult]],
@@ -76,56 +88,85 @@ def write_region(
     `of_region` are its rows in the order of their crops, uint8 [size, size, 3], in the file `staging`, which is
     compacted. Fills in `outcome`. Raises SourceError where no pack can come of them.
     """
-    region, size, classes = outcome.region, request.size, manifest.classes[outcome.region]
+    chosen = _choose(outcome, of_region, manifest, request)
+    usable, path = chosen.usable, outcome.path
+    outcome.quarantined = Counter(entry.reason for entry in chosen.quarantined)
+    outcome.info = info = _info(outcome, chosen, manifest, request)
+    outcome.warnings += _noted(of_region) + _warnings(info, chosen.joined, path)
+    check_replaceable(path, info.region, info.pack_id, replace=request.replace)
+    images = _compacted(staging, usable.slots, len(of_region), info.size)
+    columns = PackRows(
+        label=usable.labels,
+        split=chosen.split,
+        subject=usable.subjects,
+        source=[row.source for row in usable.rows],
+        about={name: [row.about.get(name) for row in usable.rows] for name in ABOUT},
+    )
+    with atomic_write(quarantine_path(path)) as quarantine:
+        _write_quarantine(quarantine, chosen.quarantined)
+        write_pack(path, images, columns, info)
+    _write_joined(joined_path(path), chosen.joined)
+
+
+def _choose(
+    outcome: Prepared, of_region: list[tuple[Row, CutResult]], manifest: Manifest, request: PrepareRequest
+) -> _Chosen:
+    region = outcome.region
     usable, refused = _judge(of_region)
     quarantined = [entry for entry in manifest.quarantined if entry.region in ("", region)] + refused
     if not usable.slots:
         raise SourceError(nothing_left(region, quarantined))
     usable, joined = _joined(usable, of_region)
-    split, info = _split(usable, request, outcome)
-    if (split < 0).any():
-        quarantined += [
-            Quarantined(region, usable.rows[place].source, "no split given") for place in np.flatnonzero(split < 0)
-        ]
-        usable, split = usable.only(split >= 0), split[split >= 0]
+    split = _split(usable, request, outcome)
+    homeless = np.flatnonzero(split < 0).tolist()
+    quarantined += [Quarantined(region, usable.rows[place].source, "no split given") for place in homeless]
+    usable, split = usable.only(split >= 0), split[split >= 0]
     if lost := too_much_lost(region, quarantined, len(usable.slots), request):
         raise SourceError(lost)
     if shared := shared_subjects(split, usable.subjects):
         raise SkinTuneError(f"{region}: subject {min(shared)!r} would be in two splits; no pack was written")
-    labels, subjects, ordinal = usable.labels, usable.subjects, not request.nominal
+    return _Chosen(usable, split, quarantined, joined)
+
+
+def _split(usable: _Usable, request: PrepareRequest, outcome: Prepared) -> npt.NDArray[np.int8]:
+    """Index into SPLITS of each row, -1 where the source's own split leaves it out."""
+    given, ratios, seed = [row.split for row in usable.rows], request.split_ratios, request.split_seed
+    if any(given) and ratios is None:
+        return given_split(given, usable.labels, usable.subjects, seed=seed)
+    if any(given):
+        outcome.notes.append("the source's own split is not used, since --split is given")
+    return split_by_subject(usable.labels, usable.subjects, ratios=ratios or DEFAULT_RATIOS, seed=seed)
+
+
+def _info(outcome: Prepared, chosen: _Chosen, manifest: Manifest, request: PrepareRequest) -> PackInfo:
+    """What the pack says of itself. Raises SourceError where a class has no training image."""
+    region, classes, ordinal = outcome.region, manifest.classes[outcome.region], not request.nominal
+    usable, labels, split = chosen.usable, chosen.usable.labels, chosen.split
     counts = {
         name: {label: int(((split == part) & (labels == index)).sum()) for index, label in enumerate(classes)}
         for part, name in enumerate(SPLITS)
     }
     if untrained := [name for name, count in counts["train"].items() if not count]:
-        raise SourceError(no_training_image(region, classes, untrained, quarantined))
-    outcome.quarantined = Counter(entry.reason for entry in quarantined)
-    meant = [name for name, ratio in zip(SPLITS, info.split_ratios or (1, 1, 1), strict=True) if ratio]
-    if info.split_given:
-        meant = [name for name in SPLITS if (split == SPLITS.index(name)).any()]
-    outcome.warnings += _noted(of_region) + _warnings(counts, meant, joined, outcome.path)
-    outcome.info = replace(
-        info,
+        raise SourceError(no_training_image(region, classes, untrained, chosen.quarantined))
+    given = {row.split for row in usable.rows} - {""} if request.split_ratios is None else set()
+    return PackInfo(
         region=region,
         classes=classes,
-        size=size,
+        size=request.size,
+        split_seed=request.split_seed,
+        split_ratios=_ratios(given, request),
         counts=counts,
-        pack_id=content_id(region, classes, size, usable.digests, labels, split, subjects, ordinal),
+        pack_id=content_id(region, classes, request.size, usable.digests, labels, split, usable.subjects, ordinal),
         ordinal=ordinal,
+        split_given=bool(given),
     )
-    check_replaceable(outcome.path, region, outcome.info.pack_id, replace=request.replace)
-    images = _compacted(staging, usable.slots, len(of_region), size)
-    columns = PackRows(
-        label=labels,
-        split=split,
-        subject=subjects,
-        source=[row.source for row in usable.rows],
-        about={name: [row.about.get(name) for row in usable.rows] for name in ABOUT},
-    )
-    with atomic_write(quarantine_path(outcome.path)) as quarantine:
-        _write_quarantine(quarantine, quarantined)
-        write_pack(outcome.path, images, columns, outcome.info)
-    _write_joined(joined_path(outcome.path), joined)
+
+
+def _ratios(given: set[str], request: PrepareRequest) -> list[int]:
+    """Percentages by which people were split; none where the source gives all splits."""
+    if not given:
+        return list(request.split_ratios or DEFAULT_RATIOS)
+    return [] if "val" in given else list(TRAIN_ANEW)
 
 
 def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[_Usable, list[Quarantined]]:
@@ -167,33 +208,19 @@ def _joined(usable: _Usable, of_region: list[tuple[Row, CutResult]]) -> tuple[_U
     return replace(usable, rows=rows), sorted(joined)
 
 
-def _split(usable: _Usable, request: PrepareRequest, outcome: Prepared) -> tuple[npt.NDArray[np.int8], PackInfo]:
-    """Index into SPLITS of each row, -1 where the source's own split leaves it out, and a PackInfo that says how."""
-    given, ratios, seed = [row.split for row in usable.rows], request.split_ratios, request.split_seed
-    info = PackInfo("", [], request.size, seed, list(ratios or DEFAULT_RATIOS), {}, "")
-    if any(given) and ratios is None:
-        split = given_split(given, usable.labels, usable.subjects, ratios=DEFAULT_RATIOS[:2], seed=seed)
-        has_val = "val" in given
-        return split, replace(info, split_ratios=[] if has_val else [75, 25, 0], split_given=True)
-    if any(given):
-        outcome.notes.append("the source's own split is not used, since --split is given")
-    return split_by_subject(usable.labels, usable.subjects, ratios=ratios or DEFAULT_RATIOS, seed=seed), info
-
-
 def _noted(of_region: list[tuple[Row, CutResult]]) -> list[str]:
     """Each note on photos, with their number."""
     noted = Counter(note for _, note in {(row.photo, cut.note) for row, cut in of_region} if note)
     return [f"{count} photos: {note}" for note, count in noted.items()]
 
 
-def _warnings(
-    counts: dict[str, dict[str, int]], meant: Sequence[str], joined: Sequence[tuple[str, str, str]], pack: Path
-) -> list[str]:
-    """What to know of a pack whose splits `meant` should have images of every class."""
+def _warnings(info: PackInfo, joined: Sequence[tuple[str, str, str]], pack: Path) -> list[str]:
+    """What to know of a pack's splits and people."""
     found = []
-    for name in meant:
-        empty = [label for label, count in counts[name].items() if not count]
-        if empty:
+    for place, (name, counts) in enumerate(info.counts.items()):
+        meant = any(counts.values()) if info.split_given else info.split_ratios[place] > 0
+        empty = [label for label, count in counts.items() if not count]
+        if meant and empty:
             found.append(f"class {', '.join(empty)} has no {name} image: its {name} recall is undefined")
     if joined:
         subjects, people = (len({row[column] for row in joined}) for column in (1, 0))

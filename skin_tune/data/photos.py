@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.aihub import BadLabelError, Label, read_label
+from skin_tune.data.aihub_label import BadLabelError, Label, read_label
 from skin_tune.data.crops import cut_all
 from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_roots
 from skin_tune.data.manifest import Box, Row, as_box

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from skin_tune.errors import SourceError
 
 SPLITS = ("train", "val", "test")
+TRAIN_ANEW = (75, 25, 0)
+"""How train's people are split where a source gives no val: as 60 to 20, and test stays what it is."""
 _NAMES = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
@@ -72,17 +74,12 @@ def split_by_subject(
 
 
 def given_split(
-    given: Sequence[str],
-    labels: npt.NDArray[np.integer],
-    subjects: Sequence[str],
-    *,
-    ratios: tuple[int, int],
-    seed: int,
+    given: Sequence[str], labels: npt.NDArray[np.integer], subjects: Sequence[str], *, seed: int
 ) -> npt.NDArray[np.int8]:
     """Index into SPLITS for every row [N] whose split the source gives, or -1 for people of whom it gives none.
 
-    A row without a split takes its person's. Where no row is of val, train's people are split anew in the `ratios` of
-    train to val. Raises SourceError for people in two of the given splits, and where no row is of train.
+    A row without a split takes its person's. Where no row is of val, train's people are split anew, see TRAIN_ANEW.
+    Raises SourceError for people in two of the given splits, and where no row is of train.
     """
     names = np.asarray(subjects, dtype=str)
     codes = np.array([SPLITS.index(split) if split else -1 for split in given], dtype=np.int8)
@@ -95,8 +92,7 @@ def given_split(
     if not train.any():
         raise SourceError("the source's own split has no train row; give --split 60/20/20 to split anew")
     if not (split == SPLITS.index("val")).any():
-        share = round(100 * ratios[0] / sum(ratios))
-        split[train] = split_by_subject(labels[train], names[train].tolist(), ratios=(share, 100 - share, 0), seed=seed)
+        split[train] = split_by_subject(labels[train], names[train].tolist(), ratios=TRAIN_ANEW, seed=seed)
     return split
 
 
