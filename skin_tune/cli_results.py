@@ -23,7 +23,10 @@ def confirm(
         Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
     ] = None,
 ) -> None:
-    """Run an experiment's best configs again with new seeds, and name the champion; what is there is not repeated."""
+    """Run the best configs again with new seeds, name a champion.
+
+    What has been run is not run again: the same command goes on, and --top and --seeds may grow.
+    """
     from skin_tune.results.champion import championship
     from skin_tune.show.given import print_confirmation
     from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
@@ -47,7 +50,10 @@ def refit(
     storage: Storage = Path("runs"),
     wandb: Wandb = None,
 ) -> None:
-    """Train an experiment's best config once more, evaluate it once on the test split, and write its model card."""
+    """Train the best config once more, and test it once.
+
+    Writes the model and its model card, and notes in the store that the test split was opened.
+    """
     from skin_tune.show.progress import training_bar
     from skin_tune.show.trials import print_refit
     from skin_tune.tuning.refit import run_refit
@@ -74,6 +80,10 @@ def trials(
     experiment: Annotated[str | None, typer.Option(help="Only this experiment.")] = None,
     sort: Annotated[str, typer.Option(metavar="METRIC", help="Best of this first.")] = "val_balanced_acc",
     limit: Annotated[int | None, typer.Option(help="At most so many rows.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,C", help="Columns to show, by their headings or as the store calls them."),
+    ] = None,
     format: Format = "table",
 ) -> None:
     """List trials from the results store, best first."""
@@ -81,7 +91,8 @@ def trials(
     from skin_tune.show.trials import check_format, print_trials
 
     check_format(format)
-    print_trials(rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit), format)
+    ranked = rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit)
+    print_trials(ranked, format, columns, sort)
 
 
 def compare(
@@ -97,7 +108,10 @@ def compare(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
     format: Format = "table",
 ) -> None:
-    """Compare trials on the validation split, with intervals over subjects, and say what is luck."""
+    """Compare trials with intervals, and say what is luck.
+
+    On the validation split; intervals are over subjects.
+    """
     from skin_tune.results.compare import compare_regions
     from skin_tune.show.comparison import print_comparisons
     from skin_tune.show.trials import check_format
@@ -116,7 +130,10 @@ def report(
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None,
 ) -> None:
-    """Write one HTML file on trials, champions, intervals and costs that opens without a network."""
+    """Write one HTML file on trials, champions and costs.
+
+    It opens without a network, in English and Korean.
+    """
     from skin_tune.results.report import write_report
 
     size = write_report(storage, out, region=region, experiment=experiment, price=price_per_gpu_hour)

@@ -1,4 +1,4 @@
-"""Every word the report says, in English and Korean. ``{count:trial|trials}`` is the first of the two where count is 1."""
+"""Every word the report says, in English and Korean. Of ``{count:trial|trials}`` the first is said where count is 1."""
 
 from skin_tune.results.report.nominal import KOREAN, nominal_key
 
@@ -48,8 +48,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "최고라는 결과에는 운도 있습니다. 선택에 쓰이지 않은 사람들에게서는 {score} 정도가 예상됩니다.",
     ),
     "confirmed_is": (
-        "Of {trials} {trials:trial|trials} the best {configs:one|{configs}} {configs:was|were} run again with {seeds} new "
-        "{seeds:seed|seeds} each: {trial} is champion, with a mean {metric} of {score} on the validation split.",
+        "Of {trials} {trials:trial|trials} the best {configs:one|{configs}} {configs:was|were} run again with {seeds} "
+        "new {seeds:seed|seeds} each: {trial} is champion, with a mean {metric} of {score} on the validation split.",
         "트라이얼 {trials}개 중 상위 {configs}개를 새 시드 {seeds}개씩으로 다시 실행한 결과, 최고는 {trial}입니다. "
         "검증 세트 {metric} 평균은 {score}입니다.",
     ),
@@ -103,10 +103,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "검증 세트에 등급 {names} 이미지가 없습니다. 균형 정확도는 나머지 등급으로 계산했습니다.",
     ),
     "not_compared": (
-        "{count} {count:trial has|trials have} no interval: the store has no predictions of {count:it|them} on these images.",
+        "{count} {count:trial has|trials have} no interval: the store has no predictions of {count:it|them} "
+        "on these images.",
         "트라이얼 {count}개는 이 이미지들에 대한 예측이 저장소에 없어 구간이 없습니다.",
     ),
-    "failed_count": ("{count} {count:trial|trials} failed or diverged.", "트라이얼 {count}개가 실패하거나 발산했습니다."),
+    "failed_count": (
+        "{count} {count:trial|trials} failed or diverged.",
+        "트라이얼 {count}개가 실패하거나 발산했습니다.",
+    ),
     "running_count": ("{count} {count:trial is|trials are} still running.", "트라이얼 {count}개가 아직 실행 중입니다."),
     "opened_often": (
         "The test split has been opened {openings}: figures from it are optimistic.",
@@ -119,7 +123,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "confirmed_note": (
         "{seeds:One run of each config, with a new seed that is|Means over {seeds} runs, each with a seed of its own,} "
         "the same for every config; "
-        "95% intervals are over {seeds:subjects|subjects and seeds}. The champion is the config of the highest lower bound.",
+        "95% intervals are over {seeds:subjects|subjects and seeds}. "
+        "The champion is the config of the highest lower bound.",
         "설정마다 같은 시드 {seeds}개로 실행한 {seeds:결과|평균}입니다. "
         "95% 구간은 {seeds:대상자를|대상자와 시드를 모두} 고려합니다. "
         "구간의 하한이 가장 높은 설정이 최고입니다.",
