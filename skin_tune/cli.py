@@ -195,21 +195,23 @@ def train(
 ) -> None:
     """Train one config on this machine, without a cluster."""
     from skin_tune.config import parse_overrides
-    from skin_tune.show.progress import training_bar
-    from skin_tune.show.trials import print_training
-    from skin_tune.tuning.single import TrainRequest, run_training
+    from skin_tune.show.training_line import training_line
 
-    request = TrainRequest(
-        pack=pack,
-        overrides=parse_overrides(overrides or []),
-        storage=storage,
-        name=name,
-        resume=resume,
-        metric=metric,
-        wandb=wandb,
-        wandb_id=wandb_id,
-    )
-    with training_bar() as progress:
+    values = parse_overrides(overrides or [])
+    with training_line() as progress:
+        from skin_tune.show.trials import print_training
+        from skin_tune.tuning.single import TrainRequest, run_training
+
+        request = TrainRequest(
+            pack=pack,
+            overrides=values,
+            storage=storage,
+            name=name,
+            resume=resume,
+            metric=metric,
+            wandb=wandb,
+            wandb_id=wandb_id,
+        )
         outcome = run_training(request, progress)
     print_training(outcome)
 
@@ -226,12 +228,15 @@ def tune(pack: PackPath, options: TuneOptions, overrides: Overrides = None) -> N
 
 def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> None:
     """Run one experiment and print its outcome."""
-    from skin_tune.data.pack import open_pack
-    from skin_tune.show.trials import print_outcome
-    from skin_tune.tuning.experiment import run_experiment
+    from skin_tune.tuning.live_line import live_line
 
-    region = open_pack(pack).info.region
-    outcome = run_experiment(tune_request(pack, region, overrides, options))
+    with live_line("loading PyTorch"):
+        from skin_tune.data.pack import open_pack
+        from skin_tune.show.trials import print_outcome
+        from skin_tune.tuning.experiment import run_experiment
+
+        region = open_pack(pack).info.region
+        outcome = run_experiment(tune_request(pack, region, overrides, options))
     print_outcome(outcome, options.storage, options.price_per_gpu_hour)
 
 

@@ -27,13 +27,16 @@ def confirm(
 
     What has been run is not run again: the same command goes on, and --top and --seeds may grow.
     """
-    from skin_tune.results.champion import championship
-    from skin_tune.show.given import print_confirmation
-    from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
-    from skin_tune.tuning.given import Resources
+    from skin_tune.tuning.live_line import live_line
 
-    resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
-    done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
+    with live_line("loading PyTorch"):
+        from skin_tune.results.champion import championship
+        from skin_tune.show.given import print_confirmation
+        from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
+        from skin_tune.tuning.given import Resources
+
+        resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
+        done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
     result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
     print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
 
@@ -54,22 +57,23 @@ def refit(
 
     Writes the model and its model card, and notes in the store that the test split was opened.
     """
-    from skin_tune.show.progress import training_bar
-    from skin_tune.show.trials import print_refit
-    from skin_tune.tuning.refit import run_refit
-    from skin_tune.tuning.refit_plan import RefitRequest
+    from skin_tune.show.training_line import training_line
 
-    request = RefitRequest(
-        experiment=experiment,
-        region=region,
-        trial=trial,
-        workers=workers,
-        include_val=include_val,
-        pack=pack,
-        storage=storage,
-        wandb=wandb,
-    )
-    with training_bar() as progress:
+    with training_line() as progress:
+        from skin_tune.show.trials import print_refit
+        from skin_tune.tuning.refit import run_refit
+        from skin_tune.tuning.refit_plan import RefitRequest
+
+        request = RefitRequest(
+            experiment=experiment,
+            region=region,
+            trial=trial,
+            workers=workers,
+            include_val=include_val,
+            pack=pack,
+            storage=storage,
+            wandb=wandb,
+        )
         outcome = run_refit(request, progress)
     print_refit(outcome)
 

@@ -1,7 +1,7 @@
 """What people see while work runs, and of packs."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,25 +56,6 @@ def stages() -> Iterator[Callable[[str, int, int | None], None]]:
             if progress.disable and time.monotonic() - said_at > _LOG_SECONDS:
                 said_at = time.monotonic()
                 progress.console.print(f"{stage}: {done}" + (f" of {total}" if total is not None else ""))
-
-        yield update
-
-
-@contextmanager
-def training_bar() -> Iterator[Callable[[Mapping[str, float], int], None]]:
-    """A progress bar over epochs on a terminal, a line per epoch in a log: call it with (metrics, epochs)."""
-    console = open_console(stderr=True)
-    with _bar() as progress:
-        task = progress.add_task("training", total=None)
-
-        def update(metrics: Mapping[str, float], epochs: int) -> None:
-            shown = [name for name in ("train_loss", "val_balanced_acc", "val_macro_f1") if name in metrics]
-            line = "  ".join(
-                [f"epoch {metrics['epoch']:.0f}/{epochs}", *(f"{name} {metrics[name]:.3f}" for name in shown)]
-            )
-            progress.update(task, completed=int(metrics["epoch"]), total=epochs, description=line)
-            if not console.is_terminal:
-                console.print(line)
 
         yield update
 

@@ -25,6 +25,7 @@ from skin_tune.training.fit import check_fit
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.asked import Asked
+from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
 
 _OLD_TRIAL_ID = "train"
@@ -86,6 +87,7 @@ def run_training(
     paths = RunPaths(request.storage)
     if name != own_name and paths.experiment(region, name).exists():
         raise _name_in_use(paths, region, name)
+    doing("building the network")
     trainer = Trainer(
         config,
         pack,
@@ -189,6 +191,7 @@ def _run(
     started = time.monotonic()
     gpus = int(trainer.device.type == "cuda")
     saver = BackgroundSaver()
+    doing("in the first epoch" if not trainer.epoch else f"in epoch {trainer.epoch + 1} of {trainer.config.epochs}")
     try:
         while not trainer.finished:
             metrics = trainer.run_epoch()

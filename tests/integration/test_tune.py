@@ -147,7 +147,8 @@ def test_the_best_model_of_a_trial_is_kept(mixed: tuple[Path, subprocess.Complet
 
 def test_output_is_quiet(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
     done = mixed[1]
-    assert all("trials done" in line for line in done.stderr.splitlines()), done.stderr
+    stages = ("loading", "joining", "checking")  # where the machine is busy
+    assert all("trials done" in line or line.startswith(stages) for line in done.stderr.splitlines()), done.stderr
     assert "Traceback" not in done.stdout
     assert len(done.stdout.splitlines()) < 25
 
