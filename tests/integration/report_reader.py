@@ -31,6 +31,8 @@ class Reader:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.emulate(scheme=scheme, media=media)
         self.driver.get(self.page.as_uri())
+        while self.run("return document.readyState") != "complete":  # on a busy machine `get` returns before
+            time.sleep(0.05)
 
     def emulate(self, *, scheme: str = "light", media: str = "") -> None:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
