@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from skin_tune.options import Format, ModelPath, PackPath, Storage, typed_location
+from skin_tune.wording import counted
 
 
 def evaluate(
@@ -52,7 +53,7 @@ def predict(
         predictions = graded(loaded, wanted, progress)
     print_predictions(predictions, loaded, format)
     if all(prediction.reason for prediction in predictions):
-        raise NothingGradedError(f"none of {len(photos)} photos could be graded, such as {str(photos[0])!r}")
+        raise NothingGradedError(f"none of {counted(len(photos), 'photo')} could be graded, such as {str(photos[0])!r}")
 
 
 def export(

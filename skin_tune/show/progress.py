@@ -73,7 +73,8 @@ def print_prepared(outcome: Prepared) -> None:
     assert not shared  # prepare has refused to write such a pack
     console.print(f"no subject is in two splits ({counted(subjects, 'subject')} checked), nor is a picture")
     if outcome.not_visible:
-        console.print(f"left out: {counted(outcome.not_visible, 'label')} without box or grade (part not visible)")
+        have = "has" if outcome.not_visible == 1 else "have"
+        console.print(f"{counted(outcome.not_visible, 'label')} {have} no box or no grade (part not visible): left out")
     if outcome.left_out:
         kinds = ", ".join(f"{count} {kind}" for kind, count in outcome.left_out.most_common())
         console.print(f"left out: {kinds}")

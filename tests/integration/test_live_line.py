@@ -43,8 +43,8 @@ def check_live(watched: Watched) -> list[str]:
     """Something is shown from the first seconds on, it moves all the time, and it fits; the texts of the line."""
     assert watched.returncode == 0, watched.lines
     times = [at for at, _ in watched.frames]
-    assert times[0] < 4  # Python itself has to start
-    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 8
+    assert times[0] < 10  # Python itself has to start
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 15
     texts = [text for _, text in watched.frames]
     assert all(len(text) < COLUMNS for text in texts)
     assert not any("0 running" in text for text in texts)
