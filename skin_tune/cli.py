@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skin_tune import cli_model, cli_results
+from skin_tune import __version__, cli_model, cli_results
 from skin_tune.errors import SkinTuneError
 from skin_tune.options import (
     Overrides,
@@ -21,18 +21,19 @@ from skin_tune.options import (
     spelled_out,
     typed_location,
 )
+from skin_tune.wording import counted
 
 if TYPE_CHECKING:
     from skin_tune.tuning.plan import TuneRequest
 
-app = typer.Typer(
-    name="skin-tune",
-    help="Tune ResNet graders for badly imbalanced skin grades on a Ray cluster.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+_STYLE: Any = {
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+_NAME = "skin-tune"
+
+app = typer.Typer(name=_NAME, no_args_is_help=True, **_STYLE)
 
 Sources = Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="AI-Hub tree, class folders, or CSV files.")]
 
@@ -54,26 +55,20 @@ def run(program: typer.Typer) -> None:
         assert command.callback is not None
         read_numbers_strictly(command.callback)
     try:
-        status = typer.main.get_command(program).main(standalone_mode=False)
+        name = _NAME if program is app else None
+        status = typer.main.get_command(program).main(prog_name=name, standalone_mode=False)
     except UsageError as error:
         if program is app and len(sys.argv) == 1:  # the message is the help text
             _leave(error.format_message(), 0)
-        _leave(f"error: {' '.join(error.format_message().split())}{_given(error)}", 2)
+        from skin_tune.cli_usage import usage_message
+
+        _leave(f"error: {usage_message(error)}", 2)
     except SkinTuneError as error:
         _leave(f"error: {error}", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:  # typer turns Ctrl-C into this status
         _leave("interrupted", INTERRUPTED)
-
-
-def _given(error: Any) -> str:
-    """The value an option was given, which typer's messages leave out."""
-    for option in getattr(getattr(error, "param", None), "opts", ()):
-        for word, following in zip(sys.argv, [*sys.argv[1:], ""], strict=True):
-            if word == option or word.startswith(f"{option}="):
-                return f", not {word.partition('=')[2] or following!r}"
-    return ""
 
 
 def _leave(message: str, exit_code: int) -> NoReturn:
@@ -83,9 +78,24 @@ def _leave(message: str, exit_code: int) -> NoReturn:
 
 def single_command(function: Callable[..., None]) -> None:
     """Run one function as a program of its own: what the scripts in jobs/ do."""
-    program = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    program = typer.Typer(add_completion=False, **_STYLE)
     program.command()(function)
     run(program)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"{_NAME} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Tune ResNet graders for badly imbalanced skin grades on a Ray cluster."""
 
 
 @app.command()
@@ -100,7 +110,7 @@ def sample(
 
     with counting("drawing faces") as progress:
         photos = draw_sample(out, subjects=subjects, seed=seed, progress=progress)
-    print(f"{photos} photos of {subjects} artificial subjects in {out}")
+    print(f"{counted(photos, 'photo')} of {counted(subjects, 'artificial subject')} in {out}")
 
 
 @app.command()
@@ -111,7 +121,10 @@ def prepare(
     options: SourceOptions,
     out: Packs = Path("packs"),
 ) -> None:
-    """Read graded photos, crop, split by subject, and write one pack per region."""
+    """Read graded photos and write one pack per region.
+
+    Photos are cropped and split by subject; what cannot be used goes to a quarantine file beside the pack.
+    """
     from skin_tune.errors import SourceError
 
     if failed := prepare_packs(sources, region, options, out):
@@ -158,7 +171,10 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
 
 @app.command()
 def inspect(pack: PackPath) -> None:
-    """Show a pack's classes, counts and split, and what the default config would oversample."""
+    """Show a pack's classes, counts and split.
+
+    With what the default config would oversample, and the class-balanced weights of usual betas.
+    """
     from skin_tune.data.pack import open_pack
     from skin_tune.show.progress import print_pack
 
@@ -180,21 +196,23 @@ def train(
 ) -> None:
     """Train one config on this machine, without a cluster."""
     from skin_tune.config import parse_overrides
-    from skin_tune.show.progress import training_bar
-    from skin_tune.show.trials import print_training
-    from skin_tune.tuning.single import TrainRequest, run_training
+    from skin_tune.show.training_line import training_line
 
-    request = TrainRequest(
-        pack=pack,
-        overrides=parse_overrides(overrides or []),
-        storage=storage,
-        name=name,
-        resume=resume,
-        metric=metric,
-        wandb=wandb,
-        wandb_id=wandb_id,
-    )
-    with training_bar() as progress:
+    values = parse_overrides(overrides or [])
+    with training_line() as progress:
+        from skin_tune.show.trials import print_training
+        from skin_tune.tuning.single import TrainRequest, run_training
+
+        request = TrainRequest(
+            pack=pack,
+            overrides=values,
+            storage=storage,
+            name=name,
+            resume=resume,
+            metric=metric,
+            wandb=wandb,
+            wandb_id=wandb_id,
+        )
         outcome = run_training(request, progress)
     print_training(outcome)
 
@@ -202,18 +220,24 @@ def train(
 @app.command()
 @spelled_out
 def tune(pack: PackPath, options: TuneOptions, overrides: Overrides = None) -> None:
-    """Search a space of configs for a region's best grader with Ray Tune and ASHA."""
+    """Search a space of configs for a region's best grader.
+
+    With Ray Tune and ASHA, on the cluster there is, or on this machine.
+    """
     tune_pack(pack, overrides, options)
 
 
 def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> None:
     """Run one experiment and print its outcome."""
-    from skin_tune.data.pack import open_pack
-    from skin_tune.show.trials import print_outcome
-    from skin_tune.tuning.experiment import run_experiment
+    from skin_tune.tuning.live_line import live_line
 
-    region = open_pack(pack).info.region
-    outcome = run_experiment(tune_request(pack, region, overrides, options))
+    with live_line("loading PyTorch"):
+        from skin_tune.data.pack import open_pack
+        from skin_tune.show.trials import print_outcome
+        from skin_tune.tuning.experiment import run_experiment
+
+        region = open_pack(pack).info.region
+        outcome = run_experiment(tune_request(pack, region, overrides, options))
     print_outcome(outcome, options.storage, options.price_per_gpu_hour)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from skin_tune.options import Format, ModelPath, PackPath, Storage, typed_location
+from skin_tune.wording import counted
 
 
 def evaluate(
@@ -15,7 +16,7 @@ def evaluate(
     storage: Storage = Path("runs"),
     format: Format = "table",
 ) -> None:
-    """Grade one split of a pack with a model, and show how well it did class by class."""
+    """Grade a split of a pack with a model, class by class."""
     from skin_tune.show.model import print_evaluated
     from skin_tune.show.trials import check_format
     from skin_tune.tuning.evaluate import run_evaluation
@@ -32,7 +33,10 @@ def predict(
     ] = None,
     format: Format = "table",
 ) -> None:
-    """Grade photos: those with AI-Hub label files are cut by them, others are taken as crops of the region."""
+    """Grade photos with a model.
+
+    Those with AI-Hub label files are cut by them, others are taken as crops of the region.
+    """
     from skin_tune.data.photos import find_photos, wanted_crops
     from skin_tune.errors import NothingGradedError
     from skin_tune.show.model import print_predictions
@@ -49,7 +53,7 @@ def predict(
         predictions = graded(loaded, wanted, progress)
     print_predictions(predictions, loaded, format)
     if all(prediction.reason for prediction in predictions):
-        raise NothingGradedError(f"none of {len(photos)} photos could be graded, such as {str(photos[0])!r}")
+        raise NothingGradedError(f"none of {counted(len(photos), 'photo')} could be graded, such as {str(photos[0])!r}")
 
 
 def export(
@@ -63,7 +67,10 @@ def export(
         typer.Option(parser=typed_location, metavar="PACK", help="Check the export on its validation images."),
     ] = None,
 ) -> None:
-    """Write a model as a program of its own, from uint8 pixels to probabilities, and check it against the model."""
+    """Write a model as a program of its own, and check it.
+
+    From uint8 pixels to probabilities, held against the model.
+    """
     from skin_tune.data.pack import open_pack
     from skin_tune.training.export import TOLERANCE, check_format, export_model, sample_images
     from skin_tune.training.trained import load_model

@@ -23,14 +23,20 @@ def confirm(
         Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
     ] = None,
 ) -> None:
-    """Run an experiment's best configs again with new seeds, and name the champion; what is there is not repeated."""
-    from skin_tune.results.champion import championship
-    from skin_tune.show.given import print_confirmation
-    from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
-    from skin_tune.tuning.given import Resources
+    """Run the best configs again with new seeds, name a champion.
 
-    resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
-    done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
+    What has been run is not run again: the same command goes on, and --top and --seeds may grow.
+    """
+    from skin_tune.tuning.live_line import live_line
+
+    with live_line("loading PyTorch"):
+        from skin_tune.results.champion import championship
+        from skin_tune.show.given import print_confirmation
+        from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
+        from skin_tune.tuning.given import Resources
+
+        resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
+        done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
     result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
     print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
 
@@ -47,23 +53,27 @@ def refit(
     storage: Storage = Path("runs"),
     wandb: Wandb = None,
 ) -> None:
-    """Train an experiment's best config once more, evaluate it once on the test split, and write its model card."""
-    from skin_tune.show.progress import training_bar
-    from skin_tune.show.trials import print_refit
-    from skin_tune.tuning.refit import run_refit
-    from skin_tune.tuning.refit_plan import RefitRequest
+    """Train the best config once more, and test it once.
 
-    request = RefitRequest(
-        experiment=experiment,
-        region=region,
-        trial=trial,
-        workers=workers,
-        include_val=include_val,
-        pack=pack,
-        storage=storage,
-        wandb=wandb,
-    )
-    with training_bar() as progress:
+    Writes the model and its model card, and notes in the store that the test split was opened.
+    """
+    from skin_tune.show.training_line import training_line
+
+    with training_line() as progress:
+        from skin_tune.show.trials import print_refit
+        from skin_tune.tuning.refit import run_refit
+        from skin_tune.tuning.refit_plan import RefitRequest
+
+        request = RefitRequest(
+            experiment=experiment,
+            region=region,
+            trial=trial,
+            workers=workers,
+            include_val=include_val,
+            pack=pack,
+            storage=storage,
+            wandb=wandb,
+        )
         outcome = run_refit(request, progress)
     print_refit(outcome)
 
@@ -74,6 +84,10 @@ def trials(
     experiment: Annotated[str | None, typer.Option(help="Only this experiment.")] = None,
     sort: Annotated[str, typer.Option(metavar="METRIC", help="Best of this first.")] = "val_balanced_acc",
     limit: Annotated[int | None, typer.Option(help="At most so many rows.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,C", help="Columns to show, by their headings or as the store calls them."),
+    ] = None,
     format: Format = "table",
 ) -> None:
     """List trials from the results store, best first."""
@@ -81,7 +95,8 @@ def trials(
     from skin_tune.show.trials import check_format, print_trials
 
     check_format(format)
-    print_trials(rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit), format)
+    ranked = rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit)
+    print_trials(ranked, format, columns, sort)
 
 
 def compare(
@@ -97,7 +112,10 @@ def compare(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
     format: Format = "table",
 ) -> None:
-    """Compare trials on the validation split, with intervals over subjects, and say what is luck."""
+    """Compare trials with intervals, and say what is luck.
+
+    On the validation split; intervals are over subjects.
+    """
     from skin_tune.results.compare import compare_regions
     from skin_tune.show.comparison import print_comparisons
     from skin_tune.show.trials import check_format
@@ -116,7 +134,10 @@ def report(
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None,
 ) -> None:
-    """Write one HTML file on trials, champions, intervals and costs that opens without a network."""
+    """Write one HTML file on trials, champions and costs.
+
+    It opens without a network, in English and Korean.
+    """
     from skin_tune.results.report import write_report
 
     size = write_report(storage, out, region=region, experiment=experiment, price=price_per_gpu_hour)

@@ -53,6 +53,7 @@ def ablation(
     from skin_tune.show.given import print_ablation
     from skin_tune.tuning.ablation import AblationRequest, check_ablation, run_ablation
     from skin_tune.tuning.given import Resources
+    from skin_tune.tuning.live_line import live_line
 
     _check_region(region)
     resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
@@ -60,7 +61,8 @@ def ablation(
     check_ablation(seeds, values)
     pack = _ready_pack(region, data, source, packs)
     request = AblationRequest(pack, name, seeds, values, options.storage, resources)
-    done = run_ablation(request)
+    with live_line("checking the experiment"):
+        done = run_ablation(request)
     result = factorial(options.storage, done.region, done.experiment, done.runs)
     write_figure(result, out)
     print_ablation(result, done.outcome.rows, out, options.price_per_gpu_hour)
@@ -82,6 +84,7 @@ def tune_all(
     """Tune every region at once: prepare the packs there are none of, then share the cluster among all of them."""
     from skin_tune.show.trials import print_outcomes
     from skin_tune.tuning.experiment import run_experiments
+    from skin_tune.tuning.live_line import live_line
 
     regions = _regions(region, packs, source.size, data)
     _check_early(regions, overrides, options)
@@ -100,7 +103,8 @@ def tune_all(
         siblings = [*(options.warm_start or ()), *(regions[: regions.index(name)] if learn else ())]
         own = replace(options, warm_start=siblings, resume=name in begun and options.resume)
         requests.append(tune_request(pack_path(packs, name, source.size), name, overrides, own))
-    ends = dict(zip(ready, run_experiments(requests, in_order=learn), strict=True))
+    with live_line("checking the experiments"):
+        ends = dict(zip(ready, run_experiments(requests, in_order=learn), strict=True))
     everything = {name: errors.get(name) or ends[name] for name in regions}
     print_outcomes(everything, options.storage, options.price_per_gpu_hour)
     if failed := [name for name, end in everything.items() if isinstance(end, SkinTuneError)]:

@@ -1,6 +1,7 @@
 """Options that several commands share, said once."""
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from skin_tune.paths import is_local, location
 def typed_location(given: str | Path) -> Path:
     """A path that was typed; one in a bucket is tried at once, so that a mistake in it ends in one line."""
     path: Any = location(given)
-    return path if is_local(path) else path.check()
+    if is_local(path) or "_SKIN_TUNE_COMPLETE" in os.environ:  # a shell asks what may follow, not whether it is there
+        return path
+    return path.check()
 
 
 Overrides = Annotated[

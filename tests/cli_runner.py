@@ -13,6 +13,8 @@ from unittest.mock import patch
 from skin_tune.cli import main
 
 ROOT = Path(__file__).parents[1]
+COLUMNS = "160"
+"""How wide commands believe the terminal to be."""
 ONE_PROCESS = ("--concurrent", 1, "--cpus-per-trial", 1)
 """For trials whose number at a time is not what a test is about: each of their processes imports for seconds."""
 
@@ -35,7 +37,7 @@ def _finished(
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=cwd,
-        env={**(env or {**os.environ, "WANDB_MODE": "disabled"}), "COLUMNS": "160"},
+        env={**(env or {**os.environ, "WANDB_MODE": "disabled"}), "COLUMNS": COLUMNS},
         capture_output=True,
         text=True,
         timeout=400,
@@ -59,7 +61,7 @@ def _finished_here(command: Callable[[], object], *arguments: object) -> subproc
     out, err, status = io.StringIO(), io.StringIO(), 0
     with (
         patch.object(sys, "argv", list(map(str, arguments))),
-        patch.dict(os.environ, {"COLUMNS": "160", "WANDB_MODE": "disabled"}),
+        patch.dict(os.environ, {"COLUMNS": COLUMNS, "WANDB_MODE": "disabled"}),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -10,6 +12,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from skin_tune.data.pack import FORMAT_VERSION
 from skin_tune.results import load_epochs, load_trials
+from skin_tune.tuning.refit_plan import RefitRequest, plan_refit
 from tests.cli_runner import ROOT, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker
 
@@ -39,9 +42,10 @@ def test_train_leaves_a_model_a_checkpoint_and_rows_in_the_store_and_goes_on(mak
     first = skin_tune("train", pack, *SMALL, "epochs=2", "--storage", storage, "--name", "by-hand")
     assert first.returncode == 0, first.stderr
     assert "epoch 2/2" in first.stderr
-    folder = storage / "experiments" / "lip_dryness" / "by-hand" / "checkpoints" / "train"
+    folder = storage / "experiments" / "lip_dryness" / "by-hand" / "checkpoints" / "by-hand"
     assert sorted(path.name for path in folder.iterdir()) == ["best.pt", "last.pt"]
     assert str(folder / "best.pt") in first.stdout
+    assert load_trials(storage)["trial_id"].tolist() == ["by-hand"]
 
     again = skin_tune_here("train", pack, *SMALL, "--storage", storage, "--name", "by-hand")
     assert_one_line_error(again, "'by-hand'", "--resume")
@@ -70,6 +74,38 @@ def test_train_leaves_a_model_a_checkpoint_and_rows_in_the_store_and_goes_on(mak
     assert_one_line_error(
         skin_tune_here("trials", "--storage", storage, "--format", "xml"), "'xml'", "table, csv, json"
     )
+
+
+def test_a_training_of_an_older_version_whose_trial_is_train_goes_on_as_that(make_pack: PackMaker, tmp_path: Path):
+    pack, storage = make_pack().path, tmp_path / "runs"
+    done = skin_tune_here("train", pack, *SMALL, "epochs=1", "--storage", storage, "--name", "old")
+    assert done.returncode == 0, done.stderr
+    experiment = storage / "experiments" / "lip_dryness" / "old"
+    (experiment / "checkpoints" / "old").rename(experiment / "checkpoints" / "train")
+    (experiment / "asked.json").unlink()
+    for file in storage.glob("results/*/*/*/data.parquet"):
+        table = pq.read_table(file, partitioning=None)
+        column = table.column_names.index("trial_id")
+        pq.write_table(table.set_column(column, "trial_id", pa.array(["train"] * len(table))), file)
+
+    last = experiment / "checkpoints" / "train" / "last.pt"
+    taken = skin_tune_here("train", pack, *SMALL, "--storage", storage, "--name", "old")
+    assert_one_line_error(taken, "'old'", str(last))
+    again = skin_tune_here("train", pack, "epochs=2", "--storage", storage, "--resume", last)
+    assert again.returncode == 0, again.stderr
+    assert load_trials(storage)[["trial_id", "epochs", "status"]].to_numpy().tolist() == [["train", 2, "completed"]]
+    assert load_epochs(storage)["trial_id"].tolist() == ["train"] * 2
+    assert [folder.name for folder in (experiment / "checkpoints").iterdir()] == ["train"]
+
+
+def test_a_training_can_be_refitted_without_saying_where_its_pack_is(make_pack: PackMaker, tmp_path: Path):
+    pack, storage = make_pack().path, tmp_path / "runs"
+    common = ("--storage", storage, "--name", "by-hand", "--metric", "val_macro_f1")
+    assert skin_tune_here("train", pack, *SMALL, "epochs=1", *common).returncode == 0
+    plan = plan_refit(RefitRequest("by-hand", storage=storage))
+    assert (plan.trial, plan.metric, plan.pack.path) == ("by-hand", "val_macro_f1", pack)
+    taken = skin_tune_here("tune", pack, "weights=none", "image_size=32", "batch_size=16", *common[:4], "--resume")
+    assert_one_line_error(taken, "'by-hand'", "cannot go on")
 
 
 def test_a_diverging_training_says_so_and_exits_1(make_pack: PackMaker, tmp_path: Path):

@@ -149,7 +149,7 @@ def test_where_no_photo_can_be_graded_the_exit_code_is_1(model: Path, tmp_path: 
     (tmp_path / "d.png").write_text("hello")
     done = skin_tune_here("predict", model, tmp_path / "d.png")
     assert done.returncode == 1
-    assert "error: none of 1 photos could be graded" in done.stderr.splitlines()[-1]
+    assert "error: none of 1 photo could be graded" in done.stderr.splitlines()[-1]
 
 
 def test_export_says_where_the_file_is_and_how_far_it_is_from_the_model(pack: Pack, model: Path, tmp_path: Path):

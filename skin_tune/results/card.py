@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skin_tune.metrics import ORDINAL_METRICS
+from skin_tune.wording import counted
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,9 @@ class CardFacts:
 def model_card(facts: CardFacts) -> str:
     """The card in Markdown."""
     names = [str(row["class"]) for row in facts.classes]
-    chosen = f"best of {facts.trials} trials of experiment {facts.experiment} by {facts.metric}"
+    chosen = f"best of {counted(facts.trials, 'trial')} of experiment {facts.experiment} by {facts.metric}"
+    if facts.trials == 1:
+        chosen = f"the only trial of experiment {facts.experiment}"
     return "\n".join(
         [
             f"# {facts.model}",
@@ -122,7 +125,7 @@ def _metrics(facts: CardFacts) -> Mapping[str, float | None]:
 
 def times(count: int) -> str:
     """``once``, ``2 times``"""
-    return "once" if count == 1 else f"{count} times"
+    return "once" if count == 1 else counted(count, "time")
 
 
 def _number(value: float | None) -> str:

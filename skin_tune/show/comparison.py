@@ -9,21 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from skin_tune.metrics import metrics_for
-from skin_tune.show.console import fits, open_console
+from skin_tune.show.console import open_console
+from skin_tune.show.tables import fits, print_whole
+from skin_tune.show.trial_columns import METRIC_HEADINGS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from skin_tune.results.compare import Comparison
 
-_HEADINGS = {
-    "val_balanced_acc": "balanced acc",
-    "val_macro_f1": "macro F1",
-    "val_acc": "acc",
-    "val_mae": "MAE",
-    "val_within_one": "within 1",
-    "val_qwk": "QWK",
-}
 _NAMED = 5
 
 
@@ -57,22 +51,30 @@ def _plain(comparison: "Comparison", limit: int | None) -> dict[str, Any]:
 
 
 def _print_table(console: Console, comparison: "Comparison", limit: int | None) -> None:
-    """With the status, as many intervals and, where it is narrow, metrics as the terminal has room for."""
-    had = [score for score in _HEADINGS if score.removeprefix("val_") in metrics_for(comparison.ordinal)]
+    """With the status, as many intervals and, where it is narrow, metrics as the terminal has room for.
+
+    Where it is narrower still, without what is held against the best: the words below say that of the first.
+    """
+    had = [score for score in METRIC_HEADINGS if score.removeprefix("val_") in metrics_for(comparison.ordinal)]
     scores = sorted(had, key=lambda score: score != comparison.metric)
     fewer = range(len(scores), 0, -1)
-    for status, shown, with_interval in (
-        (True, len(scores), len(scores)),
-        *((False, len(scores), count) for count in fewer),
-        *((False, count, 1) for count in fewer),
+    for status, shown, with_interval, judged in (
+        (True, len(scores), len(scores), True),
+        *((False, len(scores), count, True) for count in fewer),
+        *((False, count, 1, True) for count in fewer),
+        (False, 1, 0, True),
+        (False, 1, 1, False),
+        (False, 1, 0, False),
     ):
-        table = _table(comparison, limit, scores[:shown], status, with_interval)
+        table = _table(comparison, limit, scores[:shown], status, with_interval, judged)
         if fits(console, table):
             break
-    console.print(table)
+    print_whole(console, table)
 
 
-def _table(comparison: "Comparison", limit: int | None, scores: list[str], status: bool, with_interval: int) -> Table:
+def _table(
+    comparison: "Comparison", limit: int | None, scores: list[str], status: bool, with_interval: int, judged: bool
+) -> Table:
     several = comparison.trials["experiment"].nunique() > 1
     words = [*(["experiment"] if several else []), "trial_id", *(["status"] if status else [])]
     table = Table(box=None)
@@ -80,7 +82,8 @@ def _table(comparison: "Comparison", limit: int | None, scores: list[str], statu
     for word in words:
         table.add_column(word.removesuffix("_id"), no_wrap=True)
     against = "vs baseline" if comparison.against_baseline else "vs best"
-    for heading in (*(_HEADINGS[score] for score in scores), against, "better", "p"):
+    judgements = [against, "better", "p"] if judged else []
+    for heading in (*(METRIC_HEADINGS[score] for score in scores), *judgements):
         table.add_column(heading, justify="right", no_wrap=True)
     rows = comparison.trials[:limit].to_dict("records")
     for rank, row in enumerate(rows, start=1):
@@ -89,17 +92,17 @@ def _table(comparison: "Comparison", limit: int | None, scores: list[str], statu
             for place, score in enumerate(scores)
         ]
         if rank - 1 == comparison.reference:
-            judged = ["baseline" if comparison.against_baseline else "best", "", ""]
+            against_it = ["baseline" if comparison.against_baseline else "best", "", ""]
         else:
-            judged = [_number(row["difference"], "+.3f"), _chance(row["chance_better"]), _p(row["p_adjusted"])]
-        table.add_row(str(rank), *(row[word] for word in words), *figures, *judged)
+            against_it = [_number(row["difference"], "+.3f"), _chance(row["chance_better"]), _p(row["p_adjusted"])]
+        table.add_row(str(rank), *(row[word] for word in words), *figures, *against_it[: len(judgements)])
     return table
 
 
 def _words(comparison: "Comparison") -> list[str]:
     """What the table means."""
     said = []
-    name, rows = _HEADINGS[comparison.metric], comparison.compared
+    name, rows = METRIC_HEADINGS[comparison.metric], comparison.compared
     if len(rows) and comparison.reference is not None:
         best = rows.iloc[0]
         line = f"best: {best['trial_id']}, {name} {_interval(best, comparison.metric)}"

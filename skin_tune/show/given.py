@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from skin_tune.results.champion import confirmed_by
 from skin_tune.show.console import open_console
+from skin_tune.show.tables import Column, print_columns
 from skin_tune.show.trials import cost_line
+from skin_tune.wording import counted
 
 if TYPE_CHECKING:
     from skin_tune.results.champion import Championship
@@ -21,19 +21,7 @@ def print_confirmation(
 ) -> None:
     """The confirmed configs, the champion, and whether it is more than luck."""
     console = open_console()
-    table = Table("config of trial", box=None)
-    for heading in (f"{confirmation.metric}, mean of {result.seeds}", "spread over seeds", "behind the champion", ""):
-        table.add_column(heading, justify="right")
-    for row in result.configs.to_dict("records"):
-        behind = _interval(-row["difference"], -row["difference_high"], -row["difference_low"])
-        table.add_row(
-            row["trial_id"],
-            _interval(row["mean"], row["low"], row["high"]),
-            f"{row['spread']:.3f}" if row["spread"] == row["spread"] else "-",
-            "champion" if row["trial_id"] == result.champion else behind,
-            "within noise" if row["within_noise"] else "",
-        )
-    console.print(table)
+    print_columns(console, _confirmed_columns(result, confirmation.metric))
     if result.failed:
         console.print(f"a run of {', '.join(result.failed)} diverged or failed: out of the running")
     if result.rivals:
@@ -58,30 +46,58 @@ def print_ablation(
 ) -> None:
     """Cells and effects of a factorial."""
     console = open_console()
-    table = Table("loss", "oversampling", "augmentation", box=None)
-    recalls = [f"recall of {name}" for name in result.rare]
-    for heading in ("balanced acc", "macro F1", "acc", *recalls):
-        table.add_column(heading, justify="right")
-    for row in result.cells.to_dict("records"):
-        shown = [
-            _interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
-            for name in ("val_balanced_acc", "val_macro_f1")
-        ]
-        plain = [row["val_acc"], *(row[f"val_recall_{name}"] for name in result.rare)]
-        table.add_row(row["loss"], row["oversampling"], row["augmentation"], *shown, *(f"{each:.3f}" for each in plain))
-    console.print(table)
+    print_columns(console, _cell_columns(result))
     console.print()
-    effects = Table("effect", box=None)
-    for heading in ("on balanced acc", "on macro F1"):
-        effects.add_column(heading, justify="right")
-    for effect, of in result.effects.groupby("effect", sort=False):
-        figures = of[["value", "low", "high"]].to_numpy().tolist()
-        effects.add_row(str(effect), *(_interval(*each) for each in figures))
-    console.print(effects)
+    by_effect = result.effects.groupby("effect", sort=False)
+    figures = [[_interval(*each) for each in of[["value", "low", "high"]].to_numpy().tolist()] for _, of in by_effect]
+    effects = Column("effect", [str(effect) for effect, _ in by_effect], left=True)
+    headings = ("on balanced acc", "on macro F1")
+    columns = [Column(name, list(cells)) for name, cells in zip(headings, zip(*figures, strict=True), strict=True)]
+    print_columns(console, [effects, *columns])
     seeds = f"{result.seeds} seeds" if result.seeds > 1 else "one seed (what another would change is not in them)"
     console.print(f"intervals are of 95 %, over subjects and {seeds}; the figure is {figure}")
     if line := cost_line(rows, price):
         console.print(line)
+
+
+def _confirmed_columns(result: "Championship", metric: str) -> list[Column]:
+    """Where it is narrow, without the spread, and then without what the words below say, too."""
+    rows = result.configs.to_dict("records")
+    means = [_interval(row["mean"], row["low"], row["high"]) for row in rows]
+    spreads = [f"{row['spread']:.3f}" if row["spread"] == row["spread"] else "-" for row in rows]
+    behind = [
+        "champion"
+        if row["trial_id"] == result.champion
+        else _interval(-row["difference"], -row["difference_high"], -row["difference_low"])
+        for row in rows
+    ]
+    return [
+        Column("config of trial", [str(row["trial_id"]) for row in rows], left=True),
+        Column(f"{metric},\nmean of {counted(result.seeds, 'seed')}", means),
+        Column("spread\nover seeds", spreads, 3),
+        Column("behind\nthe champion", behind, 1),
+        Column("", ["within noise" if row["within_noise"] else "" for row in rows], 2),
+    ]
+
+
+_FACTORS = ("loss", "oversampling", "augmentation")
+
+
+def _cell_columns(result: "Factorial") -> list[Column]:
+    rows = result.cells.to_dict("records")
+    scores = [("val_balanced_acc", "balanced acc", 0), ("val_macro_f1", "macro F1", 2)]
+    return [
+        *(
+            Column(name, [str(row[name]) for row in rows], left=True)
+            for name in ("loss", "oversampling", "augmentation")
+        ),
+        *(
+            Column(heading, [_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows], drop)
+            for name, heading, drop in scores
+        ),
+        Column("acc", [f"{row['val_acc']:.3f}" for row in rows], 3),
+        *(Column(f"recall of {name}", [f"{row[f'val_recall_{name}']:.3f}" for row in rows], 1) for name in result.rare),
+    ]
 
 
 def _interval(value: float, low: float, high: float) -> str:

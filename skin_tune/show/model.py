@@ -8,15 +8,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from rich.console import Console
 
 from skin_tune.data.files import storable
 from skin_tune.metrics import METRICS
 from skin_tune.regions import CATALOGUE
 from skin_tune.results.card import times
 from skin_tune.show.console import open_console
+from skin_tune.show.tables import Column, have_room, print_columns
 from skin_tune.training.metrics import class_table, metrics_of
 from skin_tune.training.predict import Prediction, expected_grade
+from skin_tune.wording import counted
 
 if TYPE_CHECKING:
     from skin_tune.training.trained import TrainedModel
@@ -41,7 +43,11 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
         print(json.dumps(_facts(outcome, scores, rows), indent=2))
         return
     shown = [name for name in ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk") if name in scores]
-    line = f"{outcome.split}: " + ", ".join(f"{name} {_number(scores[name])}" for name in shown) + f", {images} images"
+    line = (
+        f"{outcome.split}: "
+        + ", ".join(f"{name} {_number(scores[name])}" for name in shown)
+        + f", {counted(images, 'image')}"
+    )
     if outcome.test_openings is not None:
         line += f" (this test split has been opened {times(outcome.test_openings)})"
     if form == "csv":
@@ -49,14 +55,40 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
         print(line, file=sys.stderr)
         return
     console = open_console()
-    table = Table("class", box=None)
-    for heading in (f"{outcome.split} images", "precision", "recall", "F1", "graded as", *pack.classes):
-        table.add_column(heading, justify="right")
-    for row, counts in zip(rows, confusion.tolist(), strict=True):
-        figures = [_number(row[name]) for name in ("precision", "recall", "f1")]
-        table.add_row(row["class"], str(row["images"]), *figures, "", *map(str, counts))
-    console.print(table)
+    _print_classes(console, rows, confusion.tolist(), f"{outcome.split}\nimages")
     console.print(line, soft_wrap=True)
+
+
+def _print_classes(
+    console: Console, rows: Sequence[Mapping[str, Any]], confusion: Sequence[Sequence[int]], images: str
+) -> None:
+    """Figures of each class beside the confusion matrix or, where it is narrow, above it.
+
+    A matrix that is too wide even so has places for headings.
+    """
+    names = [str(row["class"]) for row in rows]
+    figures = [
+        Column("class", names, left=True),
+        Column(images, [str(row["images"]) for row in rows]),
+        *(
+            Column(heading, [_number(row[name]) for row in rows])
+            for name, heading in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
+        ),
+    ]
+    counts = [list(map(str, column)) for column in zip(*confusion, strict=True)]
+    named = [Column(name, cells) for name, cells in zip(names, counts, strict=True)]
+    beside = [*figures, Column("graded as", [""] * len(rows)), *named]
+    if have_room(console, beside):
+        print_columns(console, beside)
+        return
+    print_columns(console, figures)
+    below = [Column("class, graded as", names, left=True), *named]
+    if not have_room(console, below):
+        places = [f"{place} {name}" for place, name in enumerate(names)]
+        numbered = [Column(str(place), cells) for place, cells in enumerate(counts)]
+        below = [Column("class, graded as", places, left=True), *numbered]
+    console.print()
+    print_columns(console, below)
 
 
 def _facts(outcome: "Evaluated", scores: Mapping[str, float], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -90,28 +122,33 @@ def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", 
         print(_csv(rows), end="")
     else:
         console = open_console()
-        sides = any(row["part"] for row in rows)
-        table = Table("photo", *(["part"] if sides else []), box=None)
-        figures = [*(["expected_grade"] if model.ordinal else []), *(f"p_{name}" for name in model.classes)]
-        expected = ["expected"] if model.ordinal else []
-        for heading in ("grade", *expected, *(f"p({name})" for name in model.classes)):
-            table.add_column(heading, justify="right")
-        for row in rows:
-            cells = [row["grade"] or "-", *(_number(row[name]) for name in figures)]
-            table.add_row(row["path"], *([row["part"]] if sides else []), *cells)
-        console.print(table)
+        left_out = print_columns(console, _prediction_columns(rows, model))
+        if left_out:
+            console.print("no room for probabilities; --format csv has all")
     failed = [row for row in rows if row["reason"]]
     whole = sum(prediction.whole and not prediction.reason for prediction in predictions)
     if whole:
         hint = "; give --labels where they show more" if model.region in CATALOGUE else ""
-        print(f"{whole} images were taken for crops of {model.region} as they are{hint}", file=sys.stderr)
+        taken = f"{counted(whole, 'image')} {'was' if whole == 1 else 'were'}"
+        print(f"{taken} taken for crops of {model.region} as they are{hint}", file=sys.stderr)
     for row in failed[:_REASONS_SHOWN] if form == "table" else ():
         print(f"not graded: {row['path']}: {row['reason']}", file=sys.stderr)
     if failed:
-        print(f"{len(failed)} of {len(rows)} crops could not be graded", file=sys.stderr)
+        print(f"{len(failed)} of {counted(len(rows), 'crop')} could not be graded", file=sys.stderr)
 
 
 _REASONS_SHOWN = 20
+
+
+def _prediction_columns(rows: Sequence[Mapping[str, Any]], model: "TrainedModel") -> list[Column]:
+    sides = any(row["part"] for row in rows)
+    return [
+        Column("photo", [str(row["path"]) for row in rows], left=True),
+        *([Column("part", [str(row["part"]) for row in rows], left=True)] if sides else []),
+        Column("grade", [row["grade"] or "-" for row in rows]),
+        *([Column("expected", [_number(row["expected_grade"]) for row in rows])] if model.ordinal else []),
+        *(Column(f"p({name})", [_number(row[f"p_{name}"]) for row in rows], 1) for name in model.classes),
+    ]
 
 
 def _row(prediction: Prediction, model: "TrainedModel") -> dict[str, Any]:

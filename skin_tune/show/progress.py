@@ -1,22 +1,25 @@
 """What people see while work runs, and of packs."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
 from skin_tune.data.packing import Prepared
 from skin_tune.data.sampling import target_counts
 from skin_tune.data.split import SPLITS, shared_subjects
+from skin_tune.model.class_weights import class_weights
 from skin_tune.paths import quarantine_path
 from skin_tune.show.console import open_console
+from skin_tune.show.tables import Column, print_columns
+from skin_tune.wording import counted
 
 _LOG_SECONDS = 10.0
 
@@ -58,46 +61,28 @@ def stages() -> Iterator[Callable[[str, int, int | None], None]]:
         yield update
 
 
-@contextmanager
-def training_bar() -> Iterator[Callable[[Mapping[str, float], int], None]]:
-    """A progress bar over epochs on a terminal, a line per epoch in a log: call it with (metrics, epochs)."""
-    console = open_console(stderr=True)
-    with _bar() as progress:
-        task = progress.add_task("training", total=None)
-
-        def update(metrics: Mapping[str, float], epochs: int) -> None:
-            shown = [name for name in ("train_loss", "val_balanced_acc", "val_macro_f1") if name in metrics]
-            line = "  ".join(
-                [f"epoch {metrics['epoch']:.0f}/{epochs}", *(f"{name} {metrics[name]:.3f}" for name in shown)]
-            )
-            progress.update(task, completed=int(metrics["epoch"]), total=epochs, description=line)
-            if not console.is_terminal:
-                console.print(line)
-
-        yield update
-
-
 def print_prepared(outcome: Prepared) -> None:
     """The summary of one prepared region."""
     console = open_console()
     if outcome.error:
         return
     pack = open_pack(outcome.path)
-    console.print(f"{outcome.region}: {len(pack.labels)} crops of {pack.info.size} px -> {outcome.path}")
+    console.print(f"{outcome.region}: {counted(len(pack.labels), 'crop')} of {pack.info.size} px -> {outcome.path}")
     _print_counts(console, pack)
     shared = shared_subjects(np.array([SPLITS.index(part) for part in pack.split]), pack.subjects.tolist())
     subjects = len(set(pack.subjects.tolist()))
     assert not shared  # prepare has refused to write such a pack
-    console.print(f"no subject is in two splits ({subjects} subjects checked), nor is a picture")
+    console.print(f"no subject is in two splits ({counted(subjects, 'subject')} checked), nor is a picture")
     if outcome.not_visible:
-        console.print(f"{outcome.not_visible} labels have no box or no grade (part not visible): left out")
+        have = "has" if outcome.not_visible == 1 else "have"
+        console.print(f"{counted(outcome.not_visible, 'label')} {have} no box or no grade (part not visible): left out")
     if outcome.left_out:
         kinds = ", ".join(f"{count} {kind}" for kind, count in outcome.left_out.most_common())
         console.print(f"left out: {kinds}")
     if outcome.quarantined:
         reasons = ", ".join(f"{count} {reason}" for reason, count in outcome.quarantined.most_common())
-        where = quarantine_path(outcome.path).name
-        console.print(f"{outcome.quarantined.total()} rows in quarantine: {reasons} ({where} says of each why)")
+        where, rows = quarantine_path(outcome.path).name, counted(outcome.quarantined.total(), "row")
+        console.print(f"{rows} in quarantine: {reasons} ({where} says of each why)")
     for note in outcome.notes:
         console.print(f"note: {note}")
     for warning in outcome.warnings:
@@ -105,10 +90,10 @@ def print_prepared(outcome: Prepared) -> None:
 
 
 def print_pack(pack: Pack) -> None:
-    """Class list and counts, split, and the oversampling plan of the default config."""
+    """Class list and counts, split, the oversampling plan of the default config, class-balanced weights."""
     console = open_console()
     info, config = pack.info, TrialConfig()
-    console.print(f"{info.region}: {len(pack.labels)} crops of {info.size} px, pack {info.pack_id}")
+    console.print(f"{info.region}: {counted(len(pack.labels), 'crop')} of {info.size} px, pack {info.pack_id}")
     console.print(f"number of classes: {len(pack.classes)}")
     console.print(f"class list: {', '.join(pack.classes)} ({'ordinal' if info.ordinal else 'nominal'})")
     console.print(info.split_words)
@@ -118,26 +103,59 @@ def print_pack(pack: Pack) -> None:
     console.print(
         f"\noversampling plan of the default config (oversample={config.oversample}), training images per epoch"
     )
-    table = Table("class", box=None)
-    for heading in ("current", "->", "target", "added"):
-        table.add_column(heading, justify="right")
-    for name, now, goal in zip(pack.classes, current, target, strict=True):
-        table.add_row(name, str(now), "->", str(goal), f"+ {goal - now}")
-    table.add_row("all", str(current.sum()), "->", str(target.sum()), f"+ {(target - current).sum()}", style="bold")
-    console.print(table)
+    added = [*(target - current), (target - current).sum()]
+    print_columns(
+        console,
+        [
+            Column("class", [*pack.classes, "all"], left=True),
+            Column("current", [*map(str, current), str(current.sum())]),
+            Column("->", ["->"] * len(added)),
+            Column("target", [*map(str, target), str(target.sum())]),
+            Column("added", [f"+ {count}" for count in added]),
+        ],
+        total=True,
+    )
+    _print_weights(console, pack)
+
+
+def _print_weights(console: Console, pack: Pack) -> None:
+    """The weight that class-balanced loss gives each class, for usual betas and the default config's."""
+    counts, default = pack.class_counts("train"), TrialConfig.beta
+    console.print(
+        f"\nclass-balanced weights, from the training images as they are (1 on average; the default is beta={default})"
+    )
+    if not counts.all():
+        empty = ", ".join(name for name, count in zip(pack.classes, counts, strict=True) if not count)
+        console.print(f"none: class {empty} has no training image, and would have an infinite weight")
+        return
+    betas = sorted({*_BETAS, default})
+    weights = [
+        Column(f"beta={beta:g}", [f"{weight:.3f}" for weight in class_weights(counts, beta)], int(beta != default))
+        for beta in betas
+    ]
+    names = Column("class", pack.classes, left=True)
+    print_columns(console, [names, Column("training images", [str(count) for count in counts], 2), *weights])
+
+
+_BETAS = (0.9, 0.99, 0.999, 0.9999)
 
 
 def _print_counts(console: Console, pack: Pack) -> None:
-    table = Table("class", box=None)
-    for heading in (*SPLITS, "all"):
-        table.add_column(f"{heading} images", justify="right")
-        table.add_column("subjects", justify="right")
-    for label, name in enumerate([*pack.classes, None]):
-        cells = []
-        for part in (*SPLITS, None):
-            rows = np.ones(len(pack.labels), bool) if part is None else pack.split == part
-            if name is not None:
-                rows = rows & (pack.labels == label)
-            cells += [str(rows.sum()), str(len(set(pack.subjects[rows].tolist())))]
-        table.add_row(name or "all", *cells, style=None if name else "bold")
-    console.print(table)
+    """Images and subjects of each class, split by split; where it is narrow, of subjects only those of training."""
+    classes = [*pack.classes, None]
+    columns = [Column("class", [name or "all" for name in classes], left=True)]
+    for part, drops in zip((*SPLITS, None), ((0, 2), (0, 3), (0, 3), (1, 4)), strict=True):
+        rows = [_rows_of(pack, part, label if name is not None else None) for label, name in enumerate(classes)]
+        images = [str(each.sum()) for each in rows]
+        subjects = [str(len(set(pack.subjects[each].tolist()))) for each in rows]
+        columns += [
+            Column(f"{part or 'all'}\n{kind}", cells, drop)
+            for kind, cells, drop in zip(("images", "subjects"), (images, subjects), drops, strict=True)
+        ]
+    print_columns(console, columns, total=True)
+
+
+def _rows_of(pack: Pack, part: str | None, label: int | None) -> npt.NDArray[np.bool_]:
+    """Which rows of a pack are of a split and of a class; None stands for all."""
+    rows = np.ones(len(pack.labels), bool) if part is None else pack.split == part
+    return rows if label is None else rows & (pack.labels == label)

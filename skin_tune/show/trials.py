@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from skin_tune.errors import SkinTuneError, StoreError
-from skin_tune.metrics import ORDINAL_METRICS
-from skin_tune.show.console import fits, open_console
+from skin_tune.show.console import open_console
+from skin_tune.show.tables import Column, print_columns
+from skin_tune.show.trial_columns import RANK, SEARCHED, cell, chosen_columns, ranked_columns, trial_column
+from skin_tune.wording import counted, duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,14 +43,12 @@ def print_refit(outcome: "Refit") -> None:
     console, facts = open_console(), outcome.facts
     if not outcome.new:
         console.print(f"{outcome.model} is complete already; the test split was not opened again")
-    headings = {"train_images": "training images", "test_images": "test images", "precision": "precision"}
-    table = Table("class", box=None)
-    for heading in (*headings.values(), "recall", "F1"):
-        table.add_column(heading, justify="right")
-    for row in facts.classes:
-        table.add_row(row["class"], *(_cell(row[name]) for name in (*headings, "recall", "f1")))
-    console.print(table)
-    scores = ", ".join(f"{name} {_cell(facts.metrics[name])}" for name in ("test_balanced_acc", "test_macro_f1"))
+    headings = {"train_images": "training\nimages", "test_images": "test\nimages"}
+    headings |= {"precision": "precision", "recall": "recall", "f1": "F1"}
+    names = Column("class", [str(row["class"]) for row in facts.classes], left=True)
+    figures = [Column(heading, [cell(row[name]) for row in facts.classes]) for name, heading in headings.items()]
+    print_columns(console, [names, *figures])
+    scores = ", ".join(f"{name} {cell(facts.metrics[name])}" for name in ("test_balanced_acc", "test_macro_f1"))
     console.print(
         f"{outcome.model}: {scores} (epoch {facts.best_epoch} of {facts.epochs}, trained on {facts.trained_on}; "
         f"this test split has been opened {times(facts.test_openings)})",
@@ -62,10 +61,10 @@ def print_refit(outcome: "Refit") -> None:
 
 def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None) -> None:
     """The ranked table of an experiment, and what early stopping saved."""
-    from skin_tune.tuning.progress import duration
-
     console = open_console()
-    _print_ranked(console, outcome.rows, [f"config/{name}" for name in outcome.searched])
+    searched = [f"config/{name}" for name in outcome.searched]
+    columns = ranked_columns(outcome.rows, searched, places=False, sort=outcome.metric)
+    _print_left_out(console, print_columns(console, columns), "skin-tune trials --columns chooses others")
     statuses = [row["status"] for row in outcome.rows]
     counts = ", ".join(
         f"{statuses.count(status)} {status.replace('_', ' ')}"
@@ -73,7 +72,7 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
         if status in statuses
     )
     spent = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"
-    console.print(f"{len(statuses)} {'trial' if len(statuses) == 1 else 'trials'}{spent}: {counts}")
+    console.print(f"{counted(len(statuses), 'trial')}{spent}: {counts}")
     judged = [
         row
         for row in outcome.rows
@@ -97,30 +96,9 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
 def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path, price: float | None = None) -> None:
     """A row for each region that was tuned, or the reason why it has no result."""
     console = open_console()
-    table = Table("region", "trials", "stopped early", "best trial", box=None)
-    for heading in ("balanced acc", "macro F1", "epochs run", "of", "GPU-hours"):
-        table.add_column(heading, justify="right")
-    if price is not None:
-        table.add_column("cost", justify="right")
-    total = 0.0
-    for region, end in ends.items():
-        if isinstance(end, SkinTuneError):
-            continue
-        best, rows = end.rows[0], end.rows
-        seconds = sum(row.get("gpu_seconds") or 0.0 for row in rows)
-        total += seconds
-        cells = [best.get("val_balanced_acc"), best.get("val_macro_f1"), sum(row["epochs"] for row in rows)]
-        table.add_row(
-            region,
-            str(len(rows)),
-            str(sum(row["status"] == "stopped_early" for row in rows)),
-            best["trial_id"],
-            *map(_cell, cells),
-            str(sum(int(row["config/epochs"]) for row in rows)),
-            f"{seconds / 3600:.3g}",
-            *([f"{seconds / 3600 * price:.2f}"] if price is not None else []),
-        )
-    console.print(table)
+    good = {region: end for region, end in ends.items() if not isinstance(end, SkinTuneError)}
+    print_columns(console, _region_columns(good, price))
+    total = sum(_gpu_seconds(end) for end in good.values())
     if total:
         console.print(f"cost of all: {_cost(total, price)}")
     for region, end in ends.items():
@@ -132,13 +110,38 @@ def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path,
     console.print(f"see again: skin-tune trials --storage {storage}", soft_wrap=True)
 
 
+def _region_columns(ends: Mapping[str, "Outcome"], price: float | None) -> list[Column]:
+    best, rows = [end.rows[0] for end in ends.values()], [end.rows for end in ends.values()]
+    hours = [_gpu_seconds(end) / 3600 for end in ends.values()]
+    stopped = [sum(row["status"] == "stopped_early" for row in of) for of in rows]
+    full = [sum(int(row["config/epochs"]) for row in of) for of in rows]
+    return [
+        Column("region", list(ends), left=True),
+        Column("trials", [str(len(of)) for of in rows], 5),
+        Column("stopped early", [str(count) for count in stopped], 7),
+        Column("best trial", [str(row["trial_id"]) for row in best], left=True),
+        Column("balanced acc", [cell(row.get("val_balanced_acc")) for row in best]),
+        Column("macro F1", [cell(row.get("val_macro_f1")) for row in best], 2),
+        Column("epochs run", [str(sum(row["epochs"] for row in of)) for of in rows], 4),
+        Column("of", [str(count) for count in full], 4),
+        Column("GPU-hours", [f"{each:.3g}" for each in hours], 3),
+        *([Column("cost", [f"{each * price:.2f}" for each in hours], 1)] if price is not None else []),
+    ]
+
+
+def _gpu_seconds(outcome: "Outcome") -> float:
+    return float(sum(row.get("gpu_seconds") or 0.0 for row in outcome.rows))
+
+
 def _endings(outcome: "Outcome") -> Iterator[str]:
     """What ended an experiment before all of its trials had run."""
     if outcome.reached:
         yield f"{outcome.reached}: the experiment {'ends' if outcome.seconds is not None else 'has ended'}"
     if outcome.cut_off:
         how = "--resume with a higher metric.target, or none," if outcome.reached else "--resume"
-        yield f"{len(outcome.cut_off)} trials were cut off; {how} goes on with them"
+        them = "it" if len(outcome.cut_off) == 1 else "them"
+        was = "was" if len(outcome.cut_off) == 1 else "were"
+        yield f"{counted(len(outcome.cut_off), 'trial')} {was} cut off; {how} goes on with {them}"
 
 
 def cost_line(rows: Sequence[Mapping[str, Any]], price: float | None) -> str:
@@ -158,10 +161,17 @@ def check_format(form: str) -> None:
         raise StoreError(f"--format {form!r} is not one of {', '.join(TABLE_FORMATS)}")
 
 
-def print_trials(frame: "pd.DataFrame", form: str) -> None:
-    """Trials as a table for people, or whole as csv or json for programs."""
+def print_trials(frame: "pd.DataFrame", form: str, columns: str | None = None, sort: str = "val_balanced_acc") -> None:
+    """Trials as a table for people, or as csv or json for programs.
+
+    `columns`, separated by commas, are shown; if None a table has those there is room for, csv and json have all.
+    Raises StoreError for a column that there is not.
+    """
     from skin_tune.results.ranking import varied
 
+    chosen = chosen_columns(columns, list(map(str, frame))) if columns is not None else None
+    if chosen is not None and form != "table":
+        frame = frame.assign(**{RANK: range(1, len(frame) + 1)})[chosen]
     if form == "csv":
         print(frame.to_csv(index=False), end="")
         return
@@ -169,55 +179,21 @@ def print_trials(frame: "pd.DataFrame", form: str) -> None:
         rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
         print(json.dumps(rows, indent=2, default=str))  # pandas' own JSON rounds small numbers to zero
         return
-    _print_ranked(open_console(), frame.to_dict("records"), varied(frame), "region", "experiment")
+    console, rows = open_console(), frame.to_dict("records")
+    if chosen is not None:
+        print_columns(console, [trial_column(name, rows) for name in chosen])
+        return
+    left_out = print_columns(console, ranked_columns(rows, varied(frame), places=True, sort=sort))
+    for name in ("region", "experiment"):
+        if any(column.heading == name for column in left_out):
+            console.print(f"{name} of all: {rows[0][name]}")
+    _print_left_out(console, left_out, "--columns chooses others, --format csv has all")
 
 
-def _print_ranked(console: Console, rows: Sequence[Mapping[Any, Any]], searched: Sequence[str], *extra: str) -> None:
-    """Print rows as they are ordered, with as many of the `searched` columns as the terminal has room for.
-
-    A metric that needs an order of classes has no column where no row has it.
-    """
-    shown = list(searched)
-    metrics = {
-        name: heading
-        for name, heading in _METRIC_HEADINGS.items()
-        if name.removeprefix("val_") not in ORDINAL_METRICS or any(_cell(row.get(name)) != "-" for row in rows)
-    }
-    while True:
-        table = Table(box=None)
-        table.add_column("rank", justify="right", no_wrap=True)
-        for heading in (*extra, "trial", "status"):
-            table.add_column(heading, no_wrap=True)
-        for heading in (
-            "epochs",
-            "best",
-            *metrics.values(),
-            *(name.removeprefix("config/") for name in shown),
-        ):
-            table.add_column(heading, justify="right", no_wrap=True)
-        for rank, row in enumerate(rows, start=1):
-            words = [row[name] for name in (*extra, "trial_id", "status")]
-            numbers = [row.get(name) for name in ("epochs", "best_epoch", *metrics, *shown)]
-            table.add_row(str(rank), *words, *map(_cell, numbers))
-        if not shown or fits(console, table):
-            break
-        shown.pop()
-    console.print(table)
-
-
-_METRIC_HEADINGS = {
-    "val_balanced_acc": "balanced acc",
-    "val_macro_f1": "macro F1",
-    "val_acc": "acc",
-    "val_mae": "MAE",
-}
-
-
-def _cell(value: Any) -> str:
-    if value is None or value != value:
-        return "-"
-    if isinstance(value, float):
-        if value.is_integer():
-            return f"{value:.0f}"
-        return f"{value:.3f}" if 0.01 <= abs(value) < 0.9995 else f"{value:.4g}"
-    return str(value)
+def _print_left_out(console: Console, columns: Sequence[Column], hint: str) -> None:
+    """Say what a terminal had no room for; hyper-parameters, which go first, are counted."""
+    others = [column.heading for column in columns if column.drop < SEARCHED]
+    if count := len(columns) - len(others):
+        others.append(counted(count, "hyper-parameter"))
+    if others:
+        console.print(f"no room for {', '.join(others)}; {hint}")

@@ -4,7 +4,6 @@ import logging
 import math
 import os
 import socket
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import ray
 import yaml
 
 from skin_tune.errors import ClusterError
+from skin_tune.tuning.live_line import announce
 
 _OBJECT_STORE_BYTES = 1 << 30
 """Enough for starting weights; packs are mapped from files, not kept in Ray."""
@@ -157,7 +157,7 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
         gpus = gpus / workers
     nodes = here
     if to_come and sum(_places(node, (cpus or workers) // workers, gpus) for node in here) < workers:
-        print("the cluster has no room for a trial yet: waiting for its autoscaler to add nodes", file=sys.stderr)
+        announce("the cluster has no room for a trial yet: waiting for its autoscaler to add nodes")
         nodes = to_come
     able = [node for node in nodes if node.get("GPU", 0) >= gpus and node.get("CPU", 0) >= 1]
     if not able:

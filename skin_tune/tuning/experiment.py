@@ -1,6 +1,5 @@
 """Experiments from request to ranked trials: check everything, start Ray, run Tune, keep the store."""
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,9 +14,11 @@ from skin_tune.paths import RunPaths, refitted
 from skin_tune.results.store import ExperimentWriter, unfinished, usable
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.tuning.asked import read_asked
+from skin_tune.tuning.live_line import announce, doing
 from skin_tune.tuning.plan import Plan, TuneRequest, checked, taken
 from skin_tune.tuning.space import Space
 from skin_tune.tuning.target import Reached, first_to_reach
+from skin_tune.wording import counted
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
                 ends.append(error)
         to_run = [end for end in ends if isinstance(end, Experiment) and end.plan.to_run]
         if to_run:
+            doing("loading Ray")
             from skin_tune.tuning.run import run_trials  # Ray takes seconds to import: not before the checks above
 
             try:
@@ -181,14 +183,13 @@ def _say_what_differs(plan: Plan, started: int) -> None:
     earlier = read_asked(plan.asked_file)
     if earlier.trials != plan.trials:
         more = max(0, plan.trials - started)
-        print(
-            f"experiment {plan.name!r} was started with {earlier.trials} trials, and is to have {plan.trials}: "
-            f"{started} have started, {more or 'none'} more will",
-            file=sys.stderr,
+        announce(
+            f"experiment {plan.name!r} was started with {counted(earlier.trials, 'trial')}, "
+            f"and is to have {plan.trials}: {started} have started, {more or 'none'} more will"
         )
     if earlier.target != plan.space.target:
         before, after = (target or "none" for target in (earlier.target, plan.space.target))
-        print(f"experiment {plan.name!r} was started with target {before}, and goes on with {after}", file=sys.stderr)
+        announce(f"experiment {plan.name!r} was started with target {before}, and goes on with {after}")
 
 
 def _to_go_on(writer: ExperimentWriter) -> list[dict[str, Any]]:
@@ -206,6 +207,7 @@ def _weights(space: Space) -> dict[tuple[str, str], Any]:
     for parameter in space.parameters:
         if parameter.name in values:
             values[parameter.name] = [str(value) for value in parameter.values]
+    doing("fetching the starting weights" if "imagenet" in values["weights"] else "checking the experiment")
     return {
         (weights, backbone): load_weights(weights, backbone)
         for weights in values["weights"]
@@ -230,4 +232,4 @@ def _why_all_failed(rows: Sequence[Mapping[str, Any]]) -> str:
     if not reasons:
         return "no trial finished an epoch before the experiment was interrupted or out of time"
     commonest = max(reasons, key=reasons.count)
-    return f"all {len(rows)} trials failed: {commonest}"
+    return f"{'the only trial' if len(rows) == 1 else f'all {len(rows)} trials'} failed: {commonest}"

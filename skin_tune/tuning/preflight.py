@@ -8,6 +8,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from skin_tune.errors import ClusterError
+from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.trial import one_line
 
 _SECONDS = 120
@@ -19,6 +20,7 @@ def check_seen_everywhere(paths: Sequence[Path]) -> None:
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) == 1:
         return
+    doing(f"asking {len(nodes)} nodes whether they see the pack and the storage")
     look = ray.remote(num_cpus=0, max_retries=0)(_unseen)
     asked = [
         (node, look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)))

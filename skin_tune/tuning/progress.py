@@ -1,90 +1,73 @@
-"""One live line while an experiment runs."""
+"""The live line of an experiment while its trials run."""
 
-import shutil
-import sys
 import time
-from collections.abc import Sequence
-from typing import Any, TextIO
+from collections.abc import Mapping
+from typing import Any
 
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from skin_tune.results.store import ExperimentWriter, usable
-
-_LIVE_SECONDS = 0.5
-_LOG_SECONDS = 30.0
+from skin_tune.results.store import ExperimentWriter, unfinished
+from skin_tune.tuning.live_line import LiveLine
+from skin_tune.tuning.progress_line import WAITING, progress_line
+from skin_tune.tuning.trial import OWN_ID, REGION
 
 
 class ProgressCallback(Callback):
-    """Trials done / running / stopped, best so far, pace and time left.
+    """Keeps `line` to what the rows of the experiments, by region, say at the moment.
 
-    Rewrites its line on a terminal; in a log it writes a plain line now and then.
+    Which trials run is what Tune says: the row of one that was killed says so, too, until it goes on.
     """
 
-    def __init__(
-        self, writers: Sequence[ExperimentWriter], metric: str | None, trials: int, stream: TextIO | None = None
-    ):
-        self._writers, self._metric, self._trials = writers, metric, trials
-        self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
-        self._started = time.monotonic()
-        self._earlier = sum(row["status"] != "running" for row in self._rows())
-        self._shown_at = -float("inf") if self._live else self._started
+    def __init__(self, writers: Mapping[str, ExperimentWriter], metric: str | None, trials: int, line: LiveLine):
+        self._writers, self._metric, self._trials, self._line = writers, metric, trials, line
+        self._running: set[tuple[str, str]] = set()
+        self._began = time.monotonic()
+        self._first_began: float | None = None
+        rows = self._rows()
+        self._done_before = sum(not unfinished(row) for row in rows)
+        self._epochs_before = sum(row.get("epochs") or 0 for row in rows)
+        line.follow(self._text)
 
-    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        wait = _LIVE_SECONDS if self._live else _LOG_SECONDS
-        if time.monotonic() - self._shown_at >= wait:
-            self._show("\r\x1b[2K" if self._live else "", "" if self._live else "\n")
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles its callbacks; a copy has no line to write
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._first_began = self._first_began or time.monotonic()
+        self._running.add(_key(trial))
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._running.discard(_key(trial))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._running.discard(_key(trial))
 
     def close(self) -> None:
         """Leave the last state of the line behind."""
-        if self._live:
-            self._show("\r\x1b[2K", "\n")
+        self._line.close(leave=True)
 
-    def _show(self, before: str, after: str) -> None:
-        self._shown_at = time.monotonic()
-        seconds = time.monotonic() - self._started
-        line = progress_line(self._rows(), self._metric, self._trials, seconds, self._earlier)
-        if self._live:  # a line that wraps could not be rewritten
-            line = line[: shutil.get_terminal_size().columns - 1]
-        self._stream.write(before + line + after)
-        self._stream.flush()
+    def _text(self, width: int) -> str:
+        return progress_line(
+            self._rows(),
+            self._metric,
+            self._trials,
+            time.monotonic() - (self._first_began or self._began),
+            done_before=self._done_before,
+            epochs_before=self._epochs_before,
+            width=width,
+        )
 
-    def _rows(self) -> list[dict[str, Any]]:
-        return [row for writer in self._writers for row in writer.trials()]
-
-
-def progress_line(rows: list[dict[str, Any]], metric: str | None, trials: int, seconds: float, earlier: int = 0) -> str:
-    """``5/12 trials done (3 stopped early), 2 running | best val_balanced_acc 0.512 | 2.1 trials/min, 3m20s left``
-
-    Without a `metric`, as where the trials are of several regions, no best is told. `earlier` trials were done before
-    the `seconds` began, as in a resumed experiment.
-    """
-    statuses = [row["status"] for row in rows]
-    running = statuses.count("running")
-    done = len(statuses) - running
-    asides = [
-        f"{statuses.count(status)} {name}"
-        for status, name in (("stopped_early", "stopped early"), ("diverged", "diverged"), ("failed", "failed"))
-        if status in statuses
-    ]
-    parts = [f"{done}/{trials} trials done" + (f" ({', '.join(asides)})" if asides else "") + f", {running} running"]
-    best = max((row[metric] for row in rows if usable(row, metric)), default=None) if metric else None
-    if best is not None:
-        parts.append(f"best {metric} {best:.3f}")
-    if done > earlier:
-        left = seconds / (done - earlier) * max(trials - done, 0)
-        parts.append(f"{60 * (done - earlier) / max(seconds, 1e-9):.1f} trials/min, {duration(left)} left")
-    else:
-        parts.append(duration(seconds))
-    return " | ".join(parts)
+    def _rows(self) -> list[Mapping[str, Any]]:
+        """Those of the store, each with what its trial does now for a status."""
+        rows: list[Mapping[str, Any]] = []
+        for region, writer in self._writers.items():
+            for row in writer.trials():
+                if (region, row["trial_id"]) in self._running:
+                    rows.append({**row, "status": "running"})
+                else:
+                    rows.append({**row, "status": WAITING} if unfinished(row) else row)
+        return rows
 
 
-def duration(seconds: float) -> str:
-    """``45s``, ``3m20s``, ``2h05m``"""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+def _key(trial: Trial) -> tuple[str, str]:
+    return trial.config[REGION], trial.config[OWN_ID]

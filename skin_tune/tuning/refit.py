@@ -12,6 +12,7 @@ from skin_tune.results.lock import lock_experiment
 from skin_tune.results.store import record_test_opening
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.evaluation import evaluate_file
+from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.refit_plan import RefitPlan, RefitRequest, plan_refit
 from skin_tune.tuning.refit_record import facts_of, write_refit
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
@@ -55,9 +56,11 @@ def run_refit(
 
 def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) -> Refit:
     request = plan.request
+    doing("fetching the starting weights" if plan.config.weights == "imagenet" else "checking the experiment")
     weights = {
         (plan.config.weights, plan.config.backbone): load_weights(plan.config.weights, plan.config.backbone),
     }
+    doing("loading Ray")
     from skin_tune.tuning import refit_workers  # Ray takes seconds to import: not before the checks above
     from skin_tune.tuning.trial import TrialSetting
 
@@ -79,6 +82,7 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
                 plan.pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
             )
             ended = refit_workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
+            doing("grading the test split")
             record_test_opening(
                 plan.paths.storage,
                 plan.region,

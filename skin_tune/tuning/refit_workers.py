@@ -1,5 +1,6 @@
 """A refit's work on the Ray cluster: a worker group that trains, one worker that tests."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.tuning import cluster
 from skin_tune.tuning.distributed import close_group, start_group
+from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.trial import OWN_ID, REGION, TrialSetting, WeightsTable, epoch_metrics, one_line
+from skin_tune.wording import counted
 
 _Result = TypeVar("_Result")
 
@@ -23,6 +26,7 @@ def on_cluster(workers: int, paths: Sequence[Path]) -> Iterator[cluster.TrialRes
 
     Raises ClusterError.
     """
+    doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
     cluster.connect(worker_groups=True)
     try:
         check_seen_everywhere(paths)
@@ -46,6 +50,7 @@ def train(
     where the storage cannot be written.
     """
     order = {**config.to_dict(), OWN_ID: model, REGION: setting.region}
+    doing(f"starting {counted(resources.workers, 'worker')} and the first epoch")
     group = start_group({setting.region: setting}, weights, resources, max_failures)
     try:
         while True:

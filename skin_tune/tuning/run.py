@@ -1,5 +1,6 @@
 """The trials of one or several experiments in one Ray Tune run."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.distributed import DistributedTrial
 from skin_tune.tuning.experiment import Experiment
 from skin_tune.tuning.journal import Journal
+from skin_tune.tuning.live_line import LiveLine, doing, live_line
 from skin_tune.tuning.plan import Plan
 from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.progress import ProgressCallback
@@ -38,16 +40,18 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
     starts, where the cluster cannot hold one.
     """
     first = experiments[0].plan
+    doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
     cluster.connect(worker_groups=first.request.workers_per_trial > 1)
     try:
-        _run_on_cluster(experiments, weights, in_order)
+        with live_line("preparing the trials") as line:
+            _run_on_cluster(experiments, weights, in_order, line)
     except OSError as error:
         raise StoreError(f"cannot write to {str(first.paths.storage)!r}: {error.strerror or error}") from None
     finally:
         ray.shutdown()  # ends what is still running, too
 
 
-def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in_order: bool) -> None:
+def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in_order: bool, line: LiveLine) -> None:
     plans = {experiment.plan.region: experiment.plan for experiment in experiments}
     writers = {experiment.plan.region: experiment.writer for experiment in experiments}
     to_run = {region: plan.to_run for region, plan in plans.items()}
@@ -80,9 +84,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
         for region, plan in plans.items()
     }
     progress = ProgressCallback(
-        list(writers.values()),
-        first.space.metric if len(plans) == 1 else None,
-        sum(plan.trials for plan in plans.values()),
+        writers, first.space.metric if len(plans) == 1 else None, sum(plan.trials for plan in plans.values()), line
     )
     searchers = {region: _searcher(plan, journals[region], list(stores.values())) for region, plan in plans.items()}
     rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}

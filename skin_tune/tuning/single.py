@@ -24,9 +24,12 @@ from skin_tune.training.evaluation import hardware
 from skin_tune.training.fit import check_fit
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
+from skin_tune.tuning.asked import Asked
+from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
 
-TRIAL_ID = "train"
+_OLD_TRIAL_ID = "train"
+"""What older versions called the trial of every training; now it has the name of its run."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +85,9 @@ def run_training(
     own_name = (state or {}).get("name")
     name = check_experiment_name(request.name or own_name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}")
     paths = RunPaths(request.storage)
-    folder = paths.checkpoints(region, name, TRIAL_ID)
     if name != own_name and paths.experiment(region, name).exists():
-        raise ExperimentError(
-            f"experiment {name!r} of {region} already exists below {str(request.storage)!r}; "
-            f"give another --name, or go on with --resume {folder / 'last.pt'}"
-        )
+        raise _name_in_use(paths, region, name)
+    doing("building the network")
     trainer = Trainer(
         config,
         pack,
@@ -98,41 +98,68 @@ def run_training(
     if state is not None:
         trainer.load_state_dict(state)
     writer = ExperimentWriter(request.storage, region, name)
-    _start(writer, trainer)
+    trial_id = _OLD_TRIAL_ID if writer.trial(_OLD_TRIAL_ID) else name
+    folder = paths.checkpoints(region, name, trial_id)
+    _start(writer, trainer, trial_id)
     note_use(pack, paths, name)
     wandb_process = WandbProcess(request.storage.resolve(), request.wandb)
     wandb_log = WandbLog(wandb_process, region, name)
     run_id = request.wandb_id or os.environ.get("WANDB_RUN_ID")  # the latter is set by wandb's agent
-    wandb_log.start(TRIAL_ID, config.to_dict(), () if run_id else trainer.history, run_id)
+    wandb_log.start(trial_id, config.to_dict(), () if run_id else trainer.history, run_id)
     try:
+        _asked(trainer).write(paths.asked(region, name))
         if request.resume is not None and request.resume.parent.resolve() != folder.resolve():
             with atomic_write(folder / "best.pt") as temporary:
                 temporary.write_bytes(request.resume.with_name("best.pt").read_bytes())
-        _run(trainer, writer, wandb_log, request.storage, name, on_epoch)
+        _run(trainer, writer, wandb_log, request.storage, name, trial_id, on_epoch)
     except OSError as error:
         raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
     except torch.OutOfMemoryError:
         message = f"batch_size={config.batch_size} at image_size={config.image_size} needs more memory than the GPU has"
-        writer.update_trial(TRIAL_ID, status="failed", error=message, ended_at=now())
+        writer.update_trial(trial_id, status="failed", error=message, ended_at=now())
         raise ConfigError(message) from None
     except TrainingDivergedError as error:
-        writer.update_trial(TRIAL_ID, status="diverged", error=str(error), ended_at=now())
+        writer.update_trial(trial_id, status="diverged", error=str(error), ended_at=now())
         raise
     finally:
-        if writer.trial(TRIAL_ID)["status"] == "running":
-            writer.update_trial(TRIAL_ID, status="stopped_early")
+        if writer.trial(trial_id)["status"] == "running":
+            writer.update_trial(trial_id, status="stopped_early")
         writer.flush()
         writer.close()
-        wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
+        wandb_log.end(trial_id, writer.trial(trial_id))
         said = wandb_process.close()
     return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder, said)
 
 
-def _start(writer: ExperimentWriter, trainer: Trainer) -> None:
-    row = writer.trial(TRIAL_ID)
+def _name_in_use(paths: RunPaths, region: str, name: str) -> ExperimentError:
+    resumable = sorted(paths.resumable(region, name))
+    last = paths.checkpoints(region, name, resumable[0]) / "last.pt" if len(resumable) == 1 else None
+    return ExperimentError(
+        f"experiment {name!r} of {region} already exists below {str(paths.storage)!r}; "
+        "give another --name" + (f", or go on with --resume {last}" if last else "")
+    )
+
+
+def _asked(trainer: Trainer) -> Asked:
+    """What `refit`, `confirm` and the report need to know of an experiment: its pack, its metric, its class counts."""
+    info, config = trainer.pack.info, trainer.config.to_dict()
+    return Asked(
+        pack=str(trainer.pack.path.resolve()),
+        pack_id=info.pack_id,
+        seed=trainer.config.seed,
+        trials=1,
+        metric=trainer.metric,
+        warm_start=[],
+        space={"method": "one training by hand", **{name: str(value) for name, value in config.items()}},
+        counts=info.counts,
+    )
+
+
+def _start(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> None:
+    row = writer.trial(trial_id)
     fresh = {} if row else {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()}
     writer.update_trial(
-        TRIAL_ID,
+        trial_id,
         status="running",
         error=None,
         ended_at=None,
@@ -154,32 +181,34 @@ def _run(
     wandb_log: WandbLog,
     storage: Path,
     name: str,
+    trial_id: str,
     on_epoch: Callable[[Mapping[str, float], int], None],
 ) -> None:
     region = trainer.pack.info.region
-    folder = RunPaths(storage).checkpoints(region, name, TRIAL_ID)
-    row = writer.trial(TRIAL_ID)
+    folder = RunPaths(storage).checkpoints(region, name, trial_id)
+    row = writer.trial(trial_id)
     earlier, earlier_gpu = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
     started = time.monotonic()
     gpus = int(trainer.device.type == "cuda")
     saver = BackgroundSaver()
+    doing("in the first epoch" if not trainer.epoch else f"in epoch {trainer.epoch + 1} of {trainer.config.epochs}")
     try:
         while not trainer.finished:
             metrics = trainer.run_epoch()
-            writer.add_epoch(TRIAL_ID, metrics)
+            writer.add_epoch(trial_id, metrics)
             if trainer.improved:
                 save_checkpoint(folder / "best.pt", trainer.model_state())
                 if trainer.validation is not None:
-                    write_predictions(storage, region, name, TRIAL_ID, "val", **trainer.validation.columns())
-                writer.record_best(TRIAL_ID, metrics, str(folder / "best.pt"))
+                    write_predictions(storage, region, name, trial_id, "val", **trainer.validation.columns())
+                writer.record_best(trial_id, metrics, str(folder / "best.pt"))
             spent = time.monotonic() - started
             writer.update_trial(
-                TRIAL_ID, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
+                trial_id, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
             )
             writer.flush()  # before the checkpoint: a run killed in between repeats the epoch
             saver.save(folder / "last.pt", {**trainer.state_dict(), "name": name})
-            wandb_log.log(TRIAL_ID, metrics)
+            wandb_log.log(trial_id, metrics)
             on_epoch(metrics, trainer.config.epochs)
     finally:
         saver.wait()
-    writer.update_trial(TRIAL_ID, status="completed", ended_at=now())
+    writer.update_trial(trial_id, status="completed", ended_at=now())

@@ -239,7 +239,7 @@ def test_everything_that_cannot_be_used_is_in_the_quarantine_file_with_its_reaso
     assert "9 rows in quarantine" in printed
     for count in ("2 unreadable image", "2 same image with different grades", "1 missing photo", "1 bad JSON"):
         assert count in printed
-    assert "1 labels have no box or no grade" in printed
+    assert "1 label has no box or no grade" in printed
     assert "no subject is in two splits (11 subjects checked)" in printed
     opened = open_pack(pack)
     assert sorted(opened.subjects.tolist()) == [f"{n:04d}" for n in range(10, 21)]

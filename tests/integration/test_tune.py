@@ -147,7 +147,8 @@ def test_the_best_model_of_a_trial_is_kept(mixed: tuple[Path, subprocess.Complet
 
 def test_output_is_quiet(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
     done = mixed[1]
-    assert all("trials done" in line for line in done.stderr.splitlines()), done.stderr
+    stages = ("loading", "joining", "checking")  # where the machine is busy
+    assert all("trials done" in line or line.startswith(stages) for line in done.stderr.splitlines()), done.stderr
     assert "Traceback" not in done.stdout
     assert len(done.stdout.splitlines()) < 25
 
@@ -222,7 +223,7 @@ def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: 
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert "were cut off; --resume goes on with them" in out
+    assert "1 trial was cut off; --resume goes on with it" in out
     trials = load_trials(tmp_path / "runs")
     assert set(trials["status"]) == {"stopped_early"}
     assert (trials["epochs"] >= 1).any()
@@ -241,7 +242,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
     trials = load_trials(tmp_path / "runs")
     assert trials["status"].tolist()[0] == "stopped_early"
     assert (trials["status"] == "running").sum() == 0
-    assert "cut off; --resume goes on with them" in done.stdout
+    assert "cut off; --resume goes on with" in done.stdout
     json.loads(skin_tune_here("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
 
 
@@ -276,7 +277,7 @@ def test_an_experiment_that_reaches_its_target_ends_and_does_not_go_on(make_pack
     assert done.returncode == 0, done.stderr
     line = "target val_balanced_acc 0.3 reached by aim-000 in epoch 1: the experiment "
     assert f"{line}ends\n" in done.stdout
-    assert "1 trials were cut off; --resume with a higher metric.target, or none, goes on with them" in done.stdout
+    assert "1 trial was cut off; --resume with a higher metric.target, or none, goes on with it" in done.stdout
     (row,) = load_trials(tmp_path / "runs").to_dict("records")
     assert (row["trial_id"], row["status"], row["epochs"]) == ("aim-000", "stopped_early", 1)
 

@@ -71,7 +71,9 @@ def test_a_resumed_training_goes_on_in_the_run_it_is_told(tmp_path: Path):
         again = skin_tune_here(*common, f"epochs={epochs}", "--resume", last, "--wandb", "offline", *more)
         assert again.returncode == 0, again.stderr
     runs = offline_runs(storage)
-    assert [step["_step"] for step in runs.pop("abc123").steps] == [1, 2, 3]
+    run = runs.pop("abc123")
+    assert [step["_step"] for step in run.steps] == [1, 2, 3]
+    assert (run.name, run.group) == ("hand", "hand")
     assert not runs
 
 

@@ -271,7 +271,7 @@ def test_an_experiment_without_a_finished_trial_says_so(tmp_path: Path):
     text = text_of(report_of(tmp_path))
     assert "No trial has finished an epoch." in text
     assert "Failed or diverged: out of memory" in text
-    assert "1 trials are still running." in text
+    assert "1 trial is still running." in text
     assert "the best is" not in text
     assert "nan" not in text.lower().split()
 
@@ -340,9 +340,37 @@ def test_unknown_devices_are_a_group_of_their_own(tmp_path: Path):
 
 def test_both_languages_have_the_same_gaps_to_fill():
     for key, text in WORDS.items():
-        english, korean = (set(re.findall(r"{(\w+)}", each)) for each in text)
-        assert english == korean, key
+        english, korean = (set(re.findall(r"{(\w+)", each)) for each in text)
+        assert english - korean <= {"count"}, key  # an English text may need to know how many it names
+        assert korean <= english, key
         assert all(text), key
+
+
+@pytest.mark.parametrize("key", [key for key, (english, _) in WORDS.items() if re.search(r"{\w+:", english)])
+def test_one_is_singular_and_more_are_plural(key: str):
+    names = re.findall(r"{(\w+)", WORDS[key][0])
+    one, three = (said(key, **dict.fromkeys(names, count)) for count in (1, 3))
+    plurals = r"\b1 (trials|subjects|images|training images|hours|GPU-hours|seeds|epochs|runs)\b"
+    assert not re.search(plurals, one)
+    assert re.sub("1", "3", one) != three
+
+
+def test_the_only_trial_is_not_the_best_of_one(tmp_path: Path):
+    write_trials(tmp_path, trials=1)
+    page = report_of(tmp_path)
+    assert "The only trial is exp-000: Balanced accuracy" in text_of(page)
+    assert "트라이얼은 exp-000 하나입니다" in page
+    assert "partly luck" not in text_of(page)
+    assert "Of 1 trial" not in text_of(page)
+
+
+@pytest.mark.parametrize("trials", [1, 2, 12, 30])
+def test_every_figure_has_its_place_on_the_page(tmp_path: Path, trials: int):
+    write_trials(tmp_path, trials=trials)
+    page = report_of(tmp_path)
+    places = re.findall(r'class="figure" id="([^"]+)"', page)
+    assert sorted(specs_of(page)) == sorted(places)
+    assert ("figure-0-importance" in places) == (trials >= FEWEST)
 
 
 def test_values_in_words_are_escaped_and_words_in_words_are_in_the_same_language():

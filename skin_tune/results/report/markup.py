@@ -12,7 +12,16 @@ DASH = "\N{EN DASH}"
 
 
 class Markup(str):
-    """HTML that is safe to put into a page: everything in it that came from data is escaped."""
+    """HTML that is safe to put into a page: everything in it that came from data is escaped.
+
+    As a value in a text of WORDS it also chooses words: ``{count:trial|trials}`` is the first where it is 1.
+    """
+
+    def __format__(self, form: str) -> str:
+        if "|" not in form:
+            return super().__format__(form)
+        one, several = form.split("|")
+        return one if self == "1" else several
 
 
 def escaped(value: Any) -> Markup:

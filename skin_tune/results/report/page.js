@@ -46,7 +46,13 @@
 
   const drawRegion = (number) => {
     specs[number] ??= read(`figures-${number}`);
-    for (const [id, spec] of Object.entries(specs[number])) draw(document.getElementById(id), spec);
+    for (const [id, spec] of Object.entries(specs[number])) {
+      try {
+        draw(document.getElementById(id), spec);
+      } catch (error) { // the other figures, and the page, do without it
+        console.error(`${id} cannot be drawn:`, error);
+      }
+    }
   };
 
   const shown = () => regions.findIndex((region) => !region.hidden);

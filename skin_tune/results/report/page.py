@@ -139,8 +139,10 @@ def _blocks(section: Section, price: float | None, slot: _Slots) -> Iterator[tup
     parameters = [*known, *(name for name in varied_parameters(usable) if name not in known)]
     lines = parallel_coordinates(section, parameters)
     yield "parallel", [_note("parallel_note"), slot("parallel", lines)] if lines else [_gap("gap_parallel")]
-    bars = [_note("importance_note"), slot("importance", figures.importance(shares))]
-    yield "importance", bars if shares else [_gap("gap_importance", count=FEWEST)]
+    if shares:
+        yield "importance", [_note("importance_note"), slot("importance", figures.importance(shares))]
+    else:
+        yield "importance", [_gap("gap_importance", count=FEWEST)]
 
     if section.champion is not None:
         yield from _on_champion(section, slot)

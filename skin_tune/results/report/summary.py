@@ -83,10 +83,11 @@ def _on_champion(section: Section) -> Iterator[Markup]:
         if len(confirmed.configs) > 1:
             yield said("rivals", names=", ".join(confirmed.rivals)) if confirmed.rivals else said("no_rivals")
     elif section.metric == "val_balanced_acc" and section.classes:
-        yield said("champion_is", **common, score=score, chance=fraction(1 / len(section.classes)))
+        key = "only_is" if len(section.trials) == 1 else "champion_is"
+        yield said(key, **common, score=score, chance=fraction(1 / len(section.classes)))
     else:
-        yield said("champion_is_f1", **common, score=score)
-    if confirmed is None and expected is not None and expected == expected:
+        yield said("only_is_f1" if len(section.trials) == 1 else "champion_is_f1", **common, score=score)
+    if confirmed is None and len(section.trials) > 1 and expected is not None and expected == expected:
         yield said("expected", score=fraction(expected))
     if section.validation is not None:
         recall = np.array([figure.value for figure in section.validation.recall])
@@ -131,7 +132,7 @@ def warnings(section: Section) -> Iterator[Markup]:
     if section.validation is not None:
         pairs = zip(section.classes, section.validation.confusion.sum(axis=1), strict=True)
         if absent := [name for name, images in pairs if not images]:
-            yield said(noun("absent", section.ordinal), names=", ".join(absent))
+            yield said(noun("absent", section.ordinal), count=len(absent), names=", ".join(absent))
     trials = section.trials
     unusable = trials["status"].isin(["diverged", "failed"])
     scored = trials[section.metric].notna() & ~unusable

@@ -1,4 +1,4 @@
-"""Every word the report says, in English and Korean."""
+"""Every word the report says, in English and Korean. Of ``{count:trial|trials}`` the first is said where count is 1."""
 
 from skin_tune.results.report.nominal import KOREAN, nominal_key
 
@@ -31,6 +31,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Of {trials} trials the best is {trial}: {metric} {score} on the validation split; guessing gives {chance}.",
         "트라이얼 {trials}개 중 최고는 {trial}입니다. 검증 세트 {metric} {score}. 무작위 추측은 {chance}입니다.",
     ),
+    "only_is": (
+        "The only trial is {trial}: {metric} {score} on the validation split; guessing gives {chance}.",
+        "트라이얼은 {trial} 하나입니다. 검증 세트 {metric} {score}. 무작위 추측은 {chance}입니다.",
+    ),
+    "only_is_f1": (
+        "The only trial is {trial}: {metric} {score} on the validation split.",
+        "트라이얼은 {trial} 하나입니다. 검증 세트 {metric} {score}.",
+    ),
     "champion_is_f1": (
         "Of {trials} trials the best is {trial}: {metric} {score} on the validation split.",
         "트라이얼 {trials}개 중 최고는 {trial}입니다. 검증 세트 {metric} {score}.",
@@ -40,18 +48,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "최고라는 결과에는 운도 있습니다. 선택에 쓰이지 않은 사람들에게서는 {score} 정도가 예상됩니다.",
     ),
     "confirmed_is": (
-        "Of {trials} trials the best {configs} were run again with {seeds} new seeds each: {trial} is champion, with "
-        "a mean {metric} of {score} on the validation split.",
+        "Of {trials} {trials:trial|trials} the best {configs:one|{configs}} {configs:was|were} run again with {seeds} "
+        "new {seeds:seed|seeds} each: {trial} is champion, with a mean {metric} of {score} on the validation split.",
         "트라이얼 {trials}개 중 상위 {configs}개를 새 시드 {seeds}개씩으로 다시 실행한 결과, 최고는 {trial}입니다. "
         "검증 세트 {metric} 평균은 {score}입니다.",
     ),
     "rivals": ("{names} may be as good.", "{names}도 이만큼 좋을 수 있습니다."),
     "no_rivals": ("Its lead is more than noise.", "다른 설정과의 차이는 오차 범위를 넘습니다."),
     "weakest": (
-        "Its weakest class is {name}: {hits} of {images} images recognised (recall {recall}){training}.",
+        "Its weakest class is {name}: {hits} of {images} {images:image|images} recognised (recall {recall}){training}.",
         "가장 약한 등급은 {name}입니다. 이미지 {images}장 중 {hits}장을 맞혔습니다(재현율 {recall}){training}.",
     ),
-    "weakest_training": (", from {count} training images", ", 훈련 이미지 {count}장"),
+    "weakest_training": (", from {count} training {count:image|images}", ", 훈련 이미지 {count}장"),
     "tested": (
         "Refitted as {model}, it has {score} on the test split, which has been opened {openings}.",
         "다시 학습한 {model}의 테스트 세트 결과는 {score}입니다. 테스트 세트는 {openings} 열렸습니다.",
@@ -65,8 +73,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "saved_nothing": ("No epochs were saved by early stopping.", "조기 중단으로 절약한 에폭은 없습니다."),
     "cost_is": ("Cost: {hours}{money}.", "비용: {hours}{money}."),
-    "gpu_hours_of": ("{count} GPU-hours", "GPU {count}시간"),
-    "hours_of": ("{count} hours of training", "학습 {count}시간"),
+    "gpu_hours_of": ("{count} {count:GPU-hour|GPU-hours}", "GPU {count}시간"),
+    "hours_of": ("{count} {count:hour|hours} of training", "학습 {count}시간"),
     "money_of": (", {money} in money", ", 금액 {money}"),
     # Warnings
     "no_champion": ("No trial has finished an epoch.", "한 에폭이라도 마친 트라이얼이 없습니다."),
@@ -83,7 +91,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{experiment}의 확인 실행은 아직 결과가 없습니다. 같은 명령으로 이어서 실행할 수 있습니다.",
     ),
     "few_subjects": (
-        "Only {count} subjects are in the validation split: intervals are rough.",
+        "Only {count} {count:subject is|subjects are} in the validation split: intervals are rough.",
         "검증 세트의 대상자가 {count}명뿐이어서 구간이 정확하지 않습니다.",
     ),
     "one_subject": (
@@ -91,15 +99,19 @@ WORDS: dict[str, tuple[str, str]] = {
         "검증 이미지가 모두 한 사람의 것이어서 구간을 낼 수 없습니다.",
     ),
     "absent": (
-        "No validation image is of class {names}: balanced accuracy is over the other classes.",
+        "No validation image is of {count:class|classes} {names}: balanced accuracy is over the other classes.",
         "검증 세트에 등급 {names} 이미지가 없습니다. 균형 정확도는 나머지 등급으로 계산했습니다.",
     ),
     "not_compared": (
-        "{count} trials have no interval: the store has no predictions of them on these images.",
+        "{count} {count:trial has|trials have} no interval: the store has no predictions of {count:it|them} "
+        "on these images.",
         "트라이얼 {count}개는 이 이미지들에 대한 예측이 저장소에 없어 구간이 없습니다.",
     ),
-    "failed_count": ("{count} trials failed or diverged.", "트라이얼 {count}개가 실패하거나 발산했습니다."),
-    "running_count": ("{count} trials are still running.", "트라이얼 {count}개가 아직 실행 중입니다."),
+    "failed_count": (
+        "{count} {count:trial|trials} failed or diverged.",
+        "트라이얼 {count}개가 실패하거나 발산했습니다.",
+    ),
+    "running_count": ("{count} {count:trial is|trials are} still running.", "트라이얼 {count}개가 아직 실행 중입니다."),
     "opened_often": (
         "The test split has been opened {openings}: figures from it are optimistic.",
         "테스트 세트가 {openings} 열렸습니다. 그 결과는 낙관적일 수 있습니다.",
@@ -109,9 +121,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "leaderboard": ("Leaderboard", "순위표"),
     "confirmed": ("Confirmed with new seeds", "새 시드로 확인한 결과"),
     "confirmed_note": (
-        "Means over {seeds} runs, each with a seed of its own, the same for every config; 95% intervals are over "
-        "subjects and seeds. The champion is the config of the highest lower bound.",
-        "설정마다 같은 시드 {seeds}개로 실행한 평균입니다. 95% 구간은 대상자와 시드를 모두 고려합니다. "
+        "{seeds:One run of each config, with a new seed that is|Means over {seeds} runs, each with a seed of its own,} "
+        "the same for every config; "
+        "95% intervals are over {seeds:subjects|subjects and seeds}. "
+        "The champion is the config of the highest lower bound.",
+        "설정마다 같은 시드 {seeds}개로 실행한 {seeds:결과|평균}입니다. "
+        "95% 구간은 {seeds:대상자를|대상자와 시드를 모두} 고려합니다. "
         "구간의 하한이 가장 높은 설정이 최고입니다.",
     ),
     "curves": ("Learning curves", "학습 곡선"),

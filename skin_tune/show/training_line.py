@@ -1,0 +1,36 @@
+"""The live line of one training."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from skin_tune.tuning.live_line import live_line
+from skin_tune.wording import duration
+
+_SHOWN = ("train_loss", "val_balanced_acc", "val_macro_f1")
+
+
+@contextmanager
+def training_line() -> Iterator[Callable[[Mapping[str, float], int], None]]:
+    """A live line over epochs on a terminal, a line per epoch in a log: call it with (metrics, epochs).
+
+    It begins before the first epoch, and goes on after the last, with what is being done.
+    """
+    with live_line("loading PyTorch") as line:
+
+        def update(metrics: Mapping[str, float], epochs: int) -> None:
+            epoch, heard_at = int(metrics["epoch"]), time.monotonic()
+            scores = "  ".join(f"{name} {metrics[name]:.3f}" for name in _SHOWN if name in metrics)
+            told = f"epoch {epoch}/{epochs}  {scores}"
+            to_come = (epochs - epoch) * metrics.get("epoch_seconds", 0.0)
+
+            def text(width: int) -> str:
+                left = f"about {duration(max(0.0, to_come - (time.monotonic() - heard_at)))} left"
+                whole = f"{told} | {left}"
+                return whole if len(whole) <= width else f"epoch {epoch}/{epochs} | {left}"
+
+            if not line.live:
+                line.say(told)
+            line.follow(text if epoch < epochs else lambda width: told)
+
+        yield update

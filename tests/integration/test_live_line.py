@@ -1,0 +1,112 @@
+"""What long commands show while they run, on a real terminal and in a pipe."""
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+from skin_tune.results import load_trials
+from tests.cli_runner import ONE_PROCESS, skin_tune
+from tests.conftest import write_synthetic_pack
+from tests.integration.terminal import Watched, watch
+
+SPACE = """
+method: grid
+parameters:
+  learning_rate: {values: [1.0e-3, 3.0e-3]}
+  backbone: {value: resnet18}
+  weights: {value: none}
+  image_size: {value: 32}
+  batch_size: {value: 16}
+  warmup_epochs: {value: 0}
+  epochs: {value: 2}
+"""
+COLUMNS = 90
+
+
+@pytest.fixture(scope="module")
+def lab(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lab")
+    write_synthetic_pack(folder / "pack.arrow")
+    (folder / "space.yaml").write_text(SPACE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(lab: Path) -> Watched:
+    command = ("tune", "pack.arrow", "--space", "space.yaml", "--name", "exp", *ONE_PROCESS)
+    return watch(*command, columns=COLUMNS, cwd=lab)
+
+
+def check_live(watched: Watched) -> list[str]:
+    """Something is shown from the first seconds on, it moves all the time, and it fits; the texts of the line."""
+    assert watched.returncode == 0, watched.lines
+    times = [at for at, _ in watched.frames]
+    assert times[0] < 10  # Python itself has to start
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 15
+    texts = [text for _, text in watched.frames]
+    assert all(len(text) < COLUMNS for text in texts)
+    assert not any("0 running" in text for text in texts)
+    return texts
+
+
+def in_order(texts: list[str], *stages: str) -> None:
+    """Fail unless a text that has each of `stages` comes after one that has the stage before it."""
+    rest = iter(texts)
+    for stage in stages:
+        assert any(re.search(stage, text) for text in rest), f"{stage} is missing, or too late"
+
+
+def test_a_search_tells_what_it_waits_for_and_then_its_epochs(tuned: Watched):
+    texts = check_live(tuned)
+    in_order(
+        texts,
+        "loading PyTorch",
+        "loading Ray",
+        "joining the Ray cluster",
+        "0/2 trials done .* starting the first trials",
+        "0/2 trials done, 1 running, in epoch 1/2 .* in the first epoch for",
+        "in epoch 2/2 .* left",
+        "1/2 trials done",
+    )
+    assert tuned.lines[0].startswith("2/2 trials done | best val_balanced_acc ")
+    assert len([line for line in tuned.lines if "trials done" in line]) == 1
+
+
+def test_a_confirmation_does_too(lab: Path, tuned: Watched):
+    confirmed = watch("confirm", "exp", "--top", 1, "--seeds", 1, *ONE_PROCESS, columns=COLUMNS, cwd=lab)
+    in_order(check_live(confirmed), "loading PyTorch", "Ray", "0/1 trials done .* starting", "in epoch 2/2")
+
+
+def test_a_refit_does_too(lab: Path, tuned: Watched):
+    refitted = watch("refit", "exp", columns=COLUMNS, cwd=lab)
+    in_order(
+        check_live(refitted),
+        "loading PyTorch",
+        "joining the Ray cluster",
+        "starting 1 worker and the first epoch",
+        r"epoch 1/2  train_loss .* about \d+s left",
+        "grading the test split",
+    )
+    assert any("this test split has been opened once" in line for line in refitted.lines)
+
+
+def test_a_training_does_too_and_an_error_is_one_line(lab: Path):
+    words = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "epochs=2", "--name", "hand")
+    trained = watch("train", "pack.arrow", *words, columns=COLUMNS, cwd=lab)
+    in_order(check_live(trained), "loading PyTorch", "in the first epoch", r"epoch 1/2 .* left")
+    again = watch("train", "pack.arrow", *words, columns=COLUMNS, cwd=lab)
+    assert again.returncode == 2
+    assert [line.partition(":")[0] for line in again.lines] == ["error"]
+
+
+def test_a_pipe_gets_plain_lines_now_and_then(lab: Path):
+    command = ("tune", "pack.arrow", "--space", "space.yaml", "--name", "piped", *ONE_PROCESS)
+    done = skin_tune(*command, cwd=lab)
+    assert done.returncode == 0, done.stderr
+    assert not re.search(r"[\r\x1b]", done.stdout + done.stderr)
+    told = r"(loading|joining|checking|[0-2]/2 trials done)"
+    assert all(re.match(told, line) for line in done.stderr.splitlines()), done.stderr
+    seconds = load_trials(lab / "runs", experiment="piped")["seconds"].sum()
+    assert len(done.stderr.splitlines()) <= 3 + seconds / 25

@@ -1,0 +1,76 @@
+"""What `confirm`, the ablation and several regions end with, at the width of a terminal."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from skin_tune.results.champion import Championship
+from skin_tune.results.factorial import Factorial
+from skin_tune.show import given, trials
+from skin_tune.tuning.confirm import Confirmation
+from skin_tune.tuning.experiment import Outcome
+
+LONG = "forehead_wrinkle-20261127-173012-007"
+ROW = {"trial_id": LONG, "status": "stopped_early", "epochs": 3, "config/epochs": 9, "gpu_seconds": 7200.0}
+OUTCOME = Outcome("forehead_wrinkle", "exp", "val_balanced_acc", [{**ROW, "val_balanced_acc": 0.5}], [], 60.0, [])
+
+
+@pytest.fixture(params=(60, 80, 100, 200))
+def width(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture
+def out(width: int, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The lines that were printed on a terminal of that width."""
+    stream = io.StringIO()
+    for module in (given, trials):
+        console = Console(file=stream, width=width, markup=False, highlight=False, soft_wrap=True)
+        monkeypatch.setattr(module, "open_console", lambda console=console: console)
+    return lambda: [line.rstrip() for line in stream.getvalue().splitlines()]
+
+
+def check(lines: list[str], width: int, *whole: str) -> None:
+    """Fail where a table is cut, or wider than the terminal, or lacks one of the words in `whole`."""
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert all(len(line) <= width for line in lines if line.startswith(" "))
+    for word in whole:
+        assert word in text
+
+
+def test_a_confirmation(out: Callable[[], list[str]], width: int):
+    figures = {"mean": 0.6, "low": 0.5, "high": 0.7, "spread": 0.02, "difference": -0.01, "within_noise": True}
+    rows = [
+        {**figures, "trial_id": name, "difference_low": -0.1, "difference_high": 0.1}
+        for name in (LONG, f"{LONG[:-1]}8")
+    ]
+    result = Championship(pd.DataFrame(rows), LONG, [], 1)
+    done = Confirmation("forehead_wrinkle", "exp-confirm", "val_balanced_acc", {}, OUTCOME)
+    given.print_confirmation(done, result, Path("runs"))
+    check(out(), width + 3 if width == 60 else width, f" {LONG} ", f"skin-tune refit exp --trial {LONG} --storage runs")
+    assert "mean of 1 seed" in " ".join(out())
+
+
+def test_an_ablation(out: Callable[[], list[str]], width: int):
+    levels = {"loss": "class-balanced", "oversampling": "balanced", "augmentation": "off"}
+    scores = {f"val_{name}{end}": 0.5 for name in ("balanced_acc", "macro_f1") for end in ("", "_low", "_high")}
+    cells = pd.DataFrame([{**levels, **scores, "val_acc": 0.5, "val_recall_6": 0.1, "val_recall_5": 0.2}])
+    effects = pd.DataFrame(
+        [
+            {"effect": "class-balanced loss", "metric": metric, "value": 0.1, "low": 0.05, "high": 0.2}
+            for metric in ("val_balanced_acc", "val_macro_f1")
+        ]
+    )
+    given.print_ablation(Factorial(1, ["6", "5"], cells, effects), [], Path("ablation.html"))
+    check(out(), max(width, 68), "class-balanced", "0.500 [0.500, 0.500]", "0.100 [0.050, 0.200]")
+
+
+def test_several_regions(out: Callable[[], list[str]], width: int):
+    trials.print_outcomes({"forehead_wrinkle": OUTCOME}, Path("runs"), 2.0)
+    check(out(), max(width, 71), f" {LONG}", "0.500")
+    assert ("GPU-hours" in " ".join(out()[:1])) == (width >= 100)
