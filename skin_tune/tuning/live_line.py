@@ -15,9 +15,8 @@ from typing import TextIO
 from skin_tune.wording import duration
 
 _LIVE_SECONDS = 0.5
-_FIRST_LOG_SECONDS = 10.0
-"""What is over sooner leaves no line in a log."""
 _LOG_SECONDS = 30.0
+"""What is over sooner leaves no line in a log: an error before anything has run is one line there, too."""
 _ERASE = "\r\x1b[2K"
 _NO_LIMIT = 10_000
 
@@ -62,13 +61,11 @@ class LiveLine:
             self._stream.flush()
 
     def _keep_writing(self) -> None:
-        wait = _LIVE_SECONDS if self.live else _FIRST_LOG_SECONDS
-        while not self._closed.wait(wait):
+        while not self._closed.wait(_LIVE_SECONDS if self.live else _LOG_SECONDS):
             if self.live:
                 self._write("")
             elif line := self._text(_NO_LIMIT):
                 self._write(f"{line}\n")
-            wait = _LIVE_SECONDS if self.live else _LOG_SECONDS
 
     def _write(self, above: str) -> None:
         """Write what stays, and the line anew below it."""
