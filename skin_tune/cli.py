@@ -1,5 +1,6 @@
 """The command line: reads arguments, calls the rooms, prints. Heavy imports wait until a command runs."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skin_tune import cli_model, cli_results
-from skin_tune.errors import SkinTuneError
+from skin_tune import cli_model, cli_results, interruption
+from skin_tune.errors import ClusterLostError, SkinTuneError
 from skin_tune.options import (
     Overrides,
     PackPath,
@@ -49,7 +50,15 @@ def main() -> None:
 
 
 def run(program: typer.Typer) -> None:
-    """Run a program; print what the user got wrong as one line and leave with its exit code."""
+    """Run a program; print what the user got wrong as one line and leave with its exit code.
+
+    Ctrl-C, SIGTERM and SIGHUP end it in one line, too, with the exit code that a shell gives them: 130, 143 and 129.
+    """
+    with interruption.listening():
+        _run(program)
+
+
+def _run(program: typer.Typer) -> None:
     for command in program.registered_commands:
         assert command.callback is not None
         read_numbers_strictly(command.callback)
@@ -60,11 +69,13 @@ def run(program: typer.Typer) -> None:
             _leave(error.format_message(), 0)
         _leave(f"error: {' '.join(error.format_message().split())}{_given(error)}", 2)
     except SkinTuneError as error:
-        _leave(f"error: {error}", error.exit_code)
+        if interruption.received():
+            _leave(f"interrupted: {error}", interruption.exit_code())
+        _leave(f"error: {error}", error.exit_code, lost=isinstance(error, ClusterLostError))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    if status == INTERRUPTED:  # typer turns Ctrl-C into this status
-        _leave("interrupted", INTERRUPTED)
+    if status == INTERRUPTED or interruption.received():  # typer turns Ctrl-C into this status
+        _leave("interrupted", interruption.exit_code())
 
 
 def _given(error: Any) -> str:
@@ -76,8 +87,11 @@ def _given(error: Any) -> str:
     return ""
 
 
-def _leave(message: str, exit_code: int) -> NoReturn:
-    print(message, file=sys.stderr)
+def _leave(message: str, exit_code: int, *, lost: bool = False) -> NoReturn:
+    with contextlib.suppress(OSError):  # whoever read this may have gone
+        print(message, file=sys.stderr, flush=True)
+    if interruption.received() or lost:  # Ray would wait for what is not there any more
+        interruption.end_now(exit_code)
     sys.exit(exit_code)
 
 

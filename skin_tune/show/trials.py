@@ -69,7 +69,7 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
     statuses = [row["status"] for row in outcome.rows]
     counts = ", ".join(
         f"{statuses.count(status)} {status.replace('_', ' ')}"
-        for status in ("completed", "stopped_early", "diverged", "failed")
+        for status in ("completed", "stopped_early", "interrupted", "diverged", "failed")
         if status in statuses
     )
     spent = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"

@@ -12,7 +12,9 @@ from typing import Any
 import ray
 import yaml
 
+from skin_tune import interruption
 from skin_tune.errors import ClusterError
+from skin_tune.processes import family
 
 _OBJECT_STORE_BYTES = 1 << 30
 """Enough for starting weights; packs are mapped from files, not kept in Ray."""
@@ -63,17 +65,19 @@ def connect(*, worker_groups: bool = False) -> None:
     """
     if worker_groups:
         _check_dashboard_installed()
-    _connect(worker_groups)
+    with interruption.kept():
+        _connect(worker_groups)
+    family.look()
     if worker_groups:
         _check_dashboard_answers()
 
 
 def _connect(dashboard: bool) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # what we know of, we tell in a line
     if ray.is_initialized():
         return
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     own: dict[str, Any] = {"include_dashboard": dashboard, "object_store_memory": _OBJECT_STORE_BYTES}
     if address := os.environ.get("RAY_ADDRESS"):
         _check_reachable(address)

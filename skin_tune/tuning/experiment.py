@@ -41,7 +41,7 @@ class Outcome:
     seconds: float | None
     """None where nothing was left to run."""
     cut_off: Sequence[str]
-    """Ids of trials that a budget, the target or Ctrl-C cut off: neither completed nor judged."""
+    """Ids of trials that a budget, the target or a signal cut off: neither completed nor judged."""
     reached: Reached | None = None
     """Which trial reached the target, with which the experiment has ended."""
 
@@ -125,7 +125,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
     plan, writer = experiment.plan, experiment.writer
     cut_off = [row["trial_id"] for row in writer.trials() if unfinished(row)]
     for trial_id in cut_off:
-        writer.update_trial(trial_id, status="stopped_early")
+        writer.update_trial(trial_id, status="interrupted")
     writer.flush()
     rows = ranked(writer.trials(), plan.space.metric)
     if not any(usable(row, plan.space.metric) for row in rows):
@@ -151,6 +151,8 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
         to_go_on += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
         taken = [*taken, *(config["trial_id"] for config in plan.configs)]
     for config in to_go_on:
+        if writer.trial(config["trial_id"]).get("status") != "running":  # stopped_early in stores of older versions
+            writer.update_trial(config["trial_id"], status="interrupted")
         _recover_epochs(writer, plan, config["trial_id"])
     reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)
     if plan.request.resume and not plan.configs and not reached:

@@ -13,6 +13,8 @@ from skin_tune.results.store import ExperimentWriter, usable
 
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 30.0
+_NOT_DONE = ("running", "interrupted")
+"""Statuses of trials that run, or wait to go on from where an earlier run was cut off."""
 
 
 class ProgressCallback(Callback):
@@ -28,7 +30,7 @@ class ProgressCallback(Callback):
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._started = time.monotonic()
-        self._earlier = sum(row["status"] != "running" for row in self._rows())
+        self._earlier = sum(row["status"] not in _NOT_DONE for row in self._rows())
         self._shown_at = -float("inf") if self._live else self._started
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
@@ -62,7 +64,7 @@ def progress_line(rows: list[dict[str, Any]], metric: str | None, trials: int, s
     """
     statuses = [row["status"] for row in rows]
     running = statuses.count("running")
-    done = len(statuses) - running
+    done = sum(status not in _NOT_DONE for status in statuses)
     asides = [
         f"{statuses.count(status)} {name}"
         for status, name in (("stopped_early", "stopped early"), ("diverged", "diverged"), ("failed", "failed"))

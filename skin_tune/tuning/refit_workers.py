@@ -9,7 +9,7 @@ import ray
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
-from skin_tune.tuning import cluster
+from skin_tune.tuning import cluster, watch
 from skin_tune.tuning.distributed import close_group, start_group
 from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.trial import OWN_ID, REGION, TrialSetting, WeightsTable, epoch_metrics, one_line
@@ -24,11 +24,9 @@ def on_cluster(workers: int, paths: Sequence[Path]) -> Iterator[cluster.TrialRes
     Raises ClusterError.
     """
     cluster.connect(worker_groups=True)
-    try:
+    with watch.membership("the same command goes on with it"):
         check_seen_everywhere(paths)
         yield cluster.trial_resources(None, None, at_once=1, workers=workers)
-    finally:
-        ray.shutdown()
 
 
 def train(

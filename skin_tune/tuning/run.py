@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.experiment import Trial
@@ -14,7 +13,7 @@ from ray.tune.stopper import CombinedStopper
 
 from skin_tune.errors import ClusterError, StoreError
 from skin_tune.results.store import ExperimentWriter
-from skin_tune.tuning import cluster
+from skin_tune.tuning import cluster, watch
 from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.distributed import DistributedTrial
 from skin_tune.tuning.experiment import Experiment
@@ -40,11 +39,10 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
     first = experiments[0].plan
     cluster.connect(worker_groups=first.request.workers_per_trial > 1)
     try:
-        _run_on_cluster(experiments, weights, in_order)
+        with watch.membership(_how_to_go_on(first)):  # ends what is still running, too
+            _run_on_cluster(experiments, weights, in_order)
     except OSError as error:
         raise StoreError(f"cannot write to {str(first.paths.storage)!r}: {error.strerror or error}") from None
-    finally:
-        ray.shutdown()  # ends what is still running, too
 
 
 def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in_order: bool) -> None:
@@ -143,6 +141,10 @@ class GpuBudget(Stopper):
     def stop_all(self) -> bool:
         spent = sum(row.get("gpu_seconds") or 0.0 for writer in self._writers for row in writer.trials())
         return spent >= self._seconds
+
+
+def _how_to_go_on(plan: Plan) -> str:
+    return "the same command goes on with it" if plan.configs else f"--name {plan.name} --resume goes on with it"
 
 
 def _setting(plan: Plan) -> TrialSetting:

@@ -120,7 +120,7 @@ def run_training(
         raise
     finally:
         if writer.trial(TRIAL_ID)["status"] == "running":
-            writer.update_trial(TRIAL_ID, status="stopped_early")
+            writer.update_trial(TRIAL_ID, status="interrupted")
         writer.flush()
         writer.close()
         wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
