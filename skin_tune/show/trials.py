@@ -73,7 +73,10 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
         if status in statuses
     )
     spent = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"
-    console.print(f"{len(statuses)} {'trial' if len(statuses) == 1 else 'trials'}{spent}: {counts}")
+    here = ""
+    if spent and outcome.ended_here is not None:  # the table is of all runs of the experiment, the time of this one
+        spent, here = "", f"; this run ended {outcome.ended_here} of them{spent}"
+    console.print(f"{len(statuses)} {'trial' if len(statuses) == 1 else 'trials'}{spent}: {counts}{here}")
     judged = [
         row
         for row in outcome.rows

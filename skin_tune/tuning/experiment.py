@@ -9,7 +9,7 @@ from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack_uses import note_use
-from skin_tune.errors import AllTrialsFailedError, ClusterError, SkinTuneError, WeightsError
+from skin_tune.errors import AllTrialsFailedError, ClusterError, ClusterLostError, SkinTuneError, WeightsError
 from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, refitted
 from skin_tune.results.store import ExperimentWriter, unfinished, usable
@@ -26,6 +26,8 @@ class Experiment:
 
     plan: Plan
     writer: ExperimentWriter
+    earlier: int | None = None
+    """How many trials had ended when an earlier run was interrupted; None where there was no earlier run."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Outcome:
     searched: Sequence[str]
     """Hyper-parameters that the space searches."""
     seconds: float | None
-    """None where nothing was left to run."""
+    """Of this run; None where nothing was left to run."""
     cut_off: Sequence[str]
     """Ids of trials that a budget, the target or a signal cut off: neither completed nor judged."""
     reached: Reached | None = None
     """Which trial reached the target, with which the experiment has ended."""
+    ended_here: int | None = None
+    """How many of the trials this run has ended, where it went on with an earlier one; None where it did not."""
 
 
 def run_experiment(request: TuneRequest | Plan) -> Outcome:
@@ -74,10 +78,11 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
                 plan = request if isinstance(request, Plan) else checked(request, siblings_to_come=in_order)
                 writer = ExperimentWriter(plan.paths.storage, plan.region, plan.name)
                 open_writers.callback(writer.close)
+                earlier = sum(not unfinished(row) for row in writer.trials()) if writer.trials() else None
                 plan = _taken_up(plan, writer)
                 if plan.to_run:
                     weights |= _begun(plan, writer)
-                ends.append(Experiment(plan, writer))
+                ends.append(Experiment(plan, writer, earlier))
             except SkinTuneError as error:
                 ends.append(error)
         to_run = [end for end in ends if isinstance(end, Experiment) and end.plan.to_run]
@@ -86,6 +91,10 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
 
             try:
                 run_trials(to_run, weights, in_order=in_order)
+            except ClusterLostError:
+                for experiment in to_run:
+                    _interrupted(experiment.writer)
+                raise
             except ClusterError as error:
                 for experiment in to_run:
                     _leave_no_trace(experiment.plan, experiment.writer)
@@ -123,10 +132,7 @@ def _leave_no_trace(plan: Plan, writer: ExperimentWriter) -> None:
 
 def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFailedError:
     plan, writer = experiment.plan, experiment.writer
-    cut_off = [row["trial_id"] for row in writer.trials() if unfinished(row)]
-    for trial_id in cut_off:
-        writer.update_trial(trial_id, status="interrupted")
-    writer.flush()
+    cut_off = _interrupted(writer)
     rows = ranked(writer.trials(), plan.space.metric)
     if not any(usable(row, plan.space.metric) for row in rows):
         return AllTrialsFailedError(_why_all_failed(rows))
@@ -139,7 +145,17 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         seconds=time.monotonic() - started if plan.to_run else None,
         cut_off=cut_off,
         reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
+        ended_here=len(rows) - len(cut_off) - experiment.earlier if experiment.earlier is not None else None,
     )
+
+
+def _interrupted(writer: ExperimentWriter) -> list[str]:
+    """Ids of the trials that are cut off now, which the store knows from now on."""
+    cut_off = [row["trial_id"] for row in writer.trials() if unfinished(row)]
+    for trial_id in cut_off:
+        writer.update_trial(trial_id, status="interrupted")
+    writer.flush()
+    return cut_off
 
 
 def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:

@@ -11,13 +11,14 @@ from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Stopper, TuneCo
 from ray.tune.experiment import Trial
 from ray.tune.stopper import CombinedStopper
 
-from skin_tune.errors import ClusterError, StoreError
+from skin_tune.errors import ClusterError, ClusterLostError, StoreError
 from skin_tune.results.store import ExperimentWriter
 from skin_tune.tuning import cluster, watch
 from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.distributed import DistributedTrial
 from skin_tune.tuning.experiment import Experiment
 from skin_tune.tuning.journal import Journal
+from skin_tune.tuning.patience import be_patient, ray_error_of
 from skin_tune.tuning.plan import Plan
 from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.progress import ProgressCallback
@@ -25,7 +26,7 @@ from skin_tune.tuning.scheduler import rungs_of
 from skin_tune.tuning.search import SpaceSearcher
 from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
 from skin_tune.tuning.tracking import StoreCallback
-from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable
+from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable, one_line
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
 from skin_tune.tuning.warm import Units, chosen_once
 
@@ -114,10 +115,15 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             verbose=0,
         ),
     )
+    be_patient()
     try:
         tuner.fit()
     except KeyboardInterrupt:
         pass  # what has been recorded stands, and the rest can be resumed
+    except Exception as error:
+        if (cause := ray_error_of(error)) is None:
+            raise
+        raise ClusterLostError(f"Ray has ended the run: {one_line(cause)}; {_how_to_go_on(first)}") from None
     finally:
         progress.close()
         try:

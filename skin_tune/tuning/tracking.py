@@ -105,6 +105,7 @@ class StoreCallback(Callback):
         own_id = self._known(trial)  # one whose process could not start has never been announced
         lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
         reason = next((line for line in reversed(lines) if line.strip()), "the trial's process died")
+        reason = reason.removeprefix("ray.exceptions.RayActorError: ")
         self._writer.update_trial(own_id, status="failed", error=one_line(Exception(reason)))
         self._end(own_id)
 

@@ -108,7 +108,8 @@ def test_sigterm_ends_an_experiment_which_can_be_resumed(start, make_pack: PackM
     command.process.send_signal(signal.SIGTERM)
     code, out, err = command.ended()
     assert code == 143, err
-    assert err == "interrupted\n"
+    assert err.endswith("interrupted\n")
+    assert "Traceback" not in err
     assert "cut off; --resume goes on" in out
     (row,) = load_trials(tmp_path / "runs").to_dict("records")
     assert row["status"] == "interrupted"
@@ -133,9 +134,9 @@ def test_a_cluster_that_dies_ends_the_run_in_one_line(part: str, start, make_pac
     code, out, err = command.ended()
     assert code == 2
     assert not out
-    assert err.count("\n") == 1
-    assert err.startswith("error: the Ray cluster has gone")
-    assert "--name exp --resume" in err
+    (said,) = [line for line in err.splitlines() if " trials done, " not in line]  # the progress of a slow machine
+    assert said.startswith("error: the Ray cluster has gone")
+    assert "--name exp --resume" in said
     epochs = load_epochs(tmp_path / "runs")
     assert epochs["epoch"].tolist() == list(range(1, len(epochs) + 1))
 
