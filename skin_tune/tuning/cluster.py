@@ -15,6 +15,7 @@ import yaml
 from skin_tune import interruption
 from skin_tune.errors import ClusterError
 from skin_tune.processes import family
+from skin_tune.tuning.gpus import take
 
 _OBJECT_STORE_BYTES = 1 << 30
 """Enough for starting weights; packs are mapped from files, not kept in Ray."""
@@ -56,27 +57,34 @@ class TrialResources:
         return {"CPU": self.cpus, "GPU": self.gpus}
 
 
-def connect(*, worker_groups: bool = False) -> None:
+def connect(*, worker_groups: bool = False, gpus: bool = True) -> None:
     """Join the cluster that RAY_ADDRESS names or that `ray start` began on this machine, else start one for this run.
 
     `worker_groups` need the cluster's dashboard: Ray frees the workers of a stopped trial through it. Raises
     ClusterError where RAY_ADDRESS leads nowhere, where no cluster starts here, or where the dashboard that is needed is
-    missing.
+    missing. A cluster of its own that is to use `gpus` is refused those that another such run has.
     """
     if worker_groups:
         _check_dashboard_installed()
     with interruption.kept():
-        _connect(worker_groups)
+        own = _connect(worker_groups)
     family.look()
+    if own and gpus:
+        try:
+            take()
+        except ClusterError:
+            ray.shutdown()
+            raise
     if worker_groups:
         _check_dashboard_answers()
 
 
-def _connect(dashboard: bool) -> None:
+def _connect(dashboard: bool) -> bool:
+    """Whether the cluster is our own."""
     os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # what we know of, we tell in a line
     if ray.is_initialized():
-        return
+        return False
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     own: dict[str, Any] = {"include_dashboard": dashboard, "object_store_memory": _OBJECT_STORE_BYTES}
     if address := os.environ.get("RAY_ADDRESS"):
@@ -85,11 +93,12 @@ def _connect(dashboard: bool) -> None:
             ray.init(**options)
         except (ConnectionError, ValueError) as error:
             raise ClusterError(f"RAY_ADDRESS={address!r} is no running cluster: {error}") from None
-        return
+        return False
     try:
         ray.init(**own, **options)
     except ValueError:  # there is a cluster to join, and it has its own object store
         ray.init(**options)
+        return False
     except Exception:
         # One was here and is gone, or Ray ended its own node because that took more than 15 s to load, as it may from a
         # slow disk: the files are in memory now. Ray has no class of its own for the latter.
@@ -97,6 +106,7 @@ def _connect(dashboard: bool) -> None:
             ray.init(address="local", **own, **options)
         except Exception as error:
             raise ClusterError(f"Ray does not start on this machine: {error}") from None
+    return True
 
 
 def _check_reachable(address: str) -> None:
@@ -110,6 +120,38 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
+    if not address.startswith("ray://") and not _lets_us_in(f"{host}:{port}"):
+        raise ClusterError(
+            f"RAY_ADDRESS={address!r} asks for a token, and {_given_token()} is not it; bring the head's "
+            "~/.ray/auth_token here, to the same place (or name its file in RAY_AUTH_TOKEN_PATH)"
+        )
+
+
+def _lets_us_in(address: str) -> bool:
+    """False where a cluster asks for another token than ours; Ray itself asks a dozen times, and says so each time."""
+    from ray._raylet import GcsClient
+
+    spoken = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (a file descriptor is what is wanted)
+            os.dup2(nowhere.fileno(), 2)
+        GcsClient(address=address)
+    except ray.exceptions.AuthenticationError:
+        return False
+    except Exception:  # whatever else it is, joining will tell
+        return True
+    finally:
+        os.dup2(spoken, 2)
+        os.close(spoken)
+    return True
+
+
+def _given_token() -> str:
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        return "none" if "RAY_AUTH_MODE" not in os.environ else f"RAY_AUTH_MODE={os.environ['RAY_AUTH_MODE']}"
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return "that in RAY_AUTH_TOKEN"
+    return f"that in {os.environ.get('RAY_AUTH_TOKEN_PATH') or '~/.ray/auth_token'}"
 
 
 def _check_dashboard_installed() -> None:

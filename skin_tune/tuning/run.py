@@ -38,7 +38,7 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
     starts, where the cluster cannot hold one.
     """
     first = experiments[0].plan
-    cluster.connect(worker_groups=first.request.workers_per_trial > 1)
+    cluster.connect(worker_groups=first.request.workers_per_trial > 1, gpus=first.request.gpus_per_trial != 0)
     try:
         with watch.membership(_how_to_go_on(first)):  # ends what is still running, too
             _run_on_cluster(experiments, weights, in_order)

@@ -15,6 +15,7 @@ import ray
 from skin_tune import interruption
 from skin_tune.errors import ClusterLostError
 from skin_tune.processes import family
+from skin_tune.tuning import gpus
 
 _LOOK_SECONDS = 1.0
 _REFUSALS = 5
@@ -68,6 +69,7 @@ def _leave(lost: bool) -> None:
     leaving = threading.Thread(target=ray.shutdown, daemon=True)
     leaving.start()
     leaving.join(_LEAVING_SECONDS)
+    gpus.release()
 
 
 def _parts() -> list[tuple[socket.AddressFamily, str | tuple[str, int]]]:
