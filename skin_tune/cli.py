@@ -227,9 +227,7 @@ def tune(options: TuneOptions, pack: TunedPack = None, overrides: Overrides = No
     tune_pack(pack, overrides, options)
 
 
-def tune_pack(
-    pack: Path | None, overrides: list[str] | None, options: TuneOptions, region: str | None = None
-) -> None:
+def tune_pack(pack: Path | None, overrides: list[str] | None, options: TuneOptions, region: str | None = None) -> None:
     """Run one experiment and print its outcome; without `pack` the one of that name, of `region` if given, goes on."""
     from skin_tune.data.pack import open_pack
     from skin_tune.show.trials import print_outcome

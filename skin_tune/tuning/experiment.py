@@ -9,7 +9,14 @@ from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack_uses import note_use
-from skin_tune.errors import AllTrialsFailedError, ClusterError, ClusterLostError, SkinTuneError, WeightsError
+from skin_tune.errors import (
+    AllTrialsFailedError,
+    ClusterError,
+    ClusterLostError,
+    ExperimentError,
+    SkinTuneError,
+    WeightsError,
+)
 from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, refitted
 from skin_tune.results.store import ExperimentWriter, unfinished, usable
@@ -80,6 +87,7 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
                 open_writers.callback(writer.close)
                 earlier = sum(not unfinished(row) for row in writer.trials()) if writer.trials() else None
                 plan = _taken_up(plan, writer)
+                _check_budget(plan, writer)
                 if plan.to_run:
                     weights |= _begun(plan, writer)
                 ends.append(Experiment(plan, writer, earlier))
@@ -147,6 +155,15 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
         ended_here=len(rows) - len(cut_off) - experiment.earlier if experiment.earlier is not None else None,
     )
+
+
+def _check_budget(plan: Plan, writer: ExperimentWriter) -> None:
+    """Raise ExperimentError where earlier runs have spent the GPU-hours that this one may."""
+    hours = sum(row.get("gpu_seconds") or 0.0 for row in writer.trials()) / 3600
+    if plan.request.gpu_hours is not None and plan.to_run and hours >= plan.request.gpu_hours:
+        raise ExperimentError(
+            f"--gpu-hours {plan.request.gpu_hours:g}: experiment {plan.name!r} has spent {hours:.3g} already; give more"
+        )
 
 
 def _interrupted(writer: ExperimentWriter) -> list[str]:

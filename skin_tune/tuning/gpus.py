@@ -1,7 +1,7 @@
 """Which run has this machine's GPUs, where each starts a Ray of its own.
 
-Two such Rays know nothing of each other and would both hand out the same GPU. A run holds a lock on each that it may use
-until it ends, however it does; runs that join one cluster need none, since that one shares its GPUs among them.
+Two such Rays know nothing of each other and would both hand out the same GPU. A run holds a lock on each that it may
+use until it ends, however it does; runs that join one cluster need none, since that shares its GPUs among them.
 """
 
 import os

@@ -9,8 +9,8 @@ from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayEr
 from ray.tune.execution import tune_controller
 
 OUT_OF_MEMORY = (
-    "its machine ran out of memory and Ray ended its process; fewer trials at a time (--concurrent), a smaller batch_size "
-    "or a machine with more memory would help"
+    "its machine ran out of memory and Ray ended its process; fewer trials at a time (--concurrent), a smaller "
+    "batch_size or a machine with more memory would help"
 )
 
 
@@ -19,7 +19,6 @@ class PatientActorManager(RayActorManager):
 
     def _actor_task_failed(self, tracked_actor_task, exception) -> None:  # type: ignore[no-untyped-def]
         super()._actor_task_failed(tracked_actor_task, as_actor_error(exception))
-
 
     def _actor_start_failed(self, tracked_actor, exception) -> None:  # type: ignore[no-untyped-def]
         super()._actor_start_failed(tracked_actor, as_actor_error(exception))

@@ -22,8 +22,8 @@ from skin_tune.tuning.warm import Units, best_of_siblings, check_siblings
 
 DEFAULT_TRIALS = 32
 _GIVE_AGAIN = (
-    "the experiment is of an older version, which did not note its space: --resume it with the --space, name=value words "
-    "and flags that it was started with"
+    "the experiment is of an older version, which did not note its space: --resume it with the --space, name=value "
+    "words and flags that it was started with"
 )
 
 

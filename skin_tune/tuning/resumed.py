@@ -47,6 +47,4 @@ def resumed_request(region: str, asked: Asked, storage: Path, name: str, typed: 
     else:
         space = find_space(region, typed.get("space"))
     pack = typed.get("pack") or location(asked.pack)
-    return TuneRequest(
-        pack=pack, space=space, overrides=overrides, name=name, storage=storage, resume=True, **flags
-    )
+    return TuneRequest(pack=pack, space=space, overrides=overrides, name=name, storage=storage, resume=True, **flags)

@@ -62,7 +62,7 @@ class Command:
     def ended(self, seconds: float = 60) -> tuple[int, str, str]:
         """Its exit code, output and errors, once it has ended with all its processes."""
         out, err = self.process.communicate(timeout=seconds)
-        gone, alive = psutil.wait_procs(self.family, timeout=3)
+        _, alive = psutil.wait_procs(self.family, timeout=3)
         assert not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
         return self.process.returncode, out, err
 
@@ -212,10 +212,10 @@ def test_the_second_signal_does_not_wait_for_the_clean_up():
 
 def test_a_signal_that_is_sent_twice_at_a_time_is_one():
     process = sleeper(clean_up=1)
+    started = time.monotonic()
     for _ in range(2):  # as `timeout` does, to the process and to its group
         process.send_signal(signal.SIGTERM)
         time.sleep(0.01)
-    started = time.monotonic()
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (143, "interrupted\n")
     assert time.monotonic() - started > 0.8

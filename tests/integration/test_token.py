@@ -47,7 +47,15 @@ def address(home: Path) -> Iterator[str]:
     """That of a head started plainly; its processes end with the test, one by one."""
     before = {process.pid for process in psutil.process_iter()}
     started = subprocess.run(
-        [RAY, "start", "--head", "--num-cpus=1", "--port=0", "--include-dashboard=false", "--object-store-memory=100000000"],
+        [
+            RAY,
+            "start",
+            "--head",
+            "--num-cpus=1",
+            "--port=0",
+            "--include-dashboard=false",
+            "--object-store-memory=100000000",
+        ],
         env=without_settings(home),
         capture_output=True,
         text=True,
