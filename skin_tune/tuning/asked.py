@@ -1,6 +1,7 @@
 """What an experiment was started with, to be held against what it is resumed with."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 from skin_tune.data.pack import Pack
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.paths import atomic_write
-from skin_tune.tuning.noted import as_noted
 from skin_tune.tuning.space import Parameter, Space
 
 
@@ -30,23 +30,30 @@ class Asked:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """Images of the pack per split and class name, classes in ordinal order; empty in files of older versions."""
     noted: dict[str, Any] = field(default_factory=dict)
-    """What `noted.as_noted` wrote, from which the experiment goes on; empty in files of older versions."""
+    """What `as_noted` wrote, from which the experiment goes on; empty in files of older versions."""
     target: float | None = None
     """The metric's value with which the experiment ends; it may be another when it is resumed."""
 
     @classmethod
-    def of(cls, pack: Pack, space: Space, trials: int, request: Any) -> "Asked":
-        """Of a TuneRequest that has been checked."""
+    def of(
+        cls,
+        pack: Pack,
+        space: Space,
+        seed: int,
+        trials: int,
+        warm_start: Sequence[str],
+        noted: dict[str, Any] | None = None,
+    ) -> "Asked":
         return cls(
             pack=str(pack.path),
             pack_id=pack.info.pack_id,
-            seed=request.seed,
+            seed=seed,
             trials=trials,
             metric=space.metric,
-            warm_start=list(request.warm_start),
+            warm_start=list(warm_start),
             counts=pack.info.counts,
             target=space.target,
-            noted=as_noted(request, space, trials),
+            noted=noted or {},
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),

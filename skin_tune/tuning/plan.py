@@ -14,6 +14,7 @@ from skin_tune.errors import ExperimentError, SkinTuneError
 from skin_tune.paths import RunPaths, check_experiment_name
 from skin_tune.training.fit import check_fit
 from skin_tune.tuning.asked import Asked, read_asked
+from skin_tune.tuning.noted import as_noted
 from skin_tune.tuning.space import Space
 from skin_tune.tuning.space_file import load_space
 from skin_tune.tuning.target import Reached
@@ -88,7 +89,9 @@ class Plan:
 
     @property
     def asked(self) -> Asked:
-        return Asked.of(self.pack, self.space, self.trials, self.request)
+        request = self.request
+        noted = as_noted(request, self.space, self.trials)
+        return Asked.of(self.pack, self.space, request.seed, self.trials, request.warm_start, noted)
 
     @property
     def asked_file(self) -> Path:
