@@ -15,6 +15,7 @@ import yaml
 from skin_tune import interruption
 from skin_tune.errors import ClusterError
 from skin_tune.processes import family
+from skin_tune.tuning import token
 from skin_tune.tuning.gpus import take
 
 _OBJECT_STORE_BYTES = 1 << 30
@@ -94,6 +95,7 @@ def _connect(dashboard: bool) -> bool:
         except (ConnectionError, ValueError) as error:
             raise ClusterError(f"RAY_ADDRESS={address!r} is no running cluster: {error}") from None
         return False
+    token.present_here()
     try:
         ray.init(**own, **options)
     except ValueError:  # there is a cluster to join, and it has its own object store
@@ -120,37 +122,8 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
-    if not address.startswith("ray://") and not _lets_us_in(f"{host}:{port}"):
-        raise ClusterError(
-            f"RAY_ADDRESS={address!r} asks for a token, and {_given_token()} is not it; bring the head's "
-            "~/.ray/auth_token here, to the same place (or name its file in RAY_AUTH_TOKEN_PATH)"
-        )
-
-
-def _lets_us_in(address: str) -> bool:
-    """False where a cluster asks for another token than ours; Ray itself asks a dozen times, and says so each time."""
-    client: Any = vars(ray._raylet)["GcsClient"]
-    spoken = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (a file descriptor is what is wanted)
-            os.dup2(nowhere.fileno(), 2)
-        client(address=address)
-    except ray.exceptions.AuthenticationError:
-        return False
-    except Exception:  # whatever else it is, joining will tell
-        return True
-    finally:
-        os.dup2(spoken, 2)
-        os.close(spoken)
-    return True
-
-
-def _given_token() -> str:
-    if os.environ.get("RAY_AUTH_MODE") != "token":
-        return "none" if "RAY_AUTH_MODE" not in os.environ else f"RAY_AUTH_MODE={os.environ['RAY_AUTH_MODE']}"
-    if os.environ.get("RAY_AUTH_TOKEN"):
-        return "that in RAY_AUTH_TOKEN"
-    return f"that in {os.environ.get('RAY_AUTH_TOKEN_PATH') or '~/.ray/auth_token'}"
+    if not address.startswith("ray://"):
+        token.present(f"{host}:{port}", f"RAY_ADDRESS={address!r}")
 
 
 def _check_dashboard_installed() -> None:

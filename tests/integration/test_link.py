@@ -25,7 +25,7 @@ parameters:
   weights: {value: none}
   image_size: {value: 16}
   batch_size: {value: 16}
-  epochs: {value: 60}
+  epochs: {value: 30}
 """
 
 
@@ -130,4 +130,4 @@ def test_a_run_ends_whole(lost: bool, hosts: tuple[Host, Host], make_pack: PackM
     trials = load_trials(storage)
     assert trials["status"].tolist() == ["completed"] * 3
     epochs = load_epochs(storage).groupby("trial_id")["epoch"].apply(list)
-    assert epochs.tolist() == [list(range(1, 61))] * 3
+    assert epochs.tolist() == [list(range(1, 31))] * 3
