@@ -1,5 +1,6 @@
 """The command line: reads arguments, calls the rooms, prints. Heavy imports wait until a command runs."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skin_tune import __version__, cli_model, cli_results
-from skin_tune.errors import SkinTuneError
+from skin_tune import __version__, cli_model, cli_results, interruption
+from skin_tune.errors import ClusterLostError, ExperimentError, SkinTuneError
 from skin_tune.options import (
     Overrides,
     PackPath,
     Packs,
     SourceOptions,
     Storage,
+    TunedPack,
     TuneOptions,
     Wandb,
     read_numbers_strictly,
@@ -50,7 +52,15 @@ def main() -> None:
 
 
 def run(program: typer.Typer) -> None:
-    """Run a program; print what the user got wrong as one line and leave with its exit code."""
+    """Run a program; print what the user got wrong as one line and leave with its exit code.
+
+    Ctrl-C, SIGTERM and SIGHUP end it in one line, too, with the exit code that a shell gives them: 130, 143 and 129.
+    """
+    with interruption.listening():
+        _run(program)
+
+
+def _run(program: typer.Typer) -> None:
     for command in program.registered_commands:
         assert command.callback is not None
         read_numbers_strictly(command.callback)
@@ -64,15 +74,20 @@ def run(program: typer.Typer) -> None:
 
         _leave(f"error: {usage_message(error)}", 2)
     except SkinTuneError as error:
-        _leave(f"error: {error}", error.exit_code)
+        if interruption.received():
+            _leave(f"interrupted: {error}", interruption.exit_code())
+        _leave(f"error: {error}", error.exit_code, lost=isinstance(error, ClusterLostError))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    if status == INTERRUPTED:  # typer turns Ctrl-C into this status
-        _leave("interrupted", INTERRUPTED)
+    if status == INTERRUPTED or interruption.received():  # typer turns Ctrl-C into this status
+        _leave("interrupted", interruption.exit_code())
 
 
-def _leave(message: str, exit_code: int) -> NoReturn:
-    print(message, file=sys.stderr)
+def _leave(message: str, exit_code: int, *, lost: bool = False) -> NoReturn:
+    with contextlib.suppress(OSError):  # whoever read this may have gone
+        print(message, file=sys.stderr, flush=True)
+    if interruption.received() or lost:  # Ray would wait for what is not there any more
+        interruption.end_now(exit_code)
     sys.exit(exit_code)
 
 
@@ -219,16 +234,21 @@ def train(
 
 @app.command()
 @spelled_out
-def tune(pack: PackPath, options: TuneOptions, overrides: Overrides = None) -> None:
+def tune(options: TuneOptions, pack: TunedPack = None, overrides: Overrides = None) -> None:
     """Search a space of configs for a region's best grader.
 
-    With Ray Tune and ASHA, on the cluster there is, or on this machine.
+    With Ray Tune and ASHA, on the cluster there is, or on this machine. Ctrl-C, SIGTERM or SIGHUP end it with what
+    there is; `tune --name NAME --resume` goes on.
     """
+    if pack is not None and "=" in pack.name and not pack.exists():  # the name=value words of a --resume without PACK
+        pack, overrides = None, [str(pack), *(overrides or [])]
+    if pack is None and not (options.resume and options.name):
+        raise ExperimentError("tune needs a PACK, or the --name of an experiment to --resume")
     tune_pack(pack, overrides, options)
 
 
-def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> None:
-    """Run one experiment and print its outcome."""
+def tune_pack(pack: Path | None, overrides: list[str] | None, options: TuneOptions, region: str | None = None) -> None:
+    """Run one experiment and print its outcome; without `pack` the one of that name, of `region` if given, goes on."""
     from skin_tune.tuning.live_line import live_line
 
     with live_line("loading PyTorch"):
@@ -236,36 +256,37 @@ def tune_pack(pack: Path, overrides: list[str] | None, options: TuneOptions) -> 
         from skin_tune.show.trials import print_outcome
         from skin_tune.tuning.experiment import run_experiment
 
-        region = open_pack(pack).info.region
+        region = open_pack(pack).info.region if pack is not None else region
         outcome = run_experiment(tune_request(pack, region, overrides, options))
     print_outcome(outcome, options.storage, options.price_per_gpu_hour)
 
 
-def tune_request(pack: Path, region: str, overrides: list[str] | None, options: TuneOptions) -> "TuneRequest":
-    """What the options of `tune` ask for."""
+def tune_request(
+    pack: Path | None, region: str | None, overrides: list[str] | None, options: TuneOptions
+) -> "TuneRequest":
+    """What the options of `tune` ask for; without `pack` and `region`, of the one experiment of the name to resume."""
     from skin_tune.config import parse_overrides
     from skin_tune.paths import find_space
+    from skin_tune.tuning.noted import FLAGS
     from skin_tune.tuning.plan import TuneRequest, parse_duration
+    from skin_tune.tuning.resumed import find_asked, resumed_request
 
+    given: dict[str, Any] = {name: getattr(options, name) for name in FLAGS}
+    if options.time_budget is not None:
+        given["time_budget"] = parse_duration(options.time_budget)
+    typed = {name: value for name, value in given.items() if value is not None}
+    typed["overrides"] = parse_overrides(overrides or [])
+    if options.resume and options.name is not None:
+        region, asked = find_asked(options.storage, options.name, region)
+        typed |= {"pack": pack, "space": options.space}
+        return resumed_request(region, asked, options.storage, options.name, typed)
     return TuneRequest(
-        pack=pack,
-        space=find_space(region, options.space),
-        overrides=parse_overrides(overrides or []),
+        pack=pack or Path(),
+        space=find_space(region or "", options.space),
         name=options.name,
-        trials=options.trials,
         storage=options.storage,
-        seed=options.seed,
-        workers_per_trial=options.workers_per_trial,
-        cpus_per_trial=options.cpus_per_trial,
-        gpus_per_trial=options.gpus_per_trial,
-        concurrent=options.concurrent,
-        time_budget=parse_duration(options.time_budget) if options.time_budget is not None else None,
-        gpu_hours=options.gpu_hours,
-        max_failures=options.max_failures,
-        keep_checkpoints=options.keep_checkpoints,
-        warm_start=options.warm_start or (),
-        wandb=options.wandb,
         resume=options.resume,
+        **typed,
     )
 
 

@@ -43,6 +43,10 @@ class ClusterError(SkinTuneError):
     """The cluster cannot give a trial what was asked for."""
 
 
+class ClusterLostError(ClusterError):
+    """The cluster has gone while a run was on it; what has been recorded stands, and can be resumed."""
+
+
 class ExperimentError(SkinTuneError):
     """An experiment's name is taken, unknown or unusable."""
 

@@ -28,7 +28,7 @@ def tune_region(
     """Tune one region: prepare its pack where there is none, then search its space."""
     _check_region(region)
     _check_early([region], overrides, options)
-    tune_pack(_ready_pack(region, data, source, packs), overrides, options)
+    tune_pack(_pack_to_tune(region, data, source, packs, options), overrides, options, region)
 
 
 @spelled_out
@@ -86,25 +86,29 @@ def tune_all(
     from skin_tune.tuning.experiment import run_experiments
     from skin_tune.tuning.live_line import live_line
 
-    regions = _regions(region, packs, source.size, data)
-    _check_early(regions, overrides, options)
+    regions = _regions(region, packs, source.size, data, options)
+    begun = _begun(regions, options)
+    _check_early([name for name in regions if name in begun], overrides, options)
+    _check_early([name for name in regions if name not in begun], overrides, replace(options, resume=False))
     errors: dict[str, SkinTuneError] = {}
-    if missing := [name for name in regions if not pack_path(packs, name, source.size).exists()]:
+    there = {name for name in regions if pack_path(packs, name, source.size).exists()}
+    if missing := [name for name in regions if name not in there | begun]:
         errors |= _prepared(missing, regions, data, source, packs)
     options = replace(options, name=options.name or f"all-{time.strftime('%Y%m%d-%H%M%S')}")
     ready = [name for name in regions if name not in errors]
-    begun = {name for name in ready if RunPaths(options.storage).asked(name, str(options.name)).is_file()}
-    if options.resume and not begun:
+    if options.resume and not begun & set(ready):
         raise ExperimentError(
             f"no region has an experiment {options.name!r} to --resume below {str(options.storage)!r}"
         )
     requests = []
     for name in ready:
         siblings = [*(options.warm_start or ()), *(regions[: regions.index(name)] if learn else ())]
-        own = replace(options, warm_start=siblings, resume=name in begun and options.resume)
-        requests.append(tune_request(pack_path(packs, name, source.size), name, overrides, own))
+        own = replace(options, warm_start=siblings or None, resume=name in begun)
+        pack = pack_path(packs, name, source.size) if name in there or name not in begun else None
+        requests.append(tune_request(pack, name, overrides, own))
+    in_order = learn or (options.resume and any({*request.warm_start} & {*ready} for request in requests))
     with live_line("checking the experiments"):
-        ends = dict(zip(ready, run_experiments(requests, in_order=learn), strict=True))
+        ends = dict(zip(ready, run_experiments(requests, in_order=in_order), strict=True))
     everything = {name: errors.get(name) or ends[name] for name in regions}
     print_outcomes(everything, options.storage, options.price_per_gpu_hour)
     if failed := [name for name, end in everything.items() if isinstance(end, SkinTuneError)]:
@@ -114,6 +118,15 @@ def tune_all(
 def _check_region(region: str) -> None:
     if not region.isidentifier() or region == "all":
         raise SourceError(f"region {region!r} is not one plain name, such as forehead_wrinkle")
+
+
+def _pack_to_tune(
+    region: str, data: list[Path] | None, source: SourceOptions, packs: Path, options: TuneOptions
+) -> Path | None:
+    """The region's pack; None, for that which was noted, where an experiment goes on and no other is named."""
+    if options.resume and not data and not pack_path(packs, region, source.size).exists():
+        return None
+    return _ready_pack(region, data, source, packs)
 
 
 def _ready_pack(region: str, data: list[Path] | None, source: SourceOptions, packs: Path) -> Path:
@@ -127,7 +140,20 @@ def _ready_pack(region: str, data: list[Path] | None, source: SourceOptions, pac
     return pack
 
 
-def _regions(region: str, packs: Path, size: int, data: list[Path] | None) -> list[str]:
+def _begun(regions: list[str], options: TuneOptions) -> set[str]:
+    """The regions whose experiment goes on."""
+    return {name for name in regions if name in _resumable(options)}
+
+
+def _resumable(options: TuneOptions) -> set[str]:
+    """Regions that have an experiment of the name to --resume."""
+    if not options.resume or options.name is None:
+        return set()
+    files = (RunPaths(options.storage).storage / "experiments").glob(f"*/{options.name}/asked.json")
+    return {file.parent.parent.name for file in files}
+
+
+def _regions(region: str, packs: Path, size: int, data: list[Path] | None, options: TuneOptions) -> list[str]:
     if region != "all":
         names = list(dict.fromkeys(name.strip() for name in region.split(",")))
         for name in names:
@@ -135,7 +161,7 @@ def _regions(region: str, packs: Path, size: int, data: list[Path] | None) -> li
                 raise SourceError(f"--region {region!r} is not a list of plain names, such as lip_dryness,chin_sagging")
         return names
     suffix = pack_path(packs, "", size).name
-    found = sorted(path.name.removesuffix(suffix) for path in packs.glob(f"*{suffix}"))
+    found = sorted({path.name.removesuffix(suffix) for path in packs.glob(f"*{suffix}")} | _resumable(options))
     names = [*CATALOGUE, *(name for name in found if name not in CATALOGUE)]
     names = names if data else [name for name in names if name in found]
     if not names:

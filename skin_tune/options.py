@@ -50,6 +50,15 @@ PackPath = Annotated[
         parser=typed_location, metavar="PACK", help="A pack written by `prepare`: a file, or s3://bucket/name."
     ),
 ]
+TunedPack = Annotated[
+    Path | None,
+    typer.Argument(
+        parser=typed_location,
+        metavar="PACK",
+        help="A pack written by `prepare`: a file, or s3://bucket/name. --resume finds its own.",
+        show_default=False,
+    ),
+]
 ModelPath = Annotated[
     Path,
     typer.Argument(
@@ -107,10 +116,12 @@ class TuneOptions:
         int | None, typer.Option(help="Trials to run; if not given the space's run_cap, else its whole grid or 32.")
     ] = None
     storage: Storage = Path("runs")
-    seed: Annotated[int, typer.Option(help="Seed of the search, and of the trials unless seed= is given.")] = 0
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the search, and of the trials unless seed= is given; 0 if none.")
+    ] = None
     workers_per_trial: Annotated[
-        int, typer.Option(help="Workers that share a trial's batches; each takes a GPU if any.")
-    ] = 1
+        int | None, typer.Option(help="Workers that share a trial's batches, 1 if none; each takes a GPU if any.")
+    ] = None
     cpus_per_trial: Annotated[int | None, typer.Option(help="CPUs, and torch threads, of a trial.")] = None
     gpus_per_trial: Annotated[float | None, typer.Option(help="GPUs of a trial, or a share of one.")] = None
     concurrent: Annotated[int | None, typer.Option(help="At most so many trials at a time.")] = None
@@ -118,15 +129,17 @@ class TuneOptions:
     gpu_hours: Annotated[float | None, typer.Option(help="End once trials have held GPUs for so many hours.")] = None
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None
     max_failures: Annotated[
-        int, typer.Option(help="How often a trial whose process died goes on from its last epoch.")
-    ] = 3
-    keep_checkpoints: Annotated[int, typer.Option(help="How many of the best trials keep their model.")] = 10
+        int | None, typer.Option(help="How often a trial whose process died goes on from its last epoch; 3 if none.")
+    ] = None
+    keep_checkpoints: Annotated[
+        int | None, typer.Option(help="How many of the best trials keep their model; 10 if none.")
+    ] = None
     warm_start: Annotated[
         list[str] | None, typer.Option(help="Try the best configs of this region or experiment first; repeatable.")
     ] = None
     wandb: Wandb = None
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the experiment --name, which was interrupted.")
+        bool, typer.Option("--resume", help="Go on with the experiment --name; what is not given is as when it began.")
     ] = False
 
 

@@ -133,8 +133,13 @@ def usable(row: Mapping[str, Any], metric: str) -> bool:
 
 
 def unfinished(row: Mapping[str, Any]) -> bool:
-    """Whether the trial of a row of `trials` can go on: it runs, or was cut off by a budget, Ctrl-C or a crash."""
-    return row["status"] == "running" or (row["status"] == "stopped_early" and row.get("ended_at") is None)
+    """Whether the trial of a row of `trials` can go on: it runs, or was cut off by a budget, a signal or a crash.
+
+    Older versions called one that was cut off `stopped_early`, without an end.
+    """
+    if row["status"] == "stopped_early":
+        return row.get("ended_at") is None
+    return row["status"] in ("running", "interrupted")
 
 
 def load_trials(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:

@@ -68,11 +68,14 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
     statuses = [row["status"] for row in outcome.rows]
     counts = ", ".join(
         f"{statuses.count(status)} {status.replace('_', ' ')}"
-        for status in ("completed", "stopped_early", "diverged", "failed")
+        for status in ("completed", "stopped_early", "interrupted", "diverged", "failed")
         if status in statuses
     )
     spent = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"
-    console.print(f"{counted(len(statuses), 'trial')}{spent}: {counts}")
+    here = ""
+    if spent and outcome.ended_here is not None:  # the table is of all runs of the experiment, the time of this one
+        spent, here = "", f"; this run ended {outcome.ended_here} of them{spent}"
+    console.print(f"{counted(len(statuses), 'trial')}{spent}: {counts}{here}")
     judged = [
         row
         for row in outcome.rows

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from skin_tune.data.pack import Pack
 from skin_tune.errors import ExperimentError, StoreError
@@ -28,11 +29,21 @@ class Asked:
     """How the search goes, and each parameter in words."""
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """Images of the pack per split and class name, classes in ordinal order; empty in files of older versions."""
+    noted: dict[str, Any] = field(default_factory=dict)
+    """What `as_noted` wrote, from which the experiment goes on; empty in files of older versions."""
     target: float | None = None
     """The metric's value with which the experiment ends; it may be another when it is resumed."""
 
     @classmethod
-    def of(cls, pack: Pack, space: Space, seed: int, trials: int, warm_start: Sequence[str]) -> "Asked":
+    def of(
+        cls,
+        pack: Pack,
+        space: Space,
+        seed: int,
+        trials: int,
+        warm_start: Sequence[str],
+        noted: dict[str, Any] | None = None,
+    ) -> "Asked":
         return cls(
             pack=str(pack.path),
             pack_id=pack.info.pack_id,
@@ -42,6 +53,7 @@ class Asked:
             warm_start=list(warm_start),
             counts=pack.info.counts,
             target=space.target,
+            noted=noted or {},
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),

@@ -11,7 +11,11 @@ from typing import Any
 import ray
 import yaml
 
+from skin_tune import interruption
 from skin_tune.errors import ClusterError
+from skin_tune.processes import family
+from skin_tune.tuning import token
+from skin_tune.tuning.gpus import take
 from skin_tune.tuning.live_line import announce
 
 _OBJECT_STORE_BYTES = 1 << 30
@@ -54,26 +58,35 @@ class TrialResources:
         return {"CPU": self.cpus, "GPU": self.gpus}
 
 
-def connect(*, worker_groups: bool = False) -> None:
+def connect(*, worker_groups: bool = False, gpus: bool = True) -> None:
     """Join the cluster that RAY_ADDRESS names or that `ray start` began on this machine, else start one for this run.
 
     `worker_groups` need the cluster's dashboard: Ray frees the workers of a stopped trial through it. Raises
     ClusterError where RAY_ADDRESS leads nowhere, where no cluster starts here, or where the dashboard that is needed is
-    missing.
+    missing. A cluster of its own that is to use `gpus` is refused those that another such run has.
     """
     if worker_groups:
         _check_dashboard_installed()
-    _connect(worker_groups)
+    with interruption.kept():
+        own = _connect(worker_groups)
+    family.look()
+    if own and gpus:
+        try:
+            take()
+        except ClusterError:
+            ray.shutdown()
+            raise
     if worker_groups:
         _check_dashboard_answers()
 
 
-def _connect(dashboard: bool) -> None:
+def _connect(dashboard: bool) -> bool:
+    """Whether the cluster is our own."""
     os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # what we know of, we tell in a line
     if ray.is_initialized():
-        return
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        return False
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     own: dict[str, Any] = {"include_dashboard": dashboard, "object_store_memory": _OBJECT_STORE_BYTES}
     if address := os.environ.get("RAY_ADDRESS"):
         _check_reachable(address)
@@ -81,11 +94,13 @@ def _connect(dashboard: bool) -> None:
             ray.init(**options)
         except (ConnectionError, ValueError) as error:
             raise ClusterError(f"RAY_ADDRESS={address!r} is no running cluster: {error}") from None
-        return
+        return False
+    token.present_here()
     try:
         ray.init(**own, **options)
     except ValueError:  # there is a cluster to join, and it has its own object store
         ray.init(**options)
+        return False
     except Exception:
         # One was here and is gone, or Ray ended its own node because that took more than 15 s to load, as it may from a
         # slow disk: the files are in memory now. Ray has no class of its own for the latter.
@@ -93,6 +108,7 @@ def _connect(dashboard: bool) -> None:
             ray.init(address="local", **own, **options)
         except Exception as error:
             raise ClusterError(f"Ray does not start on this machine: {error}") from None
+    return True
 
 
 def _check_reachable(address: str) -> None:
@@ -106,6 +122,8 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
+    if not address.startswith("ray://"):
+        token.present(f"{host}:{port}", f"RAY_ADDRESS={address!r}")
 
 
 def _check_dashboard_installed() -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack_uses import note_use
-from skin_tune.errors import AllTrialsFailedError, ClusterError, SkinTuneError, WeightsError
+from skin_tune.errors import (
+    AllTrialsFailedError,
+    ClusterError,
+    ClusterLostError,
+    ExperimentError,
+    SkinTuneError,
+    WeightsError,
+)
 from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, refitted
 from skin_tune.results.store import ExperimentWriter, unfinished, usable
@@ -27,6 +34,8 @@ class Experiment:
 
     plan: Plan
     writer: ExperimentWriter
+    earlier: int | None = None
+    """How many trials had ended when an earlier run was interrupted; None where there was no earlier run."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,13 @@ class Outcome:
     searched: Sequence[str]
     """Hyper-parameters that the space searches."""
     seconds: float | None
-    """None where nothing was left to run."""
+    """Of this run; None where nothing was left to run."""
     cut_off: Sequence[str]
-    """Ids of trials that a budget, the target or Ctrl-C cut off: neither completed nor judged."""
+    """Ids of trials that a budget, the target or a signal cut off: neither completed nor judged."""
     reached: Reached | None = None
     """Which trial reached the target, with which the experiment has ended."""
+    ended_here: int | None = None
+    """How many of the trials this run has ended, where it went on with an earlier one; None where it did not."""
 
 
 def run_experiment(request: TuneRequest | Plan) -> Outcome:
@@ -75,10 +86,12 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
                 plan = request if isinstance(request, Plan) else checked(request, siblings_to_come=in_order)
                 writer = ExperimentWriter(plan.paths.storage, plan.region, plan.name)
                 open_writers.callback(writer.close)
+                earlier = sum(not unfinished(row) for row in writer.trials()) if writer.trials() else None
                 plan = _taken_up(plan, writer)
+                _check_budget(plan, writer)
                 if plan.to_run:
                     weights |= _begun(plan, writer)
-                ends.append(Experiment(plan, writer))
+                ends.append(Experiment(plan, writer, earlier))
             except SkinTuneError as error:
                 ends.append(error)
         to_run = [end for end in ends if isinstance(end, Experiment) and end.plan.to_run]
@@ -88,6 +101,10 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
 
             try:
                 run_trials(to_run, weights, in_order=in_order)
+            except ClusterLostError:
+                for experiment in to_run:
+                    _interrupted(experiment.writer)
+                raise
             except ClusterError as error:
                 for experiment in to_run:
                     _leave_no_trace(experiment.plan, experiment.writer)
@@ -125,10 +142,7 @@ def _leave_no_trace(plan: Plan, writer: ExperimentWriter) -> None:
 
 def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFailedError:
     plan, writer = experiment.plan, experiment.writer
-    cut_off = [row["trial_id"] for row in writer.trials() if unfinished(row)]
-    for trial_id in cut_off:
-        writer.update_trial(trial_id, status="stopped_early")
-    writer.flush()
+    cut_off = _interrupted(writer)
     rows = ranked(writer.trials(), plan.space.metric)
     if not any(usable(row, plan.space.metric) for row in rows):
         return AllTrialsFailedError(_why_all_failed(rows))
@@ -141,7 +155,26 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         seconds=time.monotonic() - started if plan.to_run else None,
         cut_off=cut_off,
         reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
+        ended_here=len(rows) - len(cut_off) - experiment.earlier if experiment.earlier is not None else None,
     )
+
+
+def _check_budget(plan: Plan, writer: ExperimentWriter) -> None:
+    """Raise ExperimentError where earlier runs have spent the GPU-hours that this one may."""
+    hours = sum(row.get("gpu_seconds") or 0.0 for row in writer.trials()) / 3600
+    if plan.request.gpu_hours is not None and plan.to_run and hours >= plan.request.gpu_hours:
+        raise ExperimentError(
+            f"--gpu-hours {plan.request.gpu_hours:g}: experiment {plan.name!r} has spent {hours:.3g} already; give more"
+        )
+
+
+def _interrupted(writer: ExperimentWriter) -> list[str]:
+    """Ids of the trials that are cut off now, which the store knows from now on."""
+    cut_off = [row["trial_id"] for row in writer.trials() if unfinished(row)]
+    for trial_id in cut_off:
+        writer.update_trial(trial_id, status="interrupted")
+    writer.flush()
+    return cut_off
 
 
 def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
@@ -153,6 +186,8 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
         to_go_on += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
         taken = [*taken, *(config["trial_id"] for config in plan.configs)]
     for config in to_go_on:
+        if writer.trial(config["trial_id"]).get("status") != "running":  # stopped_early in stores of older versions
+            writer.update_trial(config["trial_id"], status="interrupted")
         _recover_epochs(writer, plan, config["trial_id"])
     reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)
     if plan.request.resume and not plan.configs and not reached:

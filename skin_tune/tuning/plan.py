@@ -2,17 +2,19 @@
 
 import re
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import ExperimentError
+from skin_tune.errors import ExperimentError, SkinTuneError
 from skin_tune.paths import RunPaths, check_experiment_name
 from skin_tune.training.fit import check_fit
 from skin_tune.tuning.asked import Asked, read_asked
+from skin_tune.tuning.noted import as_noted
 from skin_tune.tuning.space import Space
 from skin_tune.tuning.space_file import load_space
 from skin_tune.tuning.target import Reached
@@ -20,6 +22,10 @@ from skin_tune.tuning.wandb_log import check_mode
 from skin_tune.tuning.warm import Units, best_of_siblings, check_siblings
 
 DEFAULT_TRIALS = 32
+_GIVE_AGAIN = (
+    "the experiment is of an older version, which did not note its space: --resume it with the --space, name=value "
+    "words and flags that it was started with"
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class TuneRequest:
     """What `tune` was asked for."""
 
     pack: Path
-    space: Path
+    space: Path | Space
+    """A wandb sweep file, or what was read of one."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     trials: int | None = None
@@ -82,7 +89,9 @@ class Plan:
 
     @property
     def asked(self) -> Asked:
-        return Asked.of(self.pack, self.space, self.request.seed, self.trials, self.request.warm_start)
+        request = self.request
+        noted = as_noted(request, self.space, self.trials)
+        return Asked.of(self.pack, self.space, request.seed, self.trials, request.warm_start, noted)
 
     @property
     def asked_file(self) -> Path:
@@ -113,9 +122,10 @@ def checked(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
     With `siblings_to_come` the experiments to start from need not be there yet.
     """
     pack = open_pack(request.pack.resolve())
-    space = check_words(request)
-    _check_fits(space, pack, request)
     region = pack.info.region
+    with _told_what_to_give(request, region):
+        space = check_words(request)
+        _check_fits(space, pack, request)
     plan = Plan(
         request=request,
         space=space,
@@ -130,9 +140,25 @@ def checked(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
     return plan
 
 
+@contextmanager
+def _told_what_to_give(request: TuneRequest, region: str) -> Iterator[None]:
+    """Say so where a mistake may be for want of what an older version did not note."""
+    try:
+        yield
+    except SkinTuneError as error:
+        if request.resume and request.name and not _has_noted(request, region):
+            raise ExperimentError(f"{error}; {_GIVE_AGAIN}") from None
+        raise
+
+
+def _has_noted(request: TuneRequest, region: str) -> bool:
+    file = RunPaths(request.storage.resolve()).asked(region, str(request.name))
+    return not file.is_file() or bool(read_asked(file).noted)
+
+
 def check_words(request: TuneRequest) -> Space:
     """The space of a request; raises a SkinTuneError for what is wrong whatever the pack holds."""
-    space = load_space(request.space, request.overrides)
+    space = request.space if isinstance(request.space, Space) else load_space(request.space, request.overrides)
     check_numbers(request)
     check_mode(request.wandb)
     if request.name is not None:
@@ -195,9 +221,9 @@ def _check_name(plan: Plan) -> None:
         raise ExperimentError(
             f"there is no experiment {plan.name!r} of {plan.region} below {str(plan.paths.storage)!r} to --resume"
         )
-    changes = read_asked(plan.asked_file).changes(plan.asked)
-    if changes:
+    earlier = read_asked(plan.asked_file)
+    if changes := earlier.changes(plan.asked):
+        how = "--resume it with what it was started with, or give another --name" if earlier.noted else _GIVE_AGAIN
         raise ExperimentError(
-            f"experiment {plan.name!r} cannot go on, its trials would not compare: {'; '.join(changes)}; "
-            "--resume it with what it was started with, or give another --name"
+            f"experiment {plan.name!r} cannot go on, its trials would not compare: {'; '.join(changes)}; {how}"
         )

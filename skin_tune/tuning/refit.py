@@ -100,7 +100,11 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
         write_refit(plan, facts, evaluation)
         wandb_log.test(plan.model, facts.metrics, facts.confusion, plan.pack.classes)
         status = "completed"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
     finally:
-        wandb_log.end(plan.model, {"status": status})
+        if status != "interrupted":  # else the run stays open, to be closed as one that goes on
+            wandb_log.end(plan.model, {"status": status})
         said = wandb_process.close()
     return Refit(plan.model, plan.folder, facts, new=True, wandb=said)

@@ -10,7 +10,7 @@ import ray
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
-from skin_tune.tuning import cluster
+from skin_tune.tuning import cluster, watch
 from skin_tune.tuning.distributed import close_group, start_group
 from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.preflight import check_seen_everywhere
@@ -28,11 +28,9 @@ def on_cluster(workers: int, paths: Sequence[Path]) -> Iterator[cluster.TrialRes
     """
     doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
     cluster.connect(worker_groups=True)
-    try:
+    with watch.membership("the same command goes on with it"):
         check_seen_everywhere(paths)
         yield cluster.trial_resources(None, None, at_once=1, workers=workers)
-    finally:
-        ray.shutdown()
 
 
 def train(

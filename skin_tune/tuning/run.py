@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.experiment import Trial
 from ray.tune.stopper import CombinedStopper
 
-from skin_tune.errors import ClusterError, StoreError
+from skin_tune.errors import ClusterError, ClusterLostError, StoreError
 from skin_tune.results.store import ExperimentWriter
-from skin_tune.tuning import cluster
+from skin_tune.tuning import cluster, watch
 from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.distributed import DistributedTrial
 from skin_tune.tuning.experiment import Experiment
 from skin_tune.tuning.journal import Journal
 from skin_tune.tuning.live_line import LiveLine, doing, live_line
+from skin_tune.tuning.patience import be_patient, ray_error_of
 from skin_tune.tuning.plan import Plan
 from skin_tune.tuning.preflight import check_seen_everywhere
 from skin_tune.tuning.progress import ProgressCallback
@@ -28,7 +28,7 @@ from skin_tune.tuning.scheduler import rungs_of
 from skin_tune.tuning.search import SpaceSearcher
 from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
 from skin_tune.tuning.tracking import StoreCallback
-from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable
+from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable, one_line
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
 from skin_tune.tuning.warm import Units, chosen_once
 
@@ -41,14 +41,12 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
     """
     first = experiments[0].plan
     doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
-    cluster.connect(worker_groups=first.request.workers_per_trial > 1)
+    cluster.connect(worker_groups=first.request.workers_per_trial > 1, gpus=first.request.gpus_per_trial != 0)
     try:
-        with live_line("preparing the trials") as line:
-            _run_on_cluster(experiments, weights, in_order, line)
+        with watch.membership(_how_to_go_on(first)), live_line("preparing the trials") as line:
+            _run_on_cluster(experiments, weights, in_order, line)  # leaving ends what is still running, too
     except OSError as error:
         raise StoreError(f"cannot write to {str(first.paths.storage)!r}: {error.strerror or error}") from None
-    finally:
-        ray.shutdown()  # ends what is still running, too
 
 
 def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in_order: bool, line: LiveLine) -> None:
@@ -118,10 +116,15 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             verbose=0,
         ),
     )
+    be_patient()
     try:
         tuner.fit()
     except KeyboardInterrupt:
         pass  # what has been recorded stands, and the rest can be resumed
+    except Exception as error:
+        if (cause := ray_error_of(error)) is None:
+            raise
+        raise ClusterLostError(f"Ray has ended the run: {one_line(cause)}; {_how_to_go_on(first)}") from None
     finally:
         progress.close()
         try:
@@ -145,6 +148,10 @@ class GpuBudget(Stopper):
     def stop_all(self) -> bool:
         spent = sum(row.get("gpu_seconds") or 0.0 for writer in self._writers for row in writer.trials())
         return spent >= self._seconds
+
+
+def _how_to_go_on(plan: Plan) -> str:
+    return "the same command goes on with it" if plan.configs else f"--name {plan.name} --resume goes on with it"
 
 
 def _setting(plan: Plan) -> TrialSetting:

@@ -123,7 +123,7 @@ def run_training(
         raise
     finally:
         if writer.trial(trial_id)["status"] == "running":
-            writer.update_trial(trial_id, status="stopped_early")
+            writer.update_trial(trial_id, status="interrupted")
         writer.flush()
         writer.close()
         wandb_log.end(trial_id, writer.trial(trial_id))

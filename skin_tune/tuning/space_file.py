@@ -7,6 +7,7 @@ wandb lets the running trials of a sweep that has reached its `metric.target` fi
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Space:
         return _space(read_yaml(path), overrides or {})
     except (SpaceError, ConfigError) as error:
         raise SpaceError(" ".join(f"{path}: {error}".split())) from None
+
+
+def with_constants(space: Space, values: Mapping[str, Any]) -> Space:
+    """`space` with each of `values` (name: value) as a constant, as `load_space` has its overrides.
+
+    Raises SpaceError for one that TrialConfig does not accept.
+    """
+    constants = {name: _parameter(name, {"value": value}) for name, value in values.items()}
+    kept = [constants.pop(parameter.name, parameter) for parameter in space.parameters]
+    return replace(space, parameters=(*kept, *constants.values()))
 
 
 def _space(content: Any, overrides: Mapping[str, Any]) -> Space:

@@ -7,6 +7,7 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from skin_tune import interruption
 from skin_tune.errors import StoreError
 from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.results.classes import class_columns
@@ -94,19 +95,22 @@ class StoreCallback(Callback):
             return
         if row["status"] == "running":
             finished = row["epochs"] >= int(trial.config["epochs"])
-            self._writer.update_trial(own_id, status="completed" if finished else "stopped_early")
             if self._has_ended() and not finished:
+                self._writer.update_trial(own_id, status="interrupted")
                 return
+            self._writer.update_trial(own_id, status="completed" if finished else "stopped_early")
         self._end(own_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         own_id = self._known(trial)  # one whose process could not start has never been announced
         lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
         reason = next((line for line in reversed(lines) if line.strip()), "the trial's process died")
+        reason = reason.removeprefix("ray.exceptions.RayActorError: ")
         self._writer.update_trial(own_id, status="failed", error=one_line(Exception(reason)))
         self._end(own_id)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        interruption.check()
         if self._fatal is not None:
             raise self._fatal  # here, and not where it was met: Tune would bury it in a traceback of its own
         self.save()

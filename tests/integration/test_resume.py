@@ -1,6 +1,7 @@
 """Experiments that are killed go on as if they had not been."""
 
 import random
+import re
 import shutil
 import signal
 import time
@@ -79,8 +80,9 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
     assert_one_line_error(skin_tune_here(*command("never", "--resume")), "'never'", "to --resume")
     changed = skin_tune_here(*command("killed", "--resume", "--seed", "3"), "epochs=9")
     assert_one_line_error(changed, "seed was 0, is 3", "epochs was 6, is 9", "cannot go on")
-    resumed = skin_tune_here(*command("killed", "--resume"))
+    resumed = skin_tune_here("tune", "--name", "killed", "--storage", storage, "--resume", "--wandb", "offline")
     assert resumed.returncode == 0, resumed.stderr
+    assert re.search(r"6 trials: .*; this run ended \d of them in ", resumed.stdout)
     assert unbroken.wait(200) == 0
 
     tables = []

@@ -222,10 +222,11 @@ def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: 
     time.sleep(1)
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    assert process.returncode == 130, err
+    assert err.endswith("interrupted\n")
     assert "1 trial was cut off; --resume goes on with it" in out
     trials = load_trials(tmp_path / "runs")
-    assert set(trials["status"]) == {"stopped_early"}
+    assert set(trials["status"]) == {"interrupted"}
     assert (trials["epochs"] >= 1).any()
 
 
@@ -240,7 +241,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
         done = skin_tune_here("tune", make_pack().path, *where, "--time-budget", "90s", "--resume", *ONE_PROCESS)
     assert done.returncode == 0, done.stderr
     trials = load_trials(tmp_path / "runs")
-    assert trials["status"].tolist()[0] == "stopped_early"
+    assert trials["status"].tolist()[0] == "interrupted"
     assert (trials["status"] == "running").sum() == 0
     assert "cut off; --resume goes on with" in done.stdout
     json.loads(skin_tune_here("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
@@ -279,7 +280,7 @@ def test_an_experiment_that_reaches_its_target_ends_and_does_not_go_on(make_pack
     assert f"{line}ends\n" in done.stdout
     assert "1 trial was cut off; --resume with a higher metric.target, or none, goes on with it" in done.stdout
     (row,) = load_trials(tmp_path / "runs").to_dict("records")
-    assert (row["trial_id"], row["status"], row["epochs"]) == ("aim-000", "stopped_early", 1)
+    assert (row["trial_id"], row["status"], row["epochs"]) == ("aim-000", "interrupted", 1)
 
     again = skin_tune_here(*command, *where, "--resume")
     assert again.returncode == 0, again.stderr

@@ -19,7 +19,13 @@ from skin_tune.results.report.section import Section
 MARK = "§"
 Spec = dict[str, Any]
 
-_STATUS_COLOURS = {"completed": "#3b82d0", "stopped_early": "#8b93a1", "running": "#2f9e6e", "diverged": "#d9534f"}
+_STATUS_COLOURS = {
+    "completed": "#3b82d0",
+    "stopped_early": "#8b93a1",
+    "interrupted": "#c99a2e",
+    "running": "#2f9e6e",
+    "diverged": "#d9534f",
+}
 CHAMPION_COLOUR = "#e0662b"
 
 

@@ -211,6 +211,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # Figures
     "completed": ("completed", "완료"),
     "stopped_early": ("stopped early", "조기 중단"),
+    "interrupted": ("interrupted", "중단됨"),
     "running": ("running", "실행 중"),
     "diverged": ("diverged", "발산"),
     "failed": ("failed", "실패"),

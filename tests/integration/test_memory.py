@@ -1,0 +1,110 @@
+"""Ray's own memory monitor ends a trial's process while it trains."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from skin_tune.results import load_epochs, load_trials
+from tests.conftest import PackMaker
+
+SPACE = """
+method: random
+parameters:
+  learning_rate: {min: 1.0e-4, max: 1.0e-3}
+  backbone: {value: resnet18}
+  weights: {value: none}
+  image_size: {value: 32}
+  batch_size: {value: 32}
+  epochs: {value: 12}
+"""
+GIB = 1 << 30
+ROOM = 3 * GIB
+"""What the command may take beside what the machine has in use: it takes about 1.5 GiB."""
+MOST = 3 * GIB
+"""What the test takes at most to make the machine short of it."""
+
+
+def in_use() -> int:
+    memory = psutil.virtual_memory()
+    return memory.total - memory.available
+
+
+def trial_of(command: subprocess.Popen[str]) -> psutil.Process | None:
+    for process in psutil.Process(command.pid).children(recursive=True):
+        try:
+            if any("ResourceTrainable" in word for word in process.cmdline()[:1]):
+                return process
+        except psutil.Error:
+            continue
+    return None
+
+
+def crowd_out(process: psutil.Process) -> bool:
+    """Take memory until `process` is ended for it, then give it back; whether that came to pass."""
+    taken: list[np.ndarray] = []
+    until = time.monotonic() + 60
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+        if 64 * len(taken) * (1 << 20) < MOST:
+            taken.append(np.ones(8 << 20))  # 64 MiB
+        time.sleep(0.02)
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(("max_failures", "statuses"), [(3, ["completed"] * 2), (0, ["failed", "completed"])])
+def test_a_trial_that_is_killed_for_memory_counts_as_one_whose_process_died(
+    max_failures: int,
+    statuses: list[str],
+    make_pack: PackMaker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    memory = psutil.virtual_memory()
+    if memory.available < ROOM + 2 * MOST:
+        pytest.skip("needs 8 GiB of free memory")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    threshold = in_use() + ROOM
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{threshold / memory.total:.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
+    (tmp_path / "space.yaml").write_text(SPACE)
+    storage = tmp_path / "runs"
+    where = ("--space", tmp_path / "space.yaml", "--storage", storage, "--name", "exp", "--max-failures", max_failures)
+    command = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "skin_tune", "tune", make_pack().path, *map(str, where)),
+            *("--trials", "2", "--concurrent", "1", "--cpus-per-trial", "1"),
+        ],
+        env={**os.environ, "WANDB_MODE": "disabled"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until = time.monotonic() + 200
+        while not list(storage.glob("experiments/*/exp/checkpoints/exp-000/last.pt")):
+            assert command.poll() is None, command.communicate()
+            assert time.monotonic() < until, "no trial has run an epoch"
+            time.sleep(0.02)
+        trial = trial_of(command)
+        if trial is None or not crowd_out(trial):
+            pytest.skip("others on this machine gave memory back meanwhile: it did not become short")
+        if in_use() > threshold - GIB:
+            pytest.skip("others on this machine took memory meanwhile: it stays short")
+        out, err = command.communicate(timeout=300)
+    finally:
+        command.kill()
+    assert command.returncode == 0, err
+    assert "Traceback" not in out + err
+    trials = load_trials(storage)
+    assert trials["status"].tolist() == statuses
+    epochs = load_epochs(storage).groupby("trial_id")["epoch"].apply(list)
+    for row in trials.itertuples():
+        assert epochs[row.trial_id] == list(range(1, row.epochs + 1))
+    if max_failures == 0:
+        assert "out of memory" in trials["error"][0]
+        assert "--concurrent" in out
