@@ -21,6 +21,7 @@ from skin_tune.options import (
     spelled_out,
     typed_location,
 )
+from skin_tune.text import error_line, escaped
 from skin_tune.wording import counted
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ def run(program: typer.Typer) -> None:
             _leave(error.format_message(), 0)
         from skin_tune.cli_usage import usage_message
 
-        _leave(f"error: {usage_message(error)}", 2)
+        _leave(error_line(f"error: {usage_message(error)}"), 2)
     except SkinTuneError as error:
-        _leave(f"error: {error}", error.exit_code)
+        _leave(error_line(f"error: {error}"), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED:  # typer turns Ctrl-C into this status
@@ -110,7 +111,7 @@ def sample(
 
     with counting("drawing faces") as progress:
         photos = draw_sample(out, subjects=subjects, seed=seed, progress=progress)
-    print(f"{counted(photos, 'photo')} of {counted(subjects, 'artificial subject')} in {out}")
+    print(escaped(f"{counted(photos, 'photo')} of {counted(subjects, 'artificial subject')} in {out}"))
 
 
 @app.command()

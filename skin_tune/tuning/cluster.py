@@ -11,7 +11,8 @@ from typing import Any
 import ray
 import yaml
 
-from skin_tune.errors import ClusterError
+from skin_tune.errors import ClusterError, EnvironmentVariableError
+from skin_tune.text import shown
 from skin_tune.tuning.live_line import announce
 
 _OBJECT_STORE_BYTES = 1 << 30
@@ -69,7 +70,7 @@ def connect(*, worker_groups: bool = False) -> None:
 
 
 def _connect(dashboard: bool) -> None:
-    os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
+    os.environ.update({name: _setting(name, value) for name, value in _SETTINGS.items()})
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
         return
@@ -95,6 +96,14 @@ def _connect(dashboard: bool) -> None:
             raise ClusterError(f"Ray does not start on this machine: {error}") from None
 
 
+def _setting(name: str, ours: str) -> str:
+    """What the environment says of one of _SETTINGS, or `ours`. Raises EnvironmentVariableError for no number."""
+    given = os.environ.get(name, ours)
+    if not (given.isascii() and given.isdecimal()) and given != "auto":
+        raise EnvironmentVariableError(f"{name}={shown(given)} is not a whole number, such as {ours}")
+    return given
+
+
 def _check_reachable(address: str) -> None:
     """Ray itself tries for minutes before it gives up."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -104,7 +113,7 @@ def _check_reachable(address: str) -> None:
         if not colon:
             raise ValueError("it is not of the form host:port")
         socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:  # the last of a port that is too high
         raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
 
 
