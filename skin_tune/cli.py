@@ -23,6 +23,7 @@ from skin_tune.options import (
     spelled_out,
     typed_location,
 )
+from skin_tune.text import error_line, escaped
 from skin_tune.wording import counted
 
 if TYPE_CHECKING:
@@ -72,11 +73,11 @@ def _run(program: typer.Typer) -> None:
             _leave(error.format_message(), 0)
         from skin_tune.cli_usage import usage_message
 
-        _leave(f"error: {usage_message(error)}", 2)
+        _leave(error_line(f"error: {usage_message(error)}"), 2)
     except SkinTuneError as error:
         if interruption.received():
-            _leave(f"interrupted: {error}", interruption.exit_code())
-        _leave(f"error: {error}", error.exit_code, lost=isinstance(error, ClusterLostError))
+            _leave(error_line(f"interrupted: {error}"), interruption.exit_code())
+        _leave(error_line(f"error: {error}"), error.exit_code, lost=isinstance(error, ClusterLostError))
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED or interruption.received():  # typer turns Ctrl-C into this status
@@ -125,7 +126,7 @@ def sample(
 
     with counting("drawing faces") as progress:
         photos = draw_sample(out, subjects=subjects, seed=seed, progress=progress)
-    print(f"{counted(photos, 'photo')} of {counted(subjects, 'artificial subject')} in {out}")
+    print(escaped(f"{counted(photos, 'photo')} of {counted(subjects, 'artificial subject')} in {out}"))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from skin_tune.options import Format, ModelPath, PackPath, Storage, typed_location
+from skin_tune.text import escaped
 from skin_tune.wording import counted
 
 
@@ -82,5 +83,8 @@ def export(
     images = sample_images(loaded, open_pack(pack) if pack else None)
     difference = export_model(loaded, form, file, images)
     of = f"validation images of {pack}" if pack else "random images"
-    print(f"{file}: uint8 [N, {loaded.crop_size}, {loaded.crop_size}, 3] -> probabilities [N, {len(loaded.classes)}]")
-    print(f"largest difference from the model on {len(images)} {of}: {difference:.1e} (at most {TOLERANCE:.0e})")
+    shape = f"uint8 [N, {loaded.crop_size}, {loaded.crop_size}, 3] -> probabilities [N, {len(loaded.classes)}]"
+    print(escaped(f"{file}: {shape}"))
+    print(
+        escaped(f"largest difference from the model on {len(images)} {of}: {difference:.1e} (at most {TOLERANCE:.0e})")
+    )

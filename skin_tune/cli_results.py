@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from skin_tune.options import Format, RunOptions, Storage, Wandb, spelled_out, typed_location
+from skin_tune.text import error_line, escaped
 
 
 @spelled_out
@@ -124,7 +125,7 @@ def compare(
     comparisons, failed = compare_regions(storage, region, experiments or [], metric=sort, baseline=baseline)
     print_comparisons(comparisons, format, limit)
     for error in failed:
-        print(f"not compared: {error}", file=sys.stderr)
+        print(error_line(f"not compared: {error}"), file=sys.stderr)
 
 
 def report(
@@ -141,4 +142,4 @@ def report(
     from skin_tune.results.report import write_report
 
     size = write_report(storage, out, region=region, experiment=experiment, price=price_per_gpu_hour)
-    print(f"{out}: {size / 1e6:.1f} MB; open it in a browser")
+    print(escaped(f"{out}: {size / 1e6:.1f} MB; open it in a browser"))

@@ -15,6 +15,10 @@ class ConfigError(SkinTuneError):
     """A hyper-parameter is unknown, of the wrong type or out of range."""
 
 
+class EnvironmentVariableError(SkinTuneError):
+    """A variable of the environment holds what it cannot hold."""
+
+
 class SourceError(SkinTuneError):
     """Raw photos or labels cannot be read or give no usable pack."""
 

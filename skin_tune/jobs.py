@@ -11,7 +11,8 @@ from skin_tune.cli import prepare_packs, tune_pack, tune_request
 from skin_tune.errors import ExperimentError, SkinTuneError, SomeRegionsFailedError, SourceError
 from skin_tune.options import Overrides, Packs, RunOptions, SourceOptions, TuneOptions, spelled_out
 from skin_tune.paths import RunPaths, pack_path
-from skin_tune.regions import CATALOGUE
+from skin_tune.regions import CATALOGUE, is_region_name
+from skin_tune.text import escaped
 
 Data = Annotated[list[Path] | None, typer.Option(help="The raw data, to prepare where there is no pack.")]
 
@@ -116,7 +117,7 @@ def tune_all(
 
 
 def _check_region(region: str) -> None:
-    if not region.isidentifier() or region == "all":
+    if not is_region_name(region):
         raise SourceError(f"region {region!r} is not one plain name, such as forehead_wrinkle")
 
 
@@ -132,7 +133,7 @@ def _pack_to_tune(
 def _ready_pack(region: str, data: list[Path] | None, source: SourceOptions, packs: Path) -> Path:
     pack = pack_path(packs, region, source.size)
     if pack.exists():
-        print(f"using pack {pack}")
+        print(escaped(f"using pack {pack}"))
     elif not data:
         raise SourceError(f"there is no pack {str(pack)!r} and no --data to prepare it from")
     elif failed := prepare_packs(data, region, source, packs):
@@ -157,7 +158,7 @@ def _regions(region: str, packs: Path, size: int, data: list[Path] | None, optio
     if region != "all":
         names = list(dict.fromkeys(name.strip() for name in region.split(",")))
         for name in names:
-            if not name.isidentifier():
+            if not is_region_name(name):
                 raise SourceError(f"--region {region!r} is not a list of plain names, such as lip_dryness,chin_sagging")
         return names
     suffix = pack_path(packs, "", size).name

@@ -27,6 +27,8 @@ def whole_number_from(value: Any) -> int:
     number = number_from(value)
     if int(number) != number:
         raise ValueError(f"{value!r} is not whole")
+    if not -(2**63) <= number < 2**63:  # what a table of the store holds
+        raise ValueError(f"{value!r} has more than 64 bits")
     return int(number)
 
 

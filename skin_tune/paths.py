@@ -10,15 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_tune.errors import ExperimentError, StoreError
+from skin_tune.errors import EnvironmentVariableError, ExperimentError, StoreError
+from skin_tune.text import has_control, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST_EXPERIMENT = 200
+"""Its files are named by its trials, whose names begin with its own: file systems take 255 bytes."""
 
 
-def check_experiment_name(name: str) -> str:
+def check_experiment_name(name: Any) -> str:
     """`name` itself, if it can be a folder name; raises ExperimentError otherwise."""
-    if not _NAME.fullmatch(name):
-        raise ExperimentError(f"experiment name {name!r} may hold only letters, digits, '.', '_' and '-'")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ExperimentError(f"experiment name {shown(name)} may hold only letters, digits, '.', '_' and '-'")
+    if len(name) > _LONGEST_EXPERIMENT:
+        raise ExperimentError(f"experiment name {shown(name)} has more than {_LONGEST_EXPERIMENT} characters")
+    return name
+
+
+def one_name(name: str) -> str:
+    """`name` itself, if it names one file or folder where it is put; raises StoreError for one that leads elsewhere.
+
+    Names of regions, experiments and trials are read from stores, and those may come from anybody.
+    """
+    if name in ("", ".", "..") or "/" in name or has_control(name) or len(name.encode()) > 255:
+        raise StoreError(f"{shown(name)} cannot be the name of a region, experiment or trial")
     return name
 
 
@@ -44,9 +59,24 @@ def is_local(path: Path) -> bool:
     return isinstance(path, Path)
 
 
+def is_regular(path: Path) -> bool:
+    """Whether there is a file at `path` that ends: no folder, and no pipe, device or socket, which can hang a reader.
+
+    False, too, for a name that no file can have.
+    """
+    return os.path.isfile(path) if is_local(path) else path.is_file()  # noqa: PTH113  Path.is_file raises for the latter
+
+
 def cache_folder() -> Path:
-    """What this machine keeps of buckets; SKIN_TUNE_CACHE, else below the user's own cache."""
-    return Path(os.environ.get("SKIN_TUNE_CACHE") or "~/.cache/skin-tune").expanduser()
+    """What this machine keeps of buckets; SKIN_TUNE_CACHE, else below the user's own cache.
+
+    Raises EnvironmentVariableError where that is in the home of a user that does not exist.
+    """
+    given = os.environ.get("SKIN_TUNE_CACHE") or "~/.cache/skin-tune"
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise EnvironmentVariableError(f"SKIN_TUNE_CACHE={given!r} is in a home folder that does not exist") from None
 
 
 @dataclass(frozen=True)
@@ -66,13 +96,17 @@ class RunPaths:
 
     def partition(self, table: str, region: str, experiment: str) -> Path:
         """Hive partition of one experiment in one table of the results store."""
-        return self.results / table / f"region={region}" / f"experiment={experiment}"
+        return self.results / table / f"region={one_name(region)}" / f"experiment={one_name(experiment)}"
+
+    def predictions(self, region: str, experiment: str, trial_id: str, split: str) -> Path:
+        """What a model says of one split: a file of the table of that name."""
+        return self.partition("predictions", region, experiment) / f"{one_name(trial_id)}-{split}.parquet"
 
     def experiments(self, region: str) -> Path:
-        return self.storage / "experiments" / region
+        return self.storage / "experiments" / one_name(region)
 
     def experiment(self, region: str, experiment: str) -> Path:
-        return self.experiments(region) / experiment
+        return self.experiments(region) / one_name(experiment)
 
     def asked(self, region: str, experiment: str) -> Path:
         """What an experiment was started with, to be held against what it is resumed with."""
@@ -91,14 +125,14 @@ class RunPaths:
 
     def wandb_state(self, region: str, experiment: str, trial_id: str) -> Path:
         """Which wandb run is a trial's, and up to which epoch it has been logged."""
-        return self.experiment(region, experiment) / "wandb" / f"{trial_id}.json"
+        return self.experiment(region, experiment) / "wandb" / f"{one_name(trial_id)}.json"
 
     def refit(self, region: str, experiment: str, model: str) -> Path:
         """A refitted model and everything that is known of it."""
-        return self.experiment(region, experiment) / "refit" / model
+        return self.experiment(region, experiment) / "refit" / one_name(model)
 
     def checkpoints(self, region: str, experiment: str, trial_id: str) -> Path:
-        return self.experiment(region, experiment) / "checkpoints" / trial_id
+        return self.experiment(region, experiment) / "checkpoints" / one_name(trial_id)
 
     def resumable(self, region: str, experiment: str) -> set[str]:
         """Ids of the trials that have left a `last.pt` to go on from."""
@@ -118,9 +152,10 @@ def refitted(model: str) -> str:
 def made_by(model: Path) -> tuple[str, str] | None:
     """Experiment and trial (or refit) that a model file is of, told from where it lies; None for one that was moved."""
     parts = model.resolve().parts[-6:]
-    if len(parts) == 6 and parts[0] == "experiments" and parts[3] in ("checkpoints", "refit"):
-        return parts[2], parts[4]
-    return None
+    if len(parts) != 6 or parts[0] != "experiments" or parts[3] not in ("checkpoints", "refit"):
+        return None
+    ours = _NAME.fullmatch(parts[2]) and _NAME.fullmatch(parts[4])
+    return (parts[2], parts[4]) if ours else None
 
 
 def pack_path(folder: Path, region: str, size: int) -> Path:
@@ -189,7 +224,7 @@ def find_space(region: str, given: Path | None = None) -> Path:
     folder = next(path for path in (package / "search_spaces", package.parent / "search_spaces") if path.is_dir())
     if given is not None:
         ours = folder / given.name
-        is_ours = given.parent in (Path(), Path("search_spaces")) and ours.is_file()
+        is_ours = given.parent in (Path(), Path("search_spaces")) and is_regular(ours)
         return ours if is_ours and not given.exists() else given
     own = folder / f"{region}.yaml"
     return own if own.is_file() else folder / "default.yaml"

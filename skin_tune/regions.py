@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from skin_tune.errors import ConfigError
 
+_LONGEST_NAME = 200
+"""Bytes of a region's name: file systems take 255, and the names of files begin with it."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -41,6 +44,11 @@ CATALOGUE: dict[str, Region] = {
         Region("chin_sagging", 7, (View(8, "chin_sagging"),)),
     )
 }
+
+
+def is_region_name(name: object) -> bool:
+    """Whether `name` can be a region's: one plain word, since folders are named by it, and not ``all``."""
+    return isinstance(name, str) and name.isidentifier() and name != "all" and len(name.encode()) <= _LONGEST_NAME
 
 
 def catalogue_regions(names: str) -> list[Region]:

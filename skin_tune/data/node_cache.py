@@ -3,6 +3,7 @@
 A copy is named by the hash of its content, so that another file of the same name cannot be taken for it.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from skin_tune.errors import PackError
+from skin_tune.errors import EnvironmentVariableError, PackError
 from skin_tune.paths import atomic_write, cache_folder, download
+from skin_tune.text import shown
 
 _GIGABYTES = "100"
 """What all copies together may take, where SKIN_TUNE_CACHE_GB does not say."""
@@ -23,15 +25,17 @@ def node_copy(source: Path, content_id: str, hashed: Callable[[Path], str]) -> I
     """Yield the copy of a bucket's `source`; it stays where it is while the caller opens it.
 
     One that is new, or has been touched since, is `hashed`. Raises PackError where that does not give `content_id`, and
-    OSError where the bucket cannot be read or the cache not be written.
+    OSError where the bucket cannot be read or the cache not be written; EnvironmentVariableError where
+    SKIN_TUNE_CACHE_GB is no size.
     """
+    allowed = _allowed_gigabytes() * 1e9
     folder = cache_folder() / "packs"
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / content_id
     with _lock(copy):
         if not _is_as_checked(copy):
             _fetch(source, copy, content_id, hashed)
-            _make_room(folder, copy)
+            _make_room(folder, copy, allowed)
         os.utime(copy, ns=(time.time_ns(), copy.stat().st_mtime_ns))
         yield copy
 
@@ -53,9 +57,19 @@ def _state(copy: Path) -> str:
     return f"{about.st_size} bytes, written at {about.st_mtime_ns}"
 
 
-def _make_room(folder: Path, newest: Path) -> None:
-    """Remove the copies that were used longest ago; a process that has one mapped keeps it all the same."""
-    allowed = float(os.environ.get("SKIN_TUNE_CACHE_GB") or _GIGABYTES) * 1e9
+def _allowed_gigabytes() -> float:
+    given = os.environ.get("SKIN_TUNE_CACHE_GB") or _GIGABYTES
+    try:
+        number = float(given)
+    except ValueError:
+        number = math.nan
+    if not number >= 0:
+        raise EnvironmentVariableError(f"SKIN_TUNE_CACHE_GB={shown(given)} is not a number of gigabytes, such as 100")
+    return number
+
+
+def _make_room(folder: Path, newest: Path, allowed: float) -> None:
+    """Remove copies used longest ago, down to `allowed` bytes; a process that has one mapped keeps it all the same."""
     copies = [path for path in folder.iterdir() if not path.suffix and path != newest]
     allowed -= newest.stat().st_size
     for copy in sorted(copies, key=lambda path: path.stat().st_atime_ns, reverse=True):

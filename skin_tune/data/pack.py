@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,13 +14,16 @@ import pyarrow as pa
 
 from skin_tune.about import ABOUT
 from skin_tune.data.node_cache import node_copy
+from skin_tune.data.pack_columns import check_labels, check_schema, check_split, checked_counts, encoded, only_batch
+from skin_tune.data.pack_fields import checked_fields, checked_version, read_metadata, told_as_no_pack
 from skin_tune.data.split import SPLITS
 from skin_tune.errors import PackError
-from skin_tune.paths import atomic_write, is_local
+from skin_tune.paths import atomic_write, is_local, is_regular
 
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
 """Version 1 has no `ordinal` and, of ABOUT, device and angle alone."""
+_SINCE_VERSION_2 = ("ordinal", "split_given")
 _METADATA_KEY = b"skin_tune"
 
 
@@ -168,8 +172,7 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
     file is missing, damaged, no pack, empty, another one, or of another format version.
     """
     if is_local(path):
-        if not path.is_file():
-            raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare")
+        check_regular(path)
         pack = _mapped(path, str(path))
     else:
         try:
@@ -186,11 +189,17 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
 
 def read_pack_id(path: Path) -> str:
     """The `pack_id` that a file claims to have: a few kilobytes are read. Raises PackError where it is no pack."""
-    with path.open("rb") as file:
-        try:
-            return _info(pa.ipc.open_file(pa.PythonFile(file)).schema, str(path)).pack_id
-        except (pa.ArrowException, LookupError, ValueError, TypeError):
-            raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None
+    with path.open("rb") as file, told_as_no_pack(str(path)):
+        return _info(pa.ipc.open_file(pa.PythonFile(file)).schema).pack_id
+
+
+def check_regular(path: Path) -> None:
+    """Raise PackError where there is no file at `path`, or a folder, a pipe or a device, which can hang a reader."""
+    if is_regular(path):
+        return
+    if os.path.lexists(path):
+        raise PackError(f"pack {str(path)!r} is not a regular file")
+    raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare")
 
 
 def _content_of(file: Path) -> str:
@@ -213,47 +222,38 @@ def _content_of(file: Path) -> str:
     )
 
 
-def _info(schema: Any, name: str) -> PackInfo:
-    metadata = json.loads((schema.metadata or {})[_METADATA_KEY])
-    version = metadata["format_version"]
-    if version not in READABLE_VERSIONS:
-        raise PackError(
-            f"pack {name!r} has format version {version!r}, this program reads up to {FORMAT_VERSION}; prepare it again"
-        )
-    return PackInfo(**metadata)
+def _info(schema: Any) -> PackInfo:
+    metadata = read_metadata((schema.metadata or {}).get(_METADATA_KEY))
+    version = checked_version(metadata, READABLE_VERSIONS)
+    return PackInfo(**checked_fields(metadata, optional=_SINCE_VERSION_2), format_version=version)
 
 
 def _mapped(file: Path, name: str) -> Pack:
     """The pack in a local file, which `name` stands for in messages."""
-    try:
-        reader = pa.ipc.open_file(pa.memory_map(str(file)))
-        info = _info(reader.schema, name)
-        if reader.num_record_batches != 1 or reader.get_batch(0).num_rows == 0:
-            raise PackError(f"pack {name!r} is empty; prepare it again")
-        batch = reader.get_batch(0)
+    with told_as_no_pack(name):
+        source = pa.memory_map(str(file))
+        reader = pa.ipc.open_file(source)
+        info = _info(reader.schema)
+        check_schema(reader.schema, info.size, ABOUT)
+        batch = only_batch(reader, source, info.size, ABOUT)
+        labels = batch.column("label").to_numpy().astype(np.int64)
+        check_labels(labels, info.classes)
+        (words, split), (names, subjects) = encoded(batch.column("split")), encoded(batch.column("subject"))
+        check_split(words.tolist(), split, names.tolist(), subjects)
+        counts = checked_counts(info.counts, words.tolist(), split, labels, info.classes)
         return Pack(
             path=file,
-            info=info,
+            info=replace(info, counts=counts),
             images=batch.column("image").to_numpy_ndarray(),
-            labels=batch.column("label").to_numpy().astype(np.int64),
-            subjects=_words(batch, "subject"),
-            sources=_words(batch, "source"),
-            split=_words(batch, "split"),
+            labels=labels,
+            subjects=names[subjects],
+            sources=np.asarray(batch.column("source").to_pylist(), dtype=np.str_),
+            split=words[split],
             about={name: _described(batch, name) for name in ABOUT},
         )
-    except (pa.ArrowException, OSError, LookupError, ValueError, TypeError, AttributeError):
-        raise PackError(f"{name!r} is not a pack; make one with skin-tune prepare") from None
-
-
-def _words(batch: Any, column: str) -> npt.NDArray[np.str_]:
-    words = batch.column(column)
-    words.validate(full=True)  # a damaged offset would be read from memory that is not the file's
-    return np.asarray(words.to_pylist(), dtype=np.str_)
 
 
 def _described(batch: Any, column: str) -> npt.NDArray[np.object_]:
     if column not in batch.schema.names:  # an older version
         return np.full(batch.num_rows, None, dtype=object)
-    values = batch.column(column)
-    values.validate(full=True)
-    return np.array([None if value == "" else value for value in values.to_pylist()], dtype=object)
+    return np.array([None if value == "" else value for value in batch.column(column).to_pylist()], dtype=object)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from skin_tune.data.pack import Pack, read_pack_id
 from skin_tune.errors import PackError, SkinTuneError, SourceError
-from skin_tune.paths import RunPaths, atomic_write, is_local, location, pack_uses
+from skin_tune.paths import RunPaths, atomic_write, is_local, is_regular, location, pack_uses
 
 
 def note_use(pack: Pack, paths: RunPaths, experiment: str) -> None:
@@ -24,8 +24,9 @@ def uses_of(path: Path, region: str, pack_id: str) -> list[str]:
     """
     found = []
     for file in sorted(pack_uses(path).glob("*.json")):
-        with suppress(OSError, ValueError, KeyError, TypeError, SkinTuneError):  # a note that somebody has edited
-            note = json.loads(file.read_text())
+        # A note that somebody has edited.
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError, SkinTuneError):
+            note = json.loads(file.read_text() if is_regular(file) else "")
             storage = location(note["storage"])
             removed = storage.exists() and not RunPaths(storage).experiment(region, note["experiment"]).exists()
             if note["pack_id"] == pack_id and not removed:

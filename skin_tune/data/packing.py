@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from skin_tune.about import ABOUT
 from skin_tune.data.crops import CutResult
+from skin_tune.data.field_rules import wrong_classes
 from skin_tune.data.manifest import Manifest, Quarantined, Row
 from skin_tune.data.pack import PackInfo, PackRows, content_id, write_pack
 from skin_tune.data.pack_uses import check_replaceable
@@ -20,6 +21,7 @@ from skin_tune.data.sources.people import joined_people, shared_pictures
 from skin_tune.data.split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
 from skin_tune.errors import SkinTuneError, SourceError
 from skin_tune.paths import atomic_write, joined_path, quarantine_path
+from skin_tune.text import spreadsheet_cell
 
 
 @dataclass
@@ -88,6 +90,8 @@ def write_region(
     `of_region` are its rows in the order of their crops, uint8 [size, size, 3], in the file `staging`, which is
     compacted. Fills in `outcome`. Raises SourceError where no pack can come of them.
     """
+    if problem := wrong_classes(manifest.classes[outcome.region]):
+        raise SourceError(f"{outcome.region}: {problem}")
     chosen = _choose(outcome, of_region, manifest, request)
     usable, path = chosen.usable, outcome.path
     outcome.quarantined = Counter(entry.reason for entry in chosen.quarantined)
@@ -241,7 +245,7 @@ def _write_quarantine(path: Path, quarantined: list[Quarantined]) -> None:
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(["source", "reason", "detail"])
-        writer.writerows((entry.source, entry.reason, entry.detail) for entry in quarantined)
+        writer.writerows(map(spreadsheet_cell, (entry.source, entry.reason, entry.detail)) for entry in quarantined)
 
 
 def _write_joined(path: Path, joined: Sequence[tuple[str, str, str]]) -> None:
@@ -251,4 +255,4 @@ def _write_joined(path: Path, joined: Sequence[tuple[str, str, str]]) -> None:
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["person", "subject", "source"])
-        writer.writerows(joined)
+        writer.writerows(map(spreadsheet_cell, row) for row in joined)

@@ -8,7 +8,7 @@ from pathlib import Path
 from skin_tune.data.files import MAX_MEGAPIXELS, PHOTO_NAME, SubjectRule, files_under
 from skin_tune.errors import SourceError
 from skin_tune.paths import is_local
-from skin_tune.regions import Region, catalogue_regions
+from skin_tune.regions import Region, catalogue_regions, is_region_name
 
 FORMATS = ("aihub", "folders", "csv")
 DEFAULT_RATIOS = (60, 20, 20)
@@ -56,8 +56,8 @@ def checked_format(request: PrepareRequest) -> str:
     """The format of a request's sources. Raises SourceError where the request cannot be met."""
     if not 16 <= request.size <= 2048:
         raise SourceError(f"size {request.size} is outside [16, 2048] pixels")
-    if request.split_seed < 0:
-        raise SourceError(f"split seed {request.split_seed} is below 0")
+    if not 0 <= request.split_seed < 2**63:
+        raise SourceError(f"split seed {request.split_seed} is {'below 0' if request.split_seed < 0 else 'above 2^63'}")
     if request.max_megapixels < 1:
         raise SourceError(f"--max-megapixels {request.max_megapixels} is below 1")
     for path in (*request.sources, *([request.images] if request.images else [])):
@@ -76,7 +76,7 @@ def checked_format(request: PrepareRequest) -> str:
             raise SourceError(f"{str(path)!r} is not {kind}, which format {source_format!r} needs")
     if source_format == "aihub":
         catalogue_regions(request.regions)
-    elif request.regions == "all" or "," in request.regions or not request.regions.isidentifier():
+    elif not is_region_name(request.regions):
         raise SourceError(f"region {request.regions!r} is not one plain name, which format {source_format!r} needs")
     for option in ("path_column", "label_column", "subject_column"):
         if getattr(request, option) is not None and source_format != "csv":

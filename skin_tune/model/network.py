@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from skin_tune.config import TrialConfig
 from skin_tune.errors import WeightsError
 from skin_tune.model.parallel import SharedDropout
+from skin_tune.model.tensor_file import read_tensors
+from skin_tune.paths import is_regular
 
 StateDict = Mapping[str, Tensor]
 
@@ -55,14 +57,12 @@ def load_weights(weights: str, backbone: str) -> dict[str, Tensor] | None:
         return None
     if weights == "imagenet":
         return _downloaded(backbone)
-    path = Path(weights)
-    if not path.is_file():
+    if not is_regular(Path(weights)):
         raise WeightsError(f"weights {weights!r} are neither 'imagenet' nor 'none' nor a file that exists")
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a foreign file can fail to unpickle in many ways
-        first = (str(error).splitlines() or ["unreadable"])[0]
-        raise WeightsError(f"weights {weights!r} are not a plain PyTorch state dict: {first[:160]}") from None
+        loaded = read_tensors(Path(weights), old_format=True)
+    except ValueError as error:
+        raise WeightsError(f"weights {weights!r} are not a plain PyTorch state dict: {error}") from None
     return _checked(loaded, backbone, weights)
 
 

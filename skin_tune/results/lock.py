@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import cache_folder, is_local
+from skin_tune.paths import cache_folder, is_local, is_regular
 from skin_tune.results.schema import now
 
 _BEAT_SECONDS = 20
@@ -44,6 +44,8 @@ class FileLock:
     def __init__(self, path: Path, experiment: str):
         self.holder = f"process {os.getpid()} on {socket.gethostname()} since {now():%Y-%m-%d %H:%M:%S.%f}"
         self._path = path
+        if path.exists() and not is_regular(path):
+            raise StoreError(f"{str(path)!r} is not a regular file")
         self._made = [folder for folder in path.parents if not folder.exists()]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,9 +46,8 @@ def write_predictions(
         pa.array(probabilities.argmax(axis=1), pa.int16()),
         pa.ListArray.from_arrays(offsets, pa.array(_rounded(probabilities.ravel()))),
     ]
-    folder = RunPaths(storage).partition("predictions", region, experiment)
     save_table(
-        folder / f"{trial_id}-{split}.parquet",
+        RunPaths(storage).predictions(region, experiment, trial_id, split),
         pa.table(columns, schema=PREDICTIONS),
         use_dictionary=["trial_id", "split", "source", "subject", *ABOUT, "label", "predicted"],
         column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},

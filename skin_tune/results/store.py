@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import RunPaths, atomic_write, location
+from skin_tune.paths import RunPaths, atomic_write, location, one_name
 from skin_tune.results.lock import lock_experiment
 from skin_tune.results.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
+from skin_tune.results.table_file import check_same_kinds, read_table
 
 Names = Sequence[str] | None
 
@@ -44,9 +45,9 @@ class ExperimentWriter:
         self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
         self._epochs: dict[str, dict[int, dict[str, Any]]] = {}
-        for row in _rows_of(self._files["trials"]):
+        for row in _rows_of(self._files["trials"], "trials"):
             self._trials[row["trial_id"]] = row
-        for row in _rows_of(self._files["epochs"]):
+        for row in _rows_of(self._files["epochs"], "epochs"):
             if row["trial_id"] not in self._trials:  # killed before it wrote that the trial had begun
                 continue
             self._epochs.setdefault(row["trial_id"], {})[row["epoch"]] = row
@@ -176,7 +177,7 @@ def load_predictions(
     older version lacks are null. Empty where nothing matches. Raises StoreError where there is no store. `trial` needs
     its `split`.
     """
-    files = f"{glob.escape(trial) if trial else '*'}-{split or '*'}"
+    files = f"{glob.escape(one_name(trial)) if trial else '*'}-{split or '*'}"
     return _load("predictions", storage, region, experiment, files, columns or PREDICTIONS.names)
 
 
@@ -193,7 +194,8 @@ def _load(
         raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
     files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{file}.parquet"))
     with ThreadPoolExecutor(_READERS) as readers:  # a bucket takes a tenth of a second for each
-        parts = list(readers.map(lambda file: _placed(_read(file, columns), *file.parts[-3:-1]), files))
+        parts = list(readers.map(lambda file: _placed(read_table(file, table, columns), *file.parts[-3:-1]), files))
+    check_same_kinds(zip(files, parts, strict=True))
     if not parts:
         parts = [_placed(SCHEMAS[table].empty_table().select(columns or SCHEMAS[table].names), "", "")]
     whole = pa.concat_tables(parts, promote_options="permissive")
@@ -209,13 +211,8 @@ def _placed(part: pa.Table, *folders: str) -> pa.Table:
     return part
 
 
-def _rows_of(file: Path) -> list[dict[str, Any]]:
-    return _read(file).to_pylist() if file.is_file() else []
-
-
-def _read(file: Path, columns: Names = None) -> pa.Table:
-    # Fetched at once: a reader that opens a file twice may find a newer one the second time.
-    return pq.ParquetFile(pa.BufferReader(file.read_bytes())).read(columns)
+def _rows_of(file: Path, table: str) -> list[dict[str, Any]]:
+    return read_table(file, table).to_pylist() if file.exists() else []
 
 
 def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from skin_tune.metrics import metrics_for
 from skin_tune.show.console import open_console
+from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import fits, print_whole
 from skin_tune.show.trial_columns import METRIC_HEADINGS
 
@@ -27,7 +28,7 @@ def print_comparisons(comparisons: Sequence["Comparison"], form: str, limit: int
         import pandas as pd
 
         rows = pd.concat([each.trials[:limit] for each in comparisons], ignore_index=True)
-        print(rows.to_csv(index=False), end="")
+        print(frame_csv(rows), end="")
         return
     if form == "json":
         print(json.dumps([_plain(each, limit) for each in comparisons], indent=2))
@@ -35,7 +36,9 @@ def print_comparisons(comparisons: Sequence["Comparison"], form: str, limit: int
     console = open_console()
     for number, each in enumerate(comparisons):
         if len(comparisons) > 1:
-            console.print(f"{chr(10) if number else ''}{each.region}")
+            if number:
+                console.print()
+            console.print(each.region)
         _print_table(console, each, limit)
         for line in _words(each):
             console.print(line)

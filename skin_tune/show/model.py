@@ -1,7 +1,5 @@
 """What a finished model says, for people and for programs."""
 
-import csv
-import io
 import json
 import math
 import sys
@@ -15,7 +13,9 @@ from skin_tune.metrics import METRICS
 from skin_tune.regions import CATALOGUE
 from skin_tune.results.card import times
 from skin_tune.show.console import open_console
+from skin_tune.show.csv_output import rows_csv
 from skin_tune.show.tables import Column, have_room, print_columns
+from skin_tune.text import escaped
 from skin_tune.training.metrics import class_table, metrics_of
 from skin_tune.training.predict import Prediction, expected_grade
 from skin_tune.wording import counted
@@ -38,7 +38,7 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     ]
     images = len(outcome.evaluation.labels)
     if model.region != pack.info.region:
-        print(f"note: the model grades {model.region}, the pack is of {pack.info.region}", file=sys.stderr)
+        print(escaped(f"note: the model grades {model.region}, the pack is of {pack.info.region}"), file=sys.stderr)
     if form == "json":
         print(json.dumps(_facts(outcome, scores, rows), indent=2))
         return
@@ -51,7 +51,7 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     if outcome.test_openings is not None:
         line += f" (this test split has been opened {times(outcome.test_openings)})"
     if form == "csv":
-        print(_csv([{name: _defined(value) for name, value in row.items()} for row in rows]), end="")
+        print(rows_csv([{name: _defined(value) for name, value in row.items()} for row in rows]), end="")
         print(line, file=sys.stderr)
         return
     console = open_console()
@@ -119,7 +119,7 @@ def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", 
     if form == "json":
         print(json.dumps(rows, indent=2))
     elif form == "csv":
-        print(_csv(rows), end="")
+        print(rows_csv(rows), end="")
     else:
         console = open_console()
         left_out = print_columns(console, _prediction_columns(rows, model))
@@ -132,7 +132,7 @@ def print_predictions(predictions: Sequence[Prediction], model: "TrainedModel", 
         taken = f"{counted(whole, 'image')} {'was' if whole == 1 else 'were'}"
         print(f"{taken} taken for crops of {model.region} as they are{hint}", file=sys.stderr)
     for row in failed[:_REASONS_SHOWN] if form == "table" else ():
-        print(f"not graded: {row['path']}: {row['reason']}", file=sys.stderr)
+        print(escaped(f"not graded: {row['path']}: {row['reason']}"), file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {counted(len(rows), 'crop')} could not be graded", file=sys.stderr)
 
@@ -163,14 +163,6 @@ def _row(prediction: Prediction, model: "TrainedModel") -> dict[str, Any]:
         **{f"p_{name}": None if chances is None else chances[place] for place, name in enumerate(classes)},
         "reason": storable(prediction.reason),
     }
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _defined(value: Any) -> Any:

@@ -26,7 +26,7 @@ _LOG_SECONDS = 10.0
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = open_console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield progress
@@ -100,8 +100,9 @@ def print_pack(pack: Pack) -> None:
     _print_counts(console, pack)
     current = pack.class_counts("train")
     target = target_counts(current, config.oversample, config.target_samples_per_class)
+    console.print()
     console.print(
-        f"\noversampling plan of the default config (oversample={config.oversample}), training images per epoch"
+        f"oversampling plan of the default config (oversample={config.oversample}), training images per epoch"
     )
     added = [*(target - current), (target - current).sum()]
     print_columns(

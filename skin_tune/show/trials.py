@@ -10,8 +10,10 @@ from rich.console import Console
 
 from skin_tune.errors import SkinTuneError, StoreError
 from skin_tune.show.console import open_console
+from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import Column, print_columns
 from skin_tune.show.trial_columns import RANK, SEARCHED, cell, chosen_columns, ranked_columns, trial_column
+from skin_tune.text import escaped
 from skin_tune.wording import counted, duration
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def print_training(outcome: "TrainOutcome") -> None:
         f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: "
         f"val_balanced_acc {best['val_balanced_acc']:.3f}, val_macro_f1 {best['val_macro_f1']:.3f}"
     )
-    print(f"model {outcome.folder / 'best.pt'}; go on from {outcome.folder / 'last.pt'}")
+    print(escaped(f"model {outcome.folder / 'best.pt'}; go on from {outcome.folder / 'last.pt'}"))
     if outcome.wandb:
         print(outcome.wandb, file=sys.stderr)
 
@@ -176,7 +178,7 @@ def print_trials(frame: "pd.DataFrame", form: str, columns: str | None = None, s
     if chosen is not None and form != "table":
         frame = frame.assign(**{RANK: range(1, len(frame) + 1)})[chosen]
     if form == "csv":
-        print(frame.to_csv(index=False), end="")
+        print(frame_csv(frame), end="")
         return
     if form == "json":
         rows = frame.astype(object).where(frame.notna(), None).to_dict("records")

@@ -1,17 +1,22 @@
 """Files a training run leaves: `last.pt` to go on from, `best.pt` the model to use."""
 
 import copy
-import io
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.field_rules import is_whole
 from skin_tune.errors import CheckpointError
-from skin_tune.paths import atomic_write, is_local
+from skin_tune.model.tensor_file import read_tensors
+from skin_tune.paths import atomic_write, is_local, is_regular
+from skin_tune.text import shown
+from skin_tune.training.checkpoint_checks import check_entries, check_run
 
 FORMAT_VERSION = 1
 
@@ -48,22 +53,35 @@ class BackgroundSaver:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU. Raises CheckpointError for a missing, foreign or differently versioned file."""
-    if not path.is_file():
-        raise CheckpointError(f"checkpoint {str(path)!r} does not exist")
+    """Read a checkpoint onto the CPU. Entries that are known are what they should be, or are not there.
+
+    Raises CheckpointError for a missing, foreign or differently versioned file.
+    """
+    if not is_regular(path):
+        there = is_local(path) and os.path.lexists(path)
+        raise CheckpointError(f"checkpoint {str(path)!r} {'is not a regular file' if there else 'does not exist'}")
     try:
-        source = path if is_local(path) else io.BytesIO(path.read_bytes())
-        content: Any = torch.load(source, map_location="cpu", weights_only=True)
-    except Exception as error:  # an untrusted file can fail to unpickle in many ways
-        first = (str(error).splitlines() or ["unreadable"])[0]
-        raise CheckpointError(f"{str(path)!r} is not a checkpoint: {first[:160]}") from None
+        content: Any = read_tensors(path)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{str(path)!r} is not a checkpoint: {error}; only those that skin-tune has written are read"
+        ) from None
     if not isinstance(content, dict) or "format_version" not in content:
         raise CheckpointError(f"{str(path)!r} is not a checkpoint of skin-tune")
     version = content["format_version"]
-    if version != FORMAT_VERSION:
+    if not is_whole(version) or version != FORMAT_VERSION:
         raise CheckpointError(
-            f"checkpoint {str(path)!r} has format version {version}, this program reads {FORMAT_VERSION}"
+            f"checkpoint {str(path)!r} has format version {shown(version)}, this program reads {FORMAT_VERSION}"
         )
+    with _named(path):
+        check_entries(content)
+    return content
+
+
+def load_run(path: Path) -> dict[str, Any]:
+    """Read the checkpoint of a run that is to go on. Raises CheckpointError for one that holds a model alone."""
+    content = load_checkpoint(path)
+    resumable_config(path, content)
     return content
 
 
@@ -81,4 +99,14 @@ def resumable_config(path: Path, content: dict[str, Any]) -> TrialConfig:
     """The config a checkpoint was trained with. Raises CheckpointError for one that holds a model alone."""
     if "optimizer" not in content:
         raise CheckpointError(f"{str(path)!r} holds a model alone; resume from the last.pt beside it")
+    with _named(path):
+        check_run(content)
     return TrialConfig.from_mapping(content["config"])
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except CheckpointError as error:
+        raise CheckpointError(f"checkpoint {str(path)!r} cannot be used: {error}") from None

@@ -8,9 +8,10 @@ from torch import nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack
-from skin_tune.errors import CheckpointError, PackError, SkinTuneError
+from skin_tune.errors import CheckpointError, PackError
 from skin_tune.model.network import build_network
 from skin_tune.training.checkpoint import is_ordinal, kind_of, load_checkpoint
+from skin_tune.training.checkpoint_checks import OF_A_MODEL, check_entries, check_tensors
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,24 @@ def load_model(path: Path) -> TrainedModel:
     """Read a model file. Raises CheckpointError for a file that holds no model."""
     content = load_checkpoint(path)
     try:
+        check_entries(content, OF_A_MODEL)
         config = TrialConfig.from_mapping(content["config"])
         network = build_network(config, len(content["classes"]))
+        check_tensors(content["model"], network)
         network.load_state_dict(content["model"])
         network.requires_grad_(False).eval()
         return TrainedModel(
             path=path,
             network=network,
             config=config,
-            classes=list(content["classes"]),
+            classes=content["classes"],
             ordinal=is_ordinal(content),
-            region=str(content["region"]),
-            pack_id=str(content["pack_id"]),
-            crop_size=int(content.get("pack_size", config.image_size)),
+            region=content["region"],
+            pack_id=content["pack_id"],
+            crop_size=content.get("pack_size", config.image_size),
         )
-    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, SkinTuneError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{str(path)!r} holds no model that this program can use: {first[:160]}") from None
+    except CheckpointError as error:
+        raise CheckpointError(f"{str(path)!r} holds no model that this program can use: {error}") from None
 
 
 def check_same_task(model: TrainedModel, pack: Pack) -> None:

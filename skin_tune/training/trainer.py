@@ -19,6 +19,7 @@ from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
 from skin_tune.model.parallel import average_buffers, synchronised
 from skin_tune.training.checkpoint import is_ordinal, kind_of
+from skin_tune.training.checkpoint_checks import check_optimizer, check_run, check_tensors
 from skin_tune.training.evaluation import Evaluation, autocast, evaluate
 from skin_tune.training.fit import check_fit, train_splits
 from skin_tune.training.metrics import SELECTION_METRICS, metrics_of
@@ -201,7 +202,8 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`. Raises CheckpointError where it is of another model, pack or metric."""
+        """Go on from `state_dict`. Raises CheckpointError where it is none, or of another model, pack or metric."""
+        check_run(state)
         theirs = TrialConfig.from_mapping(state["config"])
         for name in ("backbone", "optimizer", "stem_stride", "last_stride"):
             if getattr(theirs, name) != getattr(self.config, name):
@@ -217,11 +219,11 @@ class Trainer:
         for name, value in mine.items():
             if state[name] != value:
                 raise CheckpointError(f"the checkpoint is of {name} {state[name]!r}, not {value!r}")
+        check_tensors(state["model"], self.network)
+        check_optimizer(state["optimizer"], self.optimizer)
         self.network.load_state_dict(state["model"])
-        weight_decays = [group["weight_decay"] for group in self.optimizer.param_groups]
-        self.optimizer.load_state_dict(state["optimizer"])
-        for group, weight_decay in zip(self.optimizer.param_groups, weight_decays, strict=True):
-            group["weight_decay"] = weight_decay  # this config's, should it differ
+        own = self.optimizer.state_dict()["param_groups"]  # of this config: weight decay may differ
+        self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": own})
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.best_metrics, self.history = dict(state["best_metrics"]), list(state["history"])
 

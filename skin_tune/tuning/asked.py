@@ -9,6 +9,7 @@ from typing import Any
 from skin_tune.data.pack import Pack
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.paths import atomic_write
+from skin_tune.results.notes import read_note, wrong_asked
 from skin_tune.tuning.space import Parameter, Space
 
 
@@ -85,10 +86,13 @@ class Asked:
 
 def read_asked(path: Path) -> Asked:
     """Read what `Asked.write` wrote. Raises ExperimentError where it is not that."""
+    content = read_note(path)
     try:
-        return Asked(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
-        raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts") from None
+        if not wrong_asked(content):
+            return Asked(**content)
+    except TypeError:  # an entry is missing, or unknown
+        pass
+    raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts")
 
 
 def _in_words(parameter: Parameter) -> str:

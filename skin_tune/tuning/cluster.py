@@ -12,8 +12,9 @@ import ray
 import yaml
 
 from skin_tune import interruption
-from skin_tune.errors import ClusterError
+from skin_tune.errors import ClusterError, EnvironmentVariableError
 from skin_tune.processes import family
+from skin_tune.text import shown
 from skin_tune.tuning import token
 from skin_tune.tuning.gpus import take
 from skin_tune.tuning.live_line import announce
@@ -82,7 +83,7 @@ def connect(*, worker_groups: bool = False, gpus: bool = True) -> None:
 
 def _connect(dashboard: bool) -> bool:
     """Whether the cluster is our own."""
-    os.environ.update({name: os.environ.get(name, value) for name, value in _SETTINGS.items()})
+    os.environ.update({name: _setting(name, value) for name, value in _SETTINGS.items()})
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # what we know of, we tell in a line
     if ray.is_initialized():
         return False
@@ -111,6 +112,14 @@ def _connect(dashboard: bool) -> bool:
     return True
 
 
+def _setting(name: str, ours: str) -> str:
+    """What the environment says of one of _SETTINGS, or `ours`. Raises EnvironmentVariableError for no number."""
+    given = os.environ.get(name, ours)
+    if not (given.isascii() and given.isdecimal()) and given != "auto":
+        raise EnvironmentVariableError(f"{name}={shown(given)} is not a whole number, such as {ours}")
+    return given
+
+
 def _check_reachable(address: str) -> None:
     """Ray itself tries for minutes before it gives up."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
@@ -120,7 +129,7 @@ def _check_reachable(address: str) -> None:
         if not colon:
             raise ValueError("it is not of the form host:port")
         socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:  # the last of a port that is too high
         raise ClusterError(f"RAY_ADDRESS={address!r} cannot be reached: {error}") from None
     if not address.startswith("ray://"):
         token.present(f"{host}:{port}", f"RAY_ADDRESS={address!r}")

@@ -52,7 +52,7 @@ def run_confirm(request: ConfirmRequest) -> Confirmation:
     known = find_experiment(request.storage, request.experiment, request.region, request.pack)
     rows = known.usable().head(request.top).to_dict("records")
     pack = known.open_pack(rows[0])
-    first = 1 + int(known.trials["seed"].max())
+    first = 1 + int(known.trials["seed"].fillna(0).max())
     seeds = range(first, first + request.seeds)
     runs = {row["trial_id"]: [run_of(row["trial_id"], seed) for seed in seeds] for row in rows}
     configs = [

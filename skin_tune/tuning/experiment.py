@@ -19,7 +19,7 @@ from skin_tune.errors import (
 from skin_tune.model.network import load_weights
 from skin_tune.paths import RunPaths, refitted
 from skin_tune.results.store import ExperimentWriter, unfinished, usable
-from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.training.checkpoint import load_run
 from skin_tune.tuning.asked import read_asked
 from skin_tune.tuning.live_line import announce, doing
 from skin_tune.tuning.plan import Plan, TuneRequest, checked, taken
@@ -255,7 +255,7 @@ def _recover_epochs(writer: ExperimentWriter, plan: Plan, trial_id: str) -> None
     folder = plan.paths.checkpoints(plan.region, plan.name, trial_id)
     if not (folder / "last.pt").is_file():
         return
-    state = load_checkpoint(folder / "last.pt")
+    state = load_run(folder / "last.pt")
     for metrics in state["history"]:
         writer.add_epoch(trial_id, metrics)
     writer.update_trial(trial_id, epochs=state["epoch"])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from skin_tune.text import escaped
 from skin_tune.wording import duration
 
 _LIVE_SECONDS = 0.5
@@ -48,7 +49,7 @@ class LiveLine:
 
     def say(self, line: str) -> None:
         """Write a line that stays."""
-        self._write(f"{line}\n")
+        self._write(f"{escaped(line)}\n")
 
     def close(self, *, leave: bool = False) -> None:
         """End the line; on a terminal its last state is left behind or removed."""
@@ -108,4 +109,4 @@ def announce(line: str) -> None:
     if _current is not None:
         _current.say(line)
     else:
-        print(line, file=sys.stderr)
+        print(escaped(line), file=sys.stderr)

@@ -1,6 +1,5 @@
 """The champion: an experiment's best config trained once more on a worker group, and tested once."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from skin_tune.errors import StoreError
 from skin_tune.model.network import load_weights
 from skin_tune.results.card import CardFacts
 from skin_tune.results.lock import lock_experiment
+from skin_tune.results.notes import read_note, wrong_facts
 from skin_tune.results.store import record_test_opening
-from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.training.checkpoint import load_run
 from skin_tune.training.evaluation import evaluate_file
 from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.refit_plan import RefitPlan, RefitRequest, plan_refit
@@ -46,12 +46,22 @@ def run_refit(
     try:
         complete = plan.folder / "metrics.json"
         if complete.is_file():
-            return Refit(plan.model, plan.folder, CardFacts(**json.loads(complete.read_text())), new=False)
+            return Refit(plan.model, plan.folder, _facts_in(complete), new=False)
         return _run(plan, on_epoch)
     except OSError as error:
         raise StoreError(f"cannot write to {str(plan.folder)!r}: {error.strerror or error}") from None
     finally:
         lock.release()
+
+
+def _facts_in(file: Path) -> CardFacts:
+    content = read_note(file)
+    try:
+        if not wrong_facts(content):
+            return CardFacts(**content)
+    except TypeError:  # an entry is missing, or unknown
+        pass
+    raise StoreError(f"{str(file)!r} is not what this program writes of a refit; remove it to refit again")
 
 
 def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) -> Refit:
@@ -65,7 +75,7 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
     from skin_tune.tuning.trial import TrialSetting
 
     last = plan.checkpoints / "last.pt"
-    epochs = {row["epoch"]: row for row in (load_checkpoint(last)["history"] if last.is_file() else ())}
+    epochs = {row["epoch"]: row for row in (load_run(last)["history"] if last.is_file() else ())}
     wandb_process = WandbProcess(plan.paths.storage, request.wandb)
     wandb_log = WandbLog(wandb_process, plan.region, request.experiment)
     wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))

@@ -1,6 +1,5 @@
 """One config trained on this machine without a cluster: `skin-tune train`."""
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,14 +18,15 @@ from skin_tune.results.classes import class_columns
 from skin_tune.results.predictions import write_predictions
 from skin_tune.results.schema import now
 from skin_tune.results.store import ExperimentWriter
-from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, resumable_config, save_checkpoint
+from skin_tune.training.checkpoint import BackgroundSaver, load_run, save_checkpoint
 from skin_tune.training.evaluation import hardware
 from skin_tune.training.fit import check_fit
 from skin_tune.training.metrics import SELECTION_METRICS
+from skin_tune.training.trained import load_model
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.asked import Asked
 from skin_tune.tuning.live_line import doing
-from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
+from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode, run_id_given
 
 _OLD_TRIAL_ID = "train"
 """What older versions called the trial of every training; now it has the name of its run."""
@@ -73,8 +73,8 @@ def run_training(
     check_mode(request.wandb)
     pack = open_pack(request.pack)
     region = pack.info.region
-    state = load_checkpoint(request.resume) if request.resume is not None else None
-    earlier = resumable_config(request.resume, state).to_dict() if request.resume and state else {}
+    state = load_run(request.resume) if request.resume is not None else None
+    earlier = state["config"] if state is not None else {}
     config = TrialConfig.from_mapping({**earlier, **request.overrides})
     check_fit(config, pack)
     if state is not None and state["epoch"] >= config.epochs:
@@ -82,6 +82,7 @@ def run_training(
             f"checkpoint {str(request.resume)!r} has run all {state['epoch']} of its epochs; "
             f"give epochs={state['epoch'] + 10} or so to go on"
         )
+    run_id = request.wandb_id or run_id_given()
     own_name = (state or {}).get("name")
     name = check_experiment_name(request.name or own_name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}")
     paths = RunPaths(request.storage)
@@ -95,8 +96,10 @@ def run_training(
         metric=request.metric or (state or {}).get("metric", SELECTION_METRICS[0]),
         weights=None if state is None else {},  # a checkpoint brings its own
     )
-    if state is not None:
+    if request.resume is not None and state is not None:
         trainer.load_state_dict(state)
+        if request.resume.resolve().parent.parent != paths.checkpoints(region, name, name).parent.resolve():
+            load_model(request.resume.with_name("best.pt"))  # which is about to be copied
     writer = ExperimentWriter(request.storage, region, name)
     trial_id = _OLD_TRIAL_ID if writer.trial(_OLD_TRIAL_ID) else name
     folder = paths.checkpoints(region, name, trial_id)
@@ -104,7 +107,6 @@ def run_training(
     note_use(pack, paths, name)
     wandb_process = WandbProcess(request.storage.resolve(), request.wandb)
     wandb_log = WandbLog(wandb_process, region, name)
-    run_id = request.wandb_id or os.environ.get("WANDB_RUN_ID")  # the latter is set by wandb's agent
     wandb_log.start(trial_id, config.to_dict(), () if run_id else trainer.history, run_id)
     try:
         _asked(trainer).write(paths.asked(region, name))

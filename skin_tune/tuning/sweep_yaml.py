@@ -9,11 +9,14 @@ import yaml
 
 from skin_tune.errors import SpaceError
 from skin_tune.numerals import number_from
+from skin_tune.paths import is_regular
 
 
 def read_yaml(path: Path) -> Any:
     """What the file at `path` holds. Raises SpaceError where it cannot be read, is no YAML, or gives a key twice."""
     try:
+        if path.exists() and not is_regular(path):
+            raise SpaceError("is not a regular file")
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise SpaceError(f"cannot be read: {error.strerror}") from None

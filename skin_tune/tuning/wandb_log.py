@@ -14,18 +14,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from skin_tune.errors import ExperimentError
+from skin_tune.errors import EnvironmentVariableError, ExperimentError
 from skin_tune.paths import RunPaths
+from skin_tune.text import has_control, shown
 
 MODES = ("online", "offline", "disabled")
 CLOSING_SECONDS = 30
 """How long wandb may stand still at the end of an experiment before it is given up."""
 
 
+_OTHER_MODES = ("shared", "dryrun", "run")
+"""What WANDB_MODE may say, too, for wandb's own commands: here it leaves the mode to the API key."""
+
+_RESERVED = frozenset("/\\#?%:")
+"""Characters that no id of a run and no name of a project has."""
+
+
 def check_mode(mode: str | None) -> None:
-    """Raise ExperimentError for what is no wandb mode; None leaves it to the API key."""
+    """Raise ExperimentError for what is no wandb mode; None leaves it to WANDB_MODE, and that to the API key.
+
+    Raises EnvironmentVariableError for what WANDB_MODE or WANDB_PROJECT cannot say.
+    """
     if mode is not None and mode not in MODES:
         raise ExperimentError(f"--wandb {mode!r} is not one of {', '.join(MODES)}")
+    configured = os.environ.get("WANDB_MODE")
+    if configured and configured not in (*MODES, *_OTHER_MODES):
+        raise EnvironmentVariableError(f"WANDB_MODE={shown(configured)} is not one of {', '.join(MODES)}")
+    _given_name("WANDB_PROJECT")
+
+
+def run_id_given() -> str | None:
+    """The run that wandb's agent wants a training to be. Raises EnvironmentVariableError for an impossible name."""
+    return _given_name("WANDB_RUN_ID")
+
+
+def _given_name(variable: str) -> str | None:
+    given = os.environ.get(variable) or None
+    if given is not None and (len(given) > 128 or _RESERVED & set(given) or has_control(given) or not given.strip()):
+        raise EnvironmentVariableError(
+            f"{variable}={shown(given)} is not of at most 128 characters, without {' '.join(sorted(_RESERVED))}"
+        )
+    return given
 
 
 class WandbProcess:

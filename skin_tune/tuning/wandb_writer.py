@@ -142,7 +142,7 @@ class WandbWriter:
         return wandb.init(
             mode="online" if self._mode == "online" else "offline",
             dir=self._folder,
-            project=os.environ.get("WANDB_PROJECT", "skin-tune"),
+            project=os.environ.get("WANDB_PROJECT") or "skin-tune",
             id=run_id,
             name=trial if trial.startswith(experiment) else experiment,
             group=experiment,

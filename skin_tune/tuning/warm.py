@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -55,12 +56,22 @@ def best_of_siblings(storage: Path, names: Sequence[str], region: str, experimen
 def chosen_once(file: Path, choose: Callable[[], Sequence[Units]]) -> Sequence[Units]:
     """What `file` says was chosen, or what `choose` does now: siblings may have changed when an experiment goes on."""
     if file.is_file():
-        known: list[Units] = json.loads(file.read_text())
-        return known
+        return _known(file)
     chosen = choose()
     with atomic_write(file) as temporary:
         temporary.write_text(json.dumps(chosen))
     return chosen
+
+
+def _known(file: Path) -> list[Units]:
+    try:
+        known: Any = json.loads(file.read_text())
+        shares = [share for units in known for share in dict.values(units)]
+    except (OSError, ValueError, TypeError, RecursionError):
+        shares = [None]
+    if not all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares):
+        raise ExperimentError(f"{str(file)!r} is not what this program writes of configs to try first")
+    return known
 
 
 def _usable(storage: Path, region: str, experiment: str) -> pd.DataFrame:

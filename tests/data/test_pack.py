@@ -192,7 +192,6 @@ def test_another_format_version_is_named(write: Callable[..., Path]) -> None:
         lambda table, said: (table, [1]),
         lambda table, said: (table, {}),
         lambda table, said: (table, {"format_version": FORMAT_VERSION}),
-        lambda table, said: (table, said | {"colour": "red"}),
         lambda table, said: (table.drop_columns(["subject"]), said),
         lambda table, said: (table.drop_columns(["image"]), said),
         lambda table, said: (table.set_column(0, "image", pa.array([b"x"] * ROWS)), said),

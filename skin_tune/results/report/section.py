@@ -1,6 +1,5 @@
 """What the report says of one region: its trials on one pack, the champion, its refits, what it all cost."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from skin_tune.results.champion import (
 )
 from skin_tune.results.classes import class_names
 from skin_tune.results.compare import Comparison, compare
+from skin_tune.results.notes import read_note, wrong_asked, wrong_facts
 from skin_tune.results.ranking import best_first, no_trial
 from skin_tune.results.report.graded import Graded, graded
 from skin_tune.results.report.savings import Cost, cost_of, total
@@ -101,7 +101,8 @@ def _section(
     names = list(map(str, all_trials["experiment"].unique()))
     experiments = [name for name in names if confirmed_by(name) not in names]
     trials = all_trials[all_trials["experiment"].isin(experiments)]
-    asked = [_json(paths.asked(region, experiment)) for experiment in experiments]
+    notes = [read_note(paths.asked(region, experiment)) for experiment in experiments]
+    asked = [{} if wrong_asked(note) else note for note in notes]
     metrics = {each.get("metric", DEFAULT_METRIC) for each in asked}
     metric = metrics.pop() if len(metrics) == 1 else DEFAULT_METRIC
     comparison = compare(storage, region, experiments, metric=metric, resamples=_RESAMPLES)
@@ -184,19 +185,11 @@ def _answers(storage: str | Path, region: str, experiment: str, trial: str, spli
 
 def _refits(storage: str | Path, paths: RunPaths, region: str, experiment: str) -> list[Refit]:
     files = paths.experiment(region, experiment).glob("refit/*/metrics.json")
-    found = [facts for facts in map(_json, sorted(files)) if "model" in facts and "metrics" in facts]
+    found = [note for note in map(read_note, sorted(files)) if "model" in note and "metrics" in note]
+    found = [facts for facts in found if not wrong_facts(facts)]
     return [Refit(facts, _answers(storage, region, experiment, facts["model"], "test")) for facts in found]
 
 
 def _cost_of_refit(facts: Mapping[str, Any]) -> Cost:
     epochs, seconds, gpu_seconds = (facts.get(name) or 0 for name in ("epochs", "seconds", "gpu_seconds"))
     return Cost(1, int(epochs), seconds / 3600, gpu_seconds / 3600, 0, 0, 0.0, 0.0)
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """What is in a JSON file; nothing where it is not there, or not JSON."""
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -1,0 +1,97 @@
+"""JSON files that experiments leave beside the store, as they come back from whoever had them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from skin_tune.errors import StoreError
+from skin_tune.paths import is_regular, one_name
+
+_ASKED: Mapping[str, Any] = {
+    "pack": str,
+    "pack_id": str,
+    "seed": int,
+    "trials": int,
+    "metric": str,
+    "warm_start": list,
+    "space": dict,
+    "counts": dict,
+}
+_FACTS: Mapping[str, Any] = {
+    "model": str,
+    "region": str,
+    "experiment": str,
+    "trial": str,
+    "trained_on": str,
+    "pack_id": str,
+    "split": str,
+    "epochs": int,
+    "best_epoch": int,
+    "workers": int,
+    "trials": int,
+    "test_openings": int,
+    "seconds": int | float,
+    "gpu_seconds": int | float,
+    "metric": str,
+    "metrics": dict,
+    "classes": list,
+    "confusion": list,
+    "config": dict,
+    "code_version": str,
+    "libraries": str,
+    "hardware": str,
+}
+_OF_A_CLASS = ("train_images", "test_images", "precision", "recall", "f1")
+
+
+def read_note(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is no such file, or something else in it."""
+    if not is_regular(file):
+        return {}
+    try:
+        content: Any = json.loads(file.read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def wrong_asked(content: Mapping[str, Any]) -> str:
+    """The entry of an `asked.json` that is not what it should be; empty if there is none."""
+    if wrong := _wrong_kind(content, _ASKED):
+        return wrong
+    counts = content.get("counts", {})
+    whole = all(isinstance(of, dict) and all(map(_is_count, of.values())) for of in counts.values())
+    return "" if whole and (not counts or "train" in counts) else "counts"
+
+
+def wrong_facts(content: Mapping[str, Any]) -> str:
+    """The entry of a refit's `metrics.json` that is not what it should be; empty if there is none."""
+    if wrong := _wrong_kind(content, _FACTS):
+        return wrong
+    if not all(map(_is_figure, content.get("metrics", {}).values())):
+        return "metrics"
+    for row in content.get("classes", ()):
+        known = isinstance(row, dict) and isinstance(row.get("class"), str)
+        if not known or not all(name in row and _is_figure(row[name]) for name in _OF_A_CLASS):
+            return "classes"
+    try:
+        one_name(content.get("model", "none"))
+    except StoreError:
+        return "model"
+    return ""
+
+
+def _wrong_kind(content: Mapping[str, Any], kinds: Mapping[str, Any]) -> str:
+    for name, kind in kinds.items():
+        if name in content and (not isinstance(content[name], kind) or isinstance(content[name], bool)):
+            return name
+    return ""
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63)

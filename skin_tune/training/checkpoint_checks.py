@@ -1,0 +1,159 @@
+"""Whether a checkpoint holds what it should: it may come from anybody.
+
+Every problem is a CheckpointError that names the entry and what it holds; who has the file adds its name.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+from skin_tune.config import TrialConfig
+from skin_tune.data.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
+from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
+from skin_tune.paths import check_experiment_name
+from skin_tune.text import has_control, shown
+from skin_tune.training.metrics import SELECTION_METRICS
+
+OF_A_MODEL = ("config", "classes", "region", "pack_id", "model")
+OF_A_RUN = (*OF_A_MODEL, "metric", "epoch", "best_epoch", "best_metrics", "history", "optimizer")
+"""Entries that a model, and a run that is to go on, cannot do without."""
+
+
+def check_entries(content: Mapping[Any, Any], needed: tuple[str, ...] = ()) -> None:
+    """Raise CheckpointError where an entry is not what it should be, or one of `needed` is not there."""
+    for name, wrong in _WRONG.items():
+        if name in content and (problem := wrong(content[name])):
+            raise CheckpointError(problem)
+    if missing := [name for name in needed if name not in content]:
+        raise CheckpointError(f"it has no {missing[0]}")
+
+
+def check_run(content: Mapping[Any, Any]) -> None:
+    """Raise CheckpointError where the entries of a run that is to go on are not there or contradict one another."""
+    check_entries(content, OF_A_RUN)
+    epoch, best, metrics = content["epoch"], content["best_epoch"], content["best_metrics"]
+    if [row.get("epoch") for row in content["history"]] != list(range(1, epoch + 1)):
+        raise CheckpointError(f"its history is of {len(content['history'])} epochs, and it is of epoch {epoch}")
+    if not min(epoch, 1) <= best <= epoch or metrics.get("epoch", 0) != best:
+        raise CheckpointError(f"best_epoch {best} is none of its {epoch} epochs, or best_metrics are of another")
+    if any(name.startswith("val_") for name in metrics) and content["metric"] not in metrics:
+        raise CheckpointError(f"best_metrics lack {content['metric']}")
+
+
+def check_tensors(state: Any, network: nn.Module) -> None:
+    """Raise CheckpointError unless `state` has the tensors of `network`, in their shapes and types."""
+    own = network.state_dict()
+    if not isinstance(state, Mapping):
+        raise CheckpointError(f"model is {shown(state)}, not tensors by name")
+    if strange := [name for name in (*own, *state) if name not in own or name not in state]:
+        there = "has no" if strange[0] in own else "has a"
+        raise CheckpointError(f"model {there} tensor {shown(strange[0])}, unlike a model of its config")
+    for name, tensor in own.items():
+        _check_like(f"model: {name}", state[name], tensor)
+
+
+def check_optimizer(state: Any, optimizer: Optimizer) -> None:
+    """Raise CheckpointError unless `state` is one that `optimizer` can have."""
+    values = state.get("state") if isinstance(state, Mapping) else None
+    groups = state.get("param_groups") if isinstance(state, Mapping) else None
+    if not isinstance(values, Mapping) or not isinstance(groups, list):
+        raise CheckpointError(f"optimizer is {shown(state)}, not the state of one")
+    numbers = [group["params"] for group in optimizer.state_dict()["param_groups"]]
+    if [group.get("params") if isinstance(group, Mapping) else None for group in groups] != numbers:
+        raise CheckpointError("optimizer is of other parameters than the model's")
+    parameters = dict(zip(chain(*numbers), chain(*(group["params"] for group in optimizer.param_groups)), strict=True))
+    names = {"momentum_buffer"} if isinstance(optimizer, SGD) else {"step", "exp_avg", "exp_avg_sq"}
+    for number, own in values.items():
+        if number not in parameters or not isinstance(own, Mapping) or set(own) != names:
+            raise CheckpointError(
+                f"optimizer has a state of {shown(number)} that is none of {', '.join(sorted(names))}"
+            )
+        for name, value in own.items():
+            wanted = torch.zeros(()) if name == "step" else parameters[number]
+            _check_like(f"optimizer: {name} of parameter {number}", value, wanted)
+
+
+def _check_like(name: str, found: Any, wanted: Tensor) -> None:
+    if not isinstance(found, Tensor):
+        raise CheckpointError(f"{name[:160]} is {shown(found)}, not a tensor")
+    plain = found.device.type == "cpu" and found.layout == wanted.layout
+    if not plain or found.shape != wanted.shape or found.dtype != wanted.dtype:
+        raise CheckpointError(
+            f"{name[:160]} is a tensor {list(found.shape)[:8]} of {found.dtype}, "
+            f"not {list(wanted.shape)} of {wanted.dtype} as its config says"
+        )
+
+
+def _wrong_config(value: Any) -> str:
+    plain = isinstance(value, dict) and all(
+        isinstance(name, str) and isinstance(each, str | int | float | None) for name, each in value.items()
+    )
+    if not plain:
+        return f"config is {shown(value)}, not hyper-parameters by name"
+    try:
+        TrialConfig.from_mapping(value)
+    except ConfigError as error:
+        return f"config: {error}"
+    except ValueError:  # of a number too long to be told
+        return f"config {shown(value)} is none"
+    return ""
+
+
+def _wrong_metrics(name: str, value: Any) -> str:
+    if not isinstance(value, dict) or not is_whole(value.get("epoch"), 1):
+        return f"{name} is {shown(value)}, not the metrics of an epoch"
+    for metric, figure in value.items():
+        if not isinstance(metric, str) or has_control(metric) or not metric.startswith(_METRICS):
+            return f"{name}: {shown(metric)} is no metric"
+        if not is_whole(figure, -_MOST, _MOST) and not isinstance(figure, float):
+            return f"{name}: {metric}={shown(figure)} is not a number"
+    return ""
+
+
+_METRICS = ("train_", "val_", "epoch", "learning_rate", "images_per_second")
+_MOST = 2**53
+"""A whole number beyond it is no float."""
+
+
+def _wrong_history(value: Any) -> str:
+    if not isinstance(value, list):
+        return f"history is {shown(value)}, not a list of epochs"
+    return next((problem for row in value if (problem := _wrong_metrics("history", row))), "")
+
+
+def _wrong_name(value: Any) -> str:
+    try:
+        check_experiment_name(value)
+    except ExperimentError as error:
+        return str(error)
+    return ""
+
+
+def _wrong_epoch(name: str) -> Callable[[Any], str]:
+    return lambda value: "" if is_whole(value) else f"{name} {shown(value)} is not a whole number"
+
+
+def _wrong_metric(value: Any) -> str:
+    fits = isinstance(value, str) and value in SELECTION_METRICS
+    return "" if fits else f"metric {shown(value)} is not one of {', '.join(SELECTION_METRICS)}"
+
+
+_WRONG: Mapping[str, Callable[[Any], str]] = {
+    "config": _wrong_config,
+    "classes": wrong_classes,
+    "region": wrong_region,
+    "ordinal": lambda value: "" if isinstance(value, bool) else f"ordinal {shown(value)} is neither true nor false",
+    "pack_id": wrong_pack_id,
+    "pack_size": lambda value: wrong_size(value, "pack_size"),
+    "metric": _wrong_metric,
+    "name": _wrong_name,
+    "epoch": _wrong_epoch("epoch"),
+    "best_epoch": _wrong_epoch("best_epoch"),
+    "best_metrics": lambda value: _wrong_metrics("best_metrics", value) if value != {} else "",
+    "history": _wrong_history,
+}
+"""What is wrong with each entry, empty where nothing is; tensors are held against the network they are for."""
