@@ -41,7 +41,7 @@ def run_refit(
     What was interrupted goes on from its last epoch; what is complete is returned as it is.
     """
     plan = plan_refit(request)
-    lock = lock_experiment(plan.paths.lock(plan.region, request.experiment), request.experiment)
+    lock = lock_experiment(plan.paths.storage, plan.region, request.experiment)
     try:
         complete = plan.folder / "metrics.json"
         if complete.is_file():

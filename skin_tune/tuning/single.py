@@ -166,6 +166,7 @@ def _run(
     try:
         while not trainer.finished:
             metrics = trainer.run_epoch()
+            writer.check()
             writer.add_epoch(TRIAL_ID, metrics)
             if trainer.improved:
                 save_checkpoint(folder / "best.pt", trainer.model_state())

@@ -14,6 +14,7 @@ from skin_tune.data.pack import Pack, open_pack
 from skin_tune.errors import StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
+from skin_tune.results.lock import check_storage
 from skin_tune.results.predictions import write_predictions
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, save_checkpoint
 from skin_tune.training.evaluation import Evaluation, hardware
@@ -71,6 +72,10 @@ class TrialSetting:
     def keep_validation(self, trial_id: str, validation: Evaluation) -> None:
         """Put what a trial's best epoch so far says of the validation images into the store."""
         write_predictions(self.storage, self.region, self.experiment, trial_id, "val", **validation.columns())
+
+    def check_storage(self) -> None:
+        """Raise StoreError where the experiment's folder was removed: nothing is to be written there any more."""
+        check_storage(RunPaths(self.storage).lock(self.region, self.experiment))
 
     def open_pack(self) -> Pack:
         """The experiment's pack. Raises PackError where it is not to be had on this machine, or another is there."""
@@ -163,6 +168,7 @@ def next_epoch(
     """
     folder = setting.checkpoints(config[OWN_ID])
     try:
+        setting.check_storage()
         # Of the epoch before, now that the trial is known to go on: one that was stopped there needs no `last.pt`.
         if trainer.rank == 0 and trainer.epoch:
             saver.save(folder / "last.pt", trainer.state_dict())
@@ -170,6 +176,7 @@ def next_epoch(
             trainer.run_epoch()
         finally:
             saver.wait()  # whoever hears of this epoch may remove what was saved
+        setting.check_storage()
         if trainer.rank == 0 and trainer.improved:
             save_checkpoint(folder / "best.pt", trainer.model_state())
             if trainer.validation is not None:
