@@ -88,7 +88,7 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
                 pack_id=plan.pack.info.pack_id,
             )
             evaluation = refit_workers.on_one_worker(
-                resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test"
+                resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test", plan.pack.info.pack_id
             )
         seconds = sum(row["epoch_seconds"] for row in epochs.values())
         gpu_seconds = resources.gpus * request.workers * seconds

@@ -76,6 +76,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             plan.request.keep_checkpoints,
             resources.gpus * resources.workers,
             partial(targets.has_ended, region),
+            plan.pack,
         )
         for region, plan in plans.items()
     }

@@ -97,6 +97,7 @@ def run_training(
     )
     if state is not None:
         trainer.load_state_dict(state)
+    pack.verify()
     writer = ExperimentWriter(request.storage, region, name)
     _start(writer, trainer)
     note_use(pack, paths, name)
@@ -121,10 +122,12 @@ def run_training(
     finally:
         if writer.trial(TRIAL_ID)["status"] == "running":
             writer.update_trial(TRIAL_ID, status="stopped_early")
-        writer.flush()
-        writer.close()
-        wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
-        said = wandb_process.close()
+        try:
+            writer.flush()
+        finally:
+            writer.close()
+            wandb_log.end(TRIAL_ID, writer.trial(TRIAL_ID))
+            said = wandb_process.close()
     return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder, said)
 
 

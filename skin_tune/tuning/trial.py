@@ -1,7 +1,8 @@
 """A trial: the Trainer inside a Tune actor that is reused from trial to trial."""
 
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ray import tune
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import StoreError
+from skin_tune.errors import PackChangedError, StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
 from skin_tune.results.lock import check_storage
@@ -45,6 +46,8 @@ class TrialSetting:
     ordinal: bool
     include_val: bool = False
     """Whether the validation images are trained on, too."""
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Tells this run from others, so that each machine has its pack hashed once in it."""
 
     @classmethod
     def of(
@@ -79,7 +82,9 @@ class TrialSetting:
 
     def open_pack(self) -> Pack:
         """The experiment's pack. Raises PackError where it is not to be had on this machine, or another is there."""
-        return open_pack(self.pack, self.pack_id)
+        pack = open_pack(self.pack, self.pack_id)
+        pack.verify(self.run)
+        return pack
 
 
 Settings = Mapping[str, TrialSetting]
@@ -218,7 +223,7 @@ def ending(error: Exception, epochs: int) -> dict[str, Any]:
     return {
         "status": "diverged" if isinstance(error, TrainingDivergedError) else "failed",
         "error": one_line(error),
-        "fatal": isinstance(error, StoreError),
+        "fatal": isinstance(error, StoreError | PackChangedError),
         "epoch": epochs,
         **dict.fromkeys(SELECTION_METRICS, 0.0),  # Tune wants its metric in every result
         "done": True,
