@@ -1,7 +1,7 @@
 """The champion: an experiment's best config trained once more on a worker group, and tested once."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,12 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
     epochs = {row["epoch"]: row for row in (load_checkpoint(last)["history"] if last.is_file() else ())}
     wandb_process = WandbProcess(plan.paths.storage, request.wandb)
     wandb_log = WandbLog(wandb_process, plan.region, request.experiment)
-    wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))
+
+    def start_run(trials: Sequence[str] = ()) -> None:
+        wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))
+
+    wandb_log.on_restart(start_run)
+    start_run()
 
     def heard(metrics: Mapping[str, float]) -> None:
         epochs[int(metrics["epoch"])] = dict(metrics)

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from skin_tune.training.fit import check_fit
 from skin_tune.training.metrics import SELECTION_METRICS
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode
+from skin_tune.tuning.wandb_sync import write_again
 
 TRIAL_ID = "train"
 
@@ -103,6 +105,7 @@ def run_training(
     note_use(pack, paths, name)
     wandb_process = WandbProcess(request.storage.resolve(), request.wandb)
     wandb_log = WandbLog(wandb_process, region, name)
+    wandb_log.on_restart(partial(write_again, wandb_log, writer))
     run_id = request.wandb_id or os.environ.get("WANDB_RUN_ID")  # the latter is set by wandb's agent
     wandb_log.start(TRIAL_ID, config.to_dict(), () if run_id else trainer.history, run_id)
     try:

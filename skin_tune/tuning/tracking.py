@@ -1,6 +1,7 @@
 """What the driver records while trials run: every epoch into the results store and to wandb."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from skin_tune.errors import PackChangedError, SkinTuneError
 from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.results.classes import class_columns
 from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter, usable
+from skin_tune.results.store import ExperimentWriter, unfinished, usable
 from skin_tune.tuning.journal import Journal
 from skin_tune.tuning.trial import OWN_ID, TrialSetting, epoch_metrics, hyper_parameters, one_line
 from skin_tune.tuning.wandb_log import WandbLog
+from skin_tune.tuning.wandb_sync import write_again
 
 
 class StoreCallback(Callback):
@@ -43,6 +45,9 @@ class StoreCallback(Callback):
         self._retired: list[str] = []
         self._kept = [row for row in writer.trials() if row.get("ended_at") and row.get("checkpoint")]
         self._fatal: SkinTuneError | None = None
+        wandb_log.on_restart(partial(write_again, wandb_log, writer))
+        # A run that was killed may have ended trials of which wandb never heard.
+        write_again(wandb_log, writer, [row["trial_id"] for row in writer.trials() if not unfinished(row)])
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its callbacks; a copy has nothing to write to
