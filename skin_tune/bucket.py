@@ -6,23 +6,32 @@ nothing but an OSError is raised: callers treat a bucket as they treat a disk.
 
 import errno
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError
 from fsspec.asyn import sync_wrapper
 from s3fs import S3FileSystem
+from s3fs.utils import FileExpired
 from upath.implementations.cloud import S3Path
 from upath.registry import register_implementation
 
 from skin_tune.errors import StoreError
+
+_Result = TypeVar("_Result")
 
 _ATTEMPTS = 20
 """Waits between them grow to twenty seconds: about three minutes in all."""
 
 _ATTEMPTS_AT_FIRST = 2
 """What a user has just typed is answered at once."""
+
+
+_READS = 5
+"""How often what takes several requests is begun anew before it is given up."""
 
 
 class BucketFileSystem(S3FileSystem):
@@ -74,6 +83,15 @@ class BucketPath(S3Path):
         except FileNotFoundError:
             return ""
 
+    def read_bytes(self) -> bytes:
+        """All of it, by one request: whoever opens an object and then reads it may find another one by then."""
+        content: bytes = self.fs.cat_file(self.path, max_concurrency=1)
+        return content
+
+    def read_text(self, encoding: str | None = None, errors: str | None = None, newline: str | None = None) -> str:
+        """All of it, by one request."""
+        return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
+
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing to do: folders are parts of the names of a bucket's objects."""
 
@@ -111,6 +129,17 @@ class BucketPath(S3Path):
         except OSError as error:
             raise StoreError(f"{str(self)!r} cannot be reached: {error.strerror or error}") from None
         return self
+
+
+def steady(read: Callable[[], _Result]) -> _Result:
+    """What `read` returns, which takes several requests: it is called again where the object was replaced meanwhile.
+
+    Raises OSError where that happens time and again.
+    """
+    for _ in range(_READS - 1):
+        with suppress(FileExpired):
+            return read()
+    return read()
 
 
 def _status(error: OSError) -> int:

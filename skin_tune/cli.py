@@ -297,6 +297,7 @@ for function in (
     cli_results.confirm,
     cli_results.refit,
     cli_results.report,
+    cli_results.wandb_sync,
     cli_model.evaluate,
     cli_model.predict,
     cli_model.export,

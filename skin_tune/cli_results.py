@@ -1,4 +1,4 @@
-"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `refit`, `report`.
+"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `refit`, `report`, `wandb-sync`.
 
 Heavy imports wait until a command runs.
 """
@@ -126,6 +126,22 @@ def compare(
     print_comparisons(comparisons, format, limit)
     for error in failed:
         print(error_line(f"not compared: {error}"), file=sys.stderr)
+
+
+def wandb_sync(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
+    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
+    storage: Storage = Path("runs"),
+    wandb: Wandb = None,
+) -> None:
+    """Write an experiment's wandb runs from the store, under their ids, as far as they lack anything."""
+    from skin_tune.show.progress import counting
+    from skin_tune.tuning.wandb_sync import sync_experiment
+
+    with counting("wandb runs") as progress:
+        synced = sync_experiment(storage, experiment, region, wandb, progress)
+    whole = synced.runs - synced.written
+    print(f"{experiment} ({synced.region}): {synced.runs} runs, {synced.written} written again, {whole} were whole")
 
 
 def report(

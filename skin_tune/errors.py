@@ -27,6 +27,10 @@ class PackError(SkinTuneError):
     """A file is not a pack, is of another format, or does not fit the config."""
 
 
+class PackChangedError(PackError):
+    """A pack is not what it was when its run began: nothing that is computed from it would be of that pack."""
+
+
 class SpaceError(SkinTuneError):
     """A search-space file is malformed."""
 

@@ -1,21 +1,25 @@
 """The only owner of file and folder names under a storage root."""
 
+import glob
 import os
 import re
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import EnvironmentVariableError, ExperimentError, StoreError
+from skin_tune.scratch import ScratchFolder
 from skin_tune.text import has_control, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_EXPERIMENT = 200
 """Its files are named by its trials, whose names begin with its own: file systems take 255 bytes."""
+_HALF_WRITTEN = re.compile(r"\..+\.(?P<process>\d+)\.tmp")
+_QUIET_SECONDS = 60
 
 
 def check_experiment_name(name: Any) -> str:
@@ -102,6 +106,14 @@ class RunPaths:
         """What a model says of one split: a file of the table of that name."""
         return self.partition("predictions", region, experiment) / f"{one_name(trial_id)}-{split}.parquet"
 
+    def written(self, region: str, experiment: str) -> list[Path]:
+        """The folders that nobody writes to but who holds the experiment's lock."""
+        tables = ("trials", "epochs", "predictions")
+        return [
+            self.experiment(region, experiment),
+            *(self.partition(table, region, experiment) for table in tables),
+        ]
+
     def experiments(self, region: str) -> Path:
         return self.storage / "experiments" / one_name(region)
 
@@ -182,8 +194,8 @@ def pack_uses(pack: Path) -> Path:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary name on this machine; what was written there becomes `path`, in one step, on success."""
     if not is_local(path):
-        with tempfile.TemporaryDirectory(prefix="skin-tune-") as folder:
-            temporary = Path(folder) / path.name
+        with ScratchFolder("upload") as folder:
+            temporary = folder / path.name
             yield temporary
             upload(temporary, path)
         return
@@ -194,6 +206,32 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what writers that were killed have left of `atomic_write` below `folder`.
+
+    The caller holds the lock without which nobody else writes there. A bucket has nothing of the kind.
+    """
+    if is_local(folder):
+        for path in folder.rglob(".*.tmp"):
+            if _HALF_WRITTEN.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def remove_abandoned_writes(path: Path) -> None:
+    """Remove what processes of this machine that were killed have left of writing `path`, for which there is no lock.
+
+    One that has been written to within the last minute may be another machine's, and stays.
+    """
+    if not is_local(path):
+        return
+    for found in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        match = _HALF_WRITTEN.fullmatch(found.name)
+        with suppress(OSError):
+            quiet = time.time() - found.stat().st_mtime > _QUIET_SECONDS
+            if match and quiet and not Path(f"/proc/{match['process']}").exists():
+                found.unlink()
 
 
 def upload(file: Path, path: Any) -> None:

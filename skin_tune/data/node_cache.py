@@ -41,6 +41,8 @@ def node_copy(source: Path, content_id: str, hashed: Callable[[Path], str]) -> I
 
 
 def _fetch(source: Path, copy: Path, content_id: str, hashed: Callable[[Path], str]) -> None:
+    for abandoned in copy.parent.glob(f".{copy.name}.*.tmp"):  # by a process that was killed: this one has the lock
+        abandoned.unlink(missing_ok=True)
     with atomic_write(copy) as temporary:
         download(source, temporary)
         if (found := hashed(temporary)) != content_id:

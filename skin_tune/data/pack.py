@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from skin_tune.about import ABOUT
 from skin_tune.data.node_cache import node_copy
 from skin_tune.data.pack_columns import check_labels, check_schema, check_split, checked_counts, encoded, only_batch
 from skin_tune.data.pack_fields import checked_fields, checked_version, read_metadata, told_as_no_pack
+from skin_tune.data.pack_file import PackFile
 from skin_tune.data.split import SPLITS
-from skin_tune.errors import PackError
+from skin_tune.errors import PackChangedError, PackError
 from skin_tune.paths import atomic_write, is_local, is_regular
 
 FORMAT_VERSION = 2
@@ -84,6 +85,12 @@ class Pack:
     split: npt.NDArray[np.str_]
     about: Mapping[str, npt.NDArray[np.object_]]
     """Each column of ABOUT [N]; None where the source does not say."""
+    file: PackFile = field(repr=False, compare=False)
+    """What is mapped: a copy on this machine where `path` is in a bucket."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickled pack is its path and id, not its gigabytes of pixels: Tune pickles what a search refers to."""
+        return open_pack, (self.path, self.info.pack_id)
 
     @property
     def classes(self) -> list[str]:
@@ -96,6 +103,24 @@ class Pack:
     def class_counts(self, *splits: str) -> npt.NDArray[np.int64]:
         """Images per class [K] in the splits."""
         return np.bincount(self.labels[self.indices(*splits)], minlength=len(self.classes))
+
+    def verify(self, run: str | None = None) -> None:
+        """Begin to hash the content in the background; `check` waits for it. Of a `run` once on each machine.
+
+        A copy of a bucket's pack has been hashed when it was fetched.
+        """
+        if is_local(self.path):
+            self.file.verify(self.info.pack_id, lambda: content_of(self), run)
+
+    def check(self) -> None:
+        """Raise PackChangedError where this is no longer the pack that was opened.
+
+        It was written to, another one lies in its place, or its content is not what it claims to be.
+        """
+        self.file.check()
+        if is_local(self.path) and self.path.exists() and not self.file.is_still_there:
+            _check_is(self.path, self.info.pack_id)
+        self.file.check_content()
 
 
 def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo) -> None:
@@ -173,7 +198,12 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
     """
     if is_local(path):
         check_regular(path)
-        pack = _mapped(path, str(path))
+        try:
+            pack = _mapped(path, str(path))
+        except PackError:
+            if pack_id is not None:
+                raise _another(path, "no pack", pack_id) from None
+            raise
     else:
         try:
             with node_copy(path, pack_id or read_pack_id(path), _content_of) as copy:
@@ -183,12 +213,34 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
         except OSError as error:
             raise PackError(f"pack {str(path)!r} cannot be fetched: {error.strerror or error}") from None
     if pack_id is not None and pack.info.pack_id != pack_id:
-        raise PackError(f"pack {str(path)!r} has changed: it is {pack.info.pack_id}, and {pack_id} was expected")
+        raise _another(path, pack.info.pack_id, pack_id)
     return pack
+
+
+def _check_is(path: Path, pack_id: str) -> None:
+    """Raise PackChangedError where the file at `path` is another pack by now, or none."""
+    try:
+        found = read_pack_id(path)
+    except (PackError, OSError):
+        found = "no pack"
+    if found != pack_id:
+        raise _another(path, found, pack_id)
+
+
+def _another(path: Path, found: str, expected: str) -> PackChangedError:
+    return PackChangedError(f"the pack has changed: {str(path)!r} is {found}, and {expected} was expected")
 
 
 def read_pack_id(path: Path) -> str:
     """The `pack_id` that a file claims to have: a few kilobytes are read. Raises PackError where it is no pack."""
+    if is_local(path):
+        return _claimed_id(path)
+    from skin_tune.bucket import steady  # a third of a second that only buckets need
+
+    return steady(lambda: _claimed_id(path))
+
+
+def _claimed_id(path: Path) -> str:
     with path.open("rb") as file, told_as_no_pack(str(path)):
         return _info(pa.ipc.open_file(pa.PythonFile(file)).schema).pack_id
 
@@ -204,17 +256,26 @@ def check_regular(path: Path) -> None:
 
 def _content_of(file: Path) -> str:
     try:
-        pack = _mapped(file, str(file))
+        return content_of(_mapped(file, str(file)))
     except PackError:
         return "unreadable"
-    digests = (image_digest(image.data) for image in pack.images)
+
+
+def content_of(pack: Pack) -> str:
+    """The `pack_id` that a pack should claim. Raises PackChangedError where it is written to meanwhile."""
+
+    def digests() -> Iterator[bytes]:
+        for image in pack.images:
+            pack.file.check()
+            yield image_digest(image.data)
+
     split = (SPLITS.index(part) for part in pack.split.tolist())
     info = pack.info
     return content_id(
         info.region,
         info.classes,
         info.size,
-        digests,
+        digests(),
         pack.labels.tolist(),
         split,
         pack.subjects.tolist(),
@@ -231,6 +292,7 @@ def _info(schema: Any) -> PackInfo:
 def _mapped(file: Path, name: str) -> Pack:
     """The pack in a local file, which `name` stands for in messages."""
     with told_as_no_pack(name):
+        opened = PackFile(file, name)
         source = pa.memory_map(str(file))
         reader = pa.ipc.open_file(source)
         info = _info(reader.schema)
@@ -241,6 +303,9 @@ def _mapped(file: Path, name: str) -> Pack:
         (words, split), (names, subjects) = encoded(batch.column("split")), encoded(batch.column("subject"))
         check_split(words.tolist(), split, names.tolist(), subjects)
         counts = checked_counts(info.counts, words.tolist(), split, labels, info.classes)
+        if not opened.is_still_there:
+            raise PackChangedError(f"the pack has changed: another one was put at {name!r} while it was opened")
+        opened.check()
         return Pack(
             path=file,
             info=replace(info, counts=counts),
@@ -250,6 +315,7 @@ def _mapped(file: Path, name: str) -> Pack:
             sources=np.asarray(batch.column("source").to_pylist(), dtype=np.str_),
             split=words[split],
             about={name: _described(batch, name) for name in ABOUT},
+            file=opened,
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from skin_tune.data.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
 from skin_tune.data.split import SPLITS
-from skin_tune.errors import PackError
+from skin_tune.errors import PackChangedError, PackError
 from skin_tune.text import shown
 
 
@@ -23,6 +23,8 @@ def told_as_no_pack(name: str) -> Iterator[None]:
     """Raise a PackError that names the file for whatever a file that is no pack does to its reader."""
     try:
         yield
+    except PackChangedError:
+        raise
     except OtherVersionError as error:
         raise PackError(f"pack {name!r} {error}; prepare it again") from None
     except PackError as error:

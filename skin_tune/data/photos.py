@@ -1,7 +1,6 @@
 """Photos to be graded: found, and cut as `prepare` would cut them."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_roots
 from skin_tune.data.manifest import Box, Row, as_box
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE, View
+from skin_tune.scratch import ScratchFolder, remove_abandoned
 
 _SIDES = {"l_": "left", "r_": "right"}
 _REGION = "photos"
@@ -137,8 +137,9 @@ def cut_crops(
     """
     # A label is what is asked for; cutting does not look at it.
     rows = [Row(_REGION, crop.photo, "", label=-1, subject="", box=crop.box, mirrored=crop.mirrored) for crop in wanted]
-    with tempfile.TemporaryDirectory(prefix="skin-tune-", ignore_cleanup_errors=True) as folder:
-        staging = Path(folder) / "crops"
+    remove_abandoned()
+    with ScratchFolder("crops") as folder:
+        staging = folder / "crops"
         results = cut_all(rows, {_REGION: staging}, size, on_photo)
         reasons = [": ".join(filter(None, (result.reason, result.detail))) for result in results]
         yield np.memmap(staging, dtype=np.uint8, mode="r", shape=(len(rows), size, size, 3)), reasons

@@ -1,7 +1,6 @@
 """From a source to packs: read labels, cut crops, write a pack for each region."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,10 +17,14 @@ from skin_tune.data.sources.class_folders import read_folders
 from skin_tune.data.sources.csv_table import read_csv
 from skin_tune.data.sources.people import with_people
 from skin_tune.errors import SourceError
-from skin_tune.paths import is_local, pack_path
+from skin_tune.paths import is_local, pack_path, remove_abandoned_writes
+from skin_tune.scratch import ScratchFolder, remove_abandoned
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and of how much (None: not known)."""
+
+_STAGING = ".prepare-"
+"""Begins the name of the folder, beside the packs, that holds crops on their way into them."""
 
 
 def prepare(request: PrepareRequest, progress: Progress = lambda stage, done, total: None) -> list[Prepared]:
@@ -40,8 +43,11 @@ def prepare(request: PrepareRequest, progress: Progress = lambda stage, done, to
         if local:
             request.out.mkdir(parents=True, exist_ok=True)
         beside = request.out if local else None
-        with tempfile.TemporaryDirectory(prefix=".prepare-", dir=beside, ignore_cleanup_errors=True) as staging:
-            outcomes = _write_packs(manifest, missing, Path(staging), request, progress)
+        remove_abandoned(beside, _STAGING)
+        for region in manifest.classes:
+            remove_abandoned_writes(pack_path(request.out, region, request.size))
+        with ScratchFolder(beside=beside, prefix=_STAGING) as staging:
+            outcomes = _write_packs(manifest, missing, staging, request, progress)
     except OSError as error:
         raise SourceError(f"--out {str(request.out)!r} cannot be written to: {error.strerror or error}") from None
     finally:

@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from skin_tune.data.face import Camera, draw_face, draw_photo
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE, Region
+from skin_tune.scratch import ScratchFolder, remove_abandoned
 
 # How often each grade 0, 1, ... occurs. Forehead wrinkles: photos in the AI-Hub release; the others: its subjects.
 GRADE_WEIGHTS: dict[str, tuple[int, ...]] = {
@@ -73,8 +73,9 @@ def draw_sample(
         if out.exists() and not (out.is_dir() and next(out.iterdir(), None) is None):
             raise SourceError(f"{out} already exists and is not empty; give a new folder")
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-            tree = Path(temporary) / "tree"
+        remove_abandoned(out.parent, f".{out.name}-")
+        with ScratchFolder(beside=out.parent, prefix=f".{out.name}-") as temporary:
+            tree = temporary / "tree"
             tree.mkdir()
             photos = _draw_subjects(tree, plan_subjects(subjects, seed), seed, progress)
             tree.rename(out)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import cache_folder, is_local, is_regular
+from skin_tune.paths import RunPaths, cache_folder, is_local, is_regular, remove_half_written
 from skin_tune.results.schema import now
+from skin_tune.scratch import remove_abandoned
 
 _BEAT_SECONDS = 20
 _DEAD_SECONDS = 90
@@ -21,7 +22,7 @@ class ExperimentLock(Protocol):
     """Held until `release`, or to the end of the process, however it ends."""
 
     def check(self) -> None:
-        """Raise StoreError where another run has taken the experiment over."""
+        """Raise StoreError where another run has taken the experiment over, or its folder was removed."""
 
     def release(self) -> None:
         """Let another run have the experiment."""
@@ -30,9 +31,18 @@ class ExperimentLock(Protocol):
         """Release it, and leave no trace of it."""
 
 
-def lock_experiment(path: Path, experiment: str) -> ExperimentLock:
-    """The lock at `path`. Raises StoreError where another process holds it, or `path` cannot be written."""
-    return FileLock(path, experiment) if is_local(path) else BucketLock(path, experiment)
+def lock_experiment(storage: Path, region: str, experiment: str) -> ExperimentLock:
+    """The lock of an experiment; what runs that were killed have left half-written is removed.
+
+    Raises StoreError where another process holds it, or `storage` cannot be written.
+    """
+    paths = RunPaths(storage)
+    path = paths.lock(region, experiment)
+    lock: ExperimentLock = FileLock(path, experiment) if is_local(path) else BucketLock(path, experiment)
+    for folder in paths.written(region, experiment):
+        remove_half_written(folder)
+    remove_abandoned()
+    return lock
 
 
 class FileLock:
@@ -64,7 +74,8 @@ class FileLock:
         self._file.flush()
 
     def check(self) -> None:
-        """Nobody can take it over."""
+        """Nobody can take it over; but with the storage it may be removed, and another run make it anew."""
+        check_storage(self._path, self._file.fileno())
 
     def release(self) -> None:
         self._file.close()
@@ -77,6 +88,24 @@ class FileLock:
                 folder.rmdir()
             except OSError:  # something else lives there by now
                 return
+
+
+def check_storage(lock: Path, held: int | None = None) -> None:
+    """Raise StoreError where the experiment of the file `lock` was removed under its run, or made anew by another.
+
+    `held` is the descriptor of the lock where this process holds it. A folder that was removed is not to come into
+    being again without its lock. In a bucket there are no folders.
+    """
+    if not is_local(lock):
+        return
+    try:
+        there = lock.stat()
+    except FileNotFoundError:
+        raise StoreError(f"{str(lock.parent)!r} was removed while a run wrote to it") from None
+    except OSError as error:
+        raise StoreError(f"cannot write to {str(lock.parent)!r}: {error.strerror or error}") from None
+    if held is not None and not os.path.samestat(there, os.fstat(held)):
+        raise StoreError(f"{str(lock.parent)!r} was removed while a run wrote to it, and made anew by another one")
 
 
 class BucketLock:

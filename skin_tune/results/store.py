@@ -41,7 +41,7 @@ class ExperimentWriter:
     """
 
     def __init__(self, storage: Path, region: str, experiment: str):
-        self._lock = lock_experiment(RunPaths(storage).lock(region, experiment), experiment)
+        self._lock = lock_experiment(storage, region, experiment)
         self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
         self._epochs: dict[str, dict[int, dict[str, Any]]] = {}
@@ -97,6 +97,10 @@ class ExperimentWriter:
         """A trial's rows of `epochs`, in their order."""
         return [row for _, row in sorted(self._epochs.get(trial_id, {}).items())]
 
+    def check(self) -> None:
+        """Raise StoreError where the experiment is no longer this writer's: taken over, or removed."""
+        self._lock.check()
+
     def due(self) -> bool:
         """Whether something has changed, and the last write was more than a moment ago."""
         wait = max(_FLUSH_SECONDS, _FLUSH_SHARE * self._flush_took)
@@ -107,7 +111,7 @@ class ExperimentWriter:
         if not self._changed:
             return
         started = time.monotonic()
-        self._lock.check()
+        self.check()
         _write(self._files["epochs"], EPOCHS, self.epochs())  # first: a trial that has ended has its epochs
         _write(self._files["trials"], TRIALS, list(self._trials.values()))
         self._changed = False

@@ -64,8 +64,9 @@ def evaluate(
 ) -> Evaluation:
     """Predict one split, images resized only. With `world_size` > 1 each rank predicts its share, and has the whole.
 
-    Raises ConfigError where the split is empty.
+    Raises ConfigError where the split is empty, PackChangedError where the pack is not what it was when it was opened.
     """
+    pack.check()
     rows = pack.indices(split)
     if not len(rows):
         raise ConfigError(f"pack {str(pack.path)!r} has no {split} image")
@@ -74,6 +75,7 @@ def evaluate(
     network.eval()
     parts, loss = [], torch.zeros(1, dtype=torch.float64, device=device)
     for step, pixels in zip(steps, prefetched(pack.images, steps, device), strict=True):
+        pack.file.check()
         with autocast(config, device):
             logits = network(network_input(pixels, config.image_size)).float()
         labels = torch.from_numpy(pack.labels[step]).to(device, non_blocking=True)
@@ -84,6 +86,7 @@ def evaluate(
     loss_sum = loss.item()
     if world_size > 1:
         probabilities, loss_sum = _of_all_ranks(probabilities, loss_sum, len(rows), world_size)
+    pack.check()
     return Evaluation(
         confusion=confusion_matrix(pack.labels[rows], probabilities.argmax(axis=1), classes),
         loss=loss_sum / len(rows),
@@ -118,12 +121,14 @@ def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
     return evaluate(network, pack, split, model.config, device)
 
 
-def evaluate_file(model: Path, pack: Path, split: str) -> Evaluation:
-    """What the model in a `best.pt` or `model.pt` says of a split.
+def evaluate_file(model: Path, pack: Path, split: str, pack_id: str | None = None) -> Evaluation:
+    """What the model in a `best.pt` or `model.pt` says of a split of a pack, which is `pack_id` if that is given.
 
-    Raises CheckpointError for a file that holds no model, PackError for a pack of other classes.
+    Raises CheckpointError for a file that holds no model, PackError for a pack of other classes or another pack.
     """
-    return evaluate_model(load_model(model), open_pack(pack), split)
+    opened = open_pack(pack, pack_id)
+    opened.verify()
+    return evaluate_model(load_model(model), opened, split)
 
 
 def hardware(device: torch.device, workers: int = 1) -> str:

@@ -105,7 +105,11 @@ class Trainer:
         return self.epoch > 0 and self.best_epoch == self.epoch
 
     def run_epoch(self) -> dict[str, float]:
-        """Train one epoch, validate, return the metrics. Raises TrainingDivergedError where one is not finite."""
+        """Train one epoch, validate, return the metrics.
+
+        Raises TrainingDivergedError where one is not finite, PackChangedError where the pack is not what it was.
+        """
+        self.pack.check()
         started = time.perf_counter()
         self.epoch += 1
         # Reseeded every epoch, so that a resumed run draws the same dropout as an unbroken one.
@@ -119,6 +123,7 @@ class Trainer:
         self.model.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
         for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
+            self.pack.file.check()  # a file that was cut short is met here before it is read beyond its end
             images = network_input(
                 pixels,
                 self.config.image_size,
@@ -155,6 +160,7 @@ class Trainer:
             "epoch_seconds": time.perf_counter() - started,
             "images_per_second": len(plan) / trained,
         }
+        self.pack.check()
         if self._beats_best(metrics):
             self.best_epoch, self.best_metrics = self.epoch, metrics
         self.history.append(metrics)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.paths import atomic_write
@@ -71,12 +72,16 @@ class Asked:
             raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
 
     def changes(self, now: "Asked") -> list[str]:
-        """What of `now` would make other trials, each as ``seed was 0, is 1``."""
+        """What of `now` would make other trials, each as ``seed was 0, is 1``.
+
+        A hyper-parameter that one of them does not name has its default there, as in files that are older than it.
+        """
         before, after = self._making_trials(), now._making_trials()
+        defaults = {name: str(value) for name, value in TrialConfig().to_dict().items()}
         return [
             f"{name} was {before.get(name, 'not in the space')}, is {after.get(name, 'not in the space')}"
             for name in {**before, **after}
-            if before.get(name) != after.get(name)
+            if before.get(name, defaults.get(name)) != after.get(name, defaults.get(name))
         ]
 
     def _making_trials(self) -> dict[str, str]:

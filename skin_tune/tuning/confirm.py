@@ -7,7 +7,8 @@ from skin_tune.errors import ExperimentError
 from skin_tune.results.champion import confirmation_of, run_of
 from skin_tune.tuning.experiment import Outcome
 from skin_tune.tuning.given import Resources, run_given
-from skin_tune.tuning.known import config_of, find_experiment
+from skin_tune.tuning.known import find_experiment
+from skin_tune.tuning.stored_config import config_of
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Starting a group takes half a minute, so it outlives its trial as a reused actor
 after the other. An order is a Tune config to train for one more epoch.
 """
 
-import tempfile
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 
 from skin_tune.data.pack import Pack
 from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
+from skin_tune.scratch import ScratchFolder
 from skin_tune.training.checkpoint import BackgroundSaver
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.cluster import TrialResources
@@ -182,7 +182,7 @@ class WorkerGroup:
 def run_workers(arguments: dict[str, Any], resources: TrialResources) -> None:
     """Have `resources.workers` processes of one torch.distributed group serve until they are told to end."""
     each = {"CPU": float(resources.cpus), **({"GPU": resources.gpus} if resources.gpus else {})}
-    with tempfile.TemporaryDirectory(prefix="skin-tune-ray-") as notes:  # what Ray writes down for itself
+    with ScratchFolder("ray") as notes:  # what Ray writes down for itself
         ray.train.torch.TorchTrainer(
             _serve,
             train_loop_config=arguments,
@@ -191,7 +191,7 @@ def run_workers(arguments: dict[str, Any], resources: TrialResources) -> None:
             ),
             run_config=RunConfig(
                 name="workers",
-                storage_path=notes,
+                storage_path=str(notes),
                 failure_config=FailureConfig(max_failures=-1),  # what a trial may lose is counted by its orders
             ),
         ).fit()

@@ -35,6 +35,7 @@ def run_evaluation(model_file: Path, pack_file: Path, split: str, storage: Path)
         raise PackError(f"--split {split!r} is not one of {', '.join(SPLITS)}")
     model, pack = load_model(model_file), open_pack(pack_file)
     check_same_task(model, pack)
+    pack.verify()
     if not len(pack.indices(split)):
         raise PackError(f"pack {str(pack_file)!r} has no {split} image; prepare it with another --split")
     openings = None

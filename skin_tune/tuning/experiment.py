@@ -24,6 +24,7 @@ from skin_tune.tuning.asked import read_asked
 from skin_tune.tuning.live_line import announce, doing
 from skin_tune.tuning.plan import Plan, TuneRequest, checked, taken
 from skin_tune.tuning.space import Space
+from skin_tune.tuning.stored_config import config_of
 from skin_tune.tuning.target import Reached, first_to_reach
 from skin_tune.wording import counted
 
@@ -229,12 +230,7 @@ def _say_what_differs(plan: Plan, started: int) -> None:
 
 def _to_go_on(writer: ExperimentWriter) -> list[dict[str, Any]]:
     """Configs, with `trial_id`, of the unfinished trials."""
-    return [
-        {name.removeprefix("config/"): row[name] for name in row if name.startswith("config/")}
-        | {"trial_id": row["trial_id"]}
-        for row in writer.trials()
-        if unfinished(row)
-    ]
+    return [{**config_of(row).to_dict(), "trial_id": row["trial_id"]} for row in writer.trials() if unfinished(row)]
 
 
 def _weights(space: Space) -> dict[tuple[str, str], Any]:

@@ -1,6 +1,5 @@
 """An experiment that has been run: its region, its trials, its pack."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
 from skin_tune.errors import ExperimentError, PackError
 from skin_tune.paths import RunPaths, location
@@ -74,13 +72,3 @@ def find_experiment(storage: Path, name: str, region: str | None = None, pack: P
         trials=rank_trials(paths.storage, region=regions[0], experiment=name, sort=metric),
         pack_file=(pack or location(asked.pack if asked else "")).resolve(),
     )
-
-
-def config_of(row: Mapping[Any, Any]) -> TrialConfig:
-    """The config in a row of the store's `trials`."""
-    names = [str(name) for name in row if str(name).startswith("config/") and not _is_gap(row[name])]
-    return TrialConfig.from_mapping({name.removeprefix("config/"): row[name] for name in names})
-
-
-def _is_gap(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))

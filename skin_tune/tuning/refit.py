@@ -1,6 +1,6 @@
 """The champion: an experiment's best config trained once more on a worker group, and tested once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def run_refit(
     What was interrupted goes on from its last epoch; what is complete is returned as it is.
     """
     plan = plan_refit(request)
-    lock = lock_experiment(plan.paths.lock(plan.region, request.experiment), request.experiment)
+    lock = lock_experiment(plan.paths.storage, plan.region, request.experiment)
     try:
         complete = plan.folder / "metrics.json"
         if complete.is_file():
@@ -78,7 +78,12 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
     epochs = {row["epoch"]: row for row in (load_run(last)["history"] if last.is_file() else ())}
     wandb_process = WandbProcess(plan.paths.storage, request.wandb)
     wandb_log = WandbLog(wandb_process, plan.region, request.experiment)
-    wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))
+
+    def start_run(trials: Sequence[str] = ()) -> None:
+        wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))
+
+    wandb_log.on_restart(start_run)
+    start_run()
 
     def heard(metrics: Mapping[str, float]) -> None:
         epochs[int(metrics["epoch"])] = dict(metrics)
@@ -102,7 +107,7 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
                 pack_id=plan.pack.info.pack_id,
             )
             evaluation = refit_workers.on_one_worker(
-                resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test"
+                resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test", plan.pack.info.pack_id
             )
         seconds = sum(row["epoch_seconds"] for row in epochs.values())
         gpu_seconds = resources.gpus * request.workers * seconds

@@ -10,7 +10,8 @@ from skin_tune.data.pack import Pack
 from skin_tune.errors import ExperimentError, PackError
 from skin_tune.paths import RunPaths, refit_name
 from skin_tune.training.fit import check_fit
-from skin_tune.tuning.known import KnownExperiment, config_of, find_experiment
+from skin_tune.tuning.known import KnownExperiment, find_experiment
+from skin_tune.tuning.stored_config import config_of
 from skin_tune.tuning.wandb_log import check_mode
 
 

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ from ray.tune.stopper import CombinedStopper
 
 from skin_tune.errors import ClusterError, ClusterLostError, StoreError
 from skin_tune.results.store import ExperimentWriter
+from skin_tune.scratch import ScratchFolder
 from skin_tune.tuning import cluster, watch
 from skin_tune.tuning.cluster import TrialResources
 from skin_tune.tuning.distributed import DistributedTrial
@@ -78,6 +78,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             plan.request.keep_checkpoints,
             resources.gpus * resources.workers,
             partial(targets.has_ended, region),
+            plan.pack,
         )
         for region, plan in plans.items()
     }
@@ -86,7 +87,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
     )
     searchers = {region: _searcher(plan, journals[region], list(stores.values())) for region, plan in plans.items()}
     rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}
-    notes = tempfile.TemporaryDirectory(prefix="skin-tune-ray-")  # what Ray writes down for itself
+    notes = ScratchFolder("ray")  # what Ray writes down for itself
     tuner = Tuner(
         tune.with_resources(_trainable(settings, weights, resources, request.max_failures), resources.of_trial()),
         tune_config=TuneConfig(
@@ -108,7 +109,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
         ),
         run_config=RunConfig(
             name=first.name,
-            storage_path=notes.name,
+            storage_path=str(notes.path),
             stop=CombinedStopper(targets, *budgets),
             failure_config=FailureConfig(max_failures=request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -131,7 +132,7 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
             for store in stores.values():
                 store.save(force=True)
         finally:
-            notes.cleanup()
+            notes.remove()
             if said := wandb_process.close():
                 print(said, file=sys.stderr)
 

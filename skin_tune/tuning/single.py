@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.asked import Asked
 from skin_tune.tuning.live_line import doing
 from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode, run_id_given
+from skin_tune.tuning.wandb_sync import write_again
 
 _OLD_TRIAL_ID = "train"
 """What older versions called the trial of every training; now it has the name of its run."""
@@ -100,6 +102,7 @@ def run_training(
         trainer.load_state_dict(state)
         if request.resume.resolve().parent.parent != paths.checkpoints(region, name, name).parent.resolve():
             load_model(request.resume.with_name("best.pt"))  # which is about to be copied
+    pack.verify()
     writer = ExperimentWriter(request.storage, region, name)
     trial_id = _OLD_TRIAL_ID if writer.trial(_OLD_TRIAL_ID) else name
     folder = paths.checkpoints(region, name, trial_id)
@@ -107,6 +110,7 @@ def run_training(
     note_use(pack, paths, name)
     wandb_process = WandbProcess(request.storage.resolve(), request.wandb)
     wandb_log = WandbLog(wandb_process, region, name)
+    wandb_log.on_restart(partial(write_again, wandb_log, writer))
     wandb_log.start(trial_id, config.to_dict(), () if run_id else trainer.history, run_id)
     try:
         _asked(trainer).write(paths.asked(region, name))
@@ -126,10 +130,12 @@ def run_training(
     finally:
         if writer.trial(trial_id)["status"] == "running":
             writer.update_trial(trial_id, status="interrupted")
-        writer.flush()
-        writer.close()
-        wandb_log.end(trial_id, writer.trial(trial_id))
-        said = wandb_process.close()
+        try:
+            writer.flush()
+        finally:
+            writer.close()
+            wandb_log.end(trial_id, writer.trial(trial_id))
+            said = wandb_process.close()
     return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder, said)
 
 
@@ -197,6 +203,7 @@ def _run(
     try:
         while not trainer.finished:
             metrics = trainer.run_epoch()
+            writer.check()
             writer.add_epoch(trial_id, metrics)
             if trainer.improved:
                 save_checkpoint(folder / "best.pt", trainer.model_state())

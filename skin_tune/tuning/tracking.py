@@ -1,6 +1,7 @@
 """What the driver records while trials run: every epoch into the results store and to wandb."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,16 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from skin_tune import interruption
-from skin_tune.errors import StoreError
+from skin_tune.data.pack import Pack
+from skin_tune.errors import PackChangedError, SkinTuneError
 from skin_tune.evidence import code_version, joined, libraries
 from skin_tune.results.classes import class_columns
 from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter, usable
+from skin_tune.results.store import ExperimentWriter, unfinished, usable
 from skin_tune.tuning.journal import Journal
 from skin_tune.tuning.trial import OWN_ID, TrialSetting, epoch_metrics, hyper_parameters, one_line
 from skin_tune.tuning.wandb_log import WandbLog
+from skin_tune.tuning.wandb_sync import write_again
 
 
 class StoreCallback(Callback):
@@ -34,14 +37,18 @@ class StoreCallback(Callback):
         keep: int,
         gpus: float,
         has_ended: Callable[[], bool],
+        pack: Pack,
     ):
         self._writer, self._setting, self._wandb, self._journal = writer, setting, wandb_log, journal
-        self._keep, self._gpus, self._has_ended = keep, gpus, has_ended
+        self._keep, self._gpus, self._has_ended, self._pack = keep, gpus, has_ended, pack
         self._earlier: dict[str, tuple[float, float]] = {}
         self._ended: list[str] = []
         self._retired: list[str] = []
         self._kept = [row for row in writer.trials() if row.get("ended_at") and row.get("checkpoint")]
-        self._fatal: StoreError | None = None
+        self._fatal: SkinTuneError | None = None
+        wandb_log.on_restart(partial(write_again, wandb_log, writer))
+        # A run that was killed may have ended trials of which wandb never heard.
+        write_again(wandb_log, writer, [row["trial_id"] for row in writer.trials() if not unfinished(row)])
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its callbacks; a copy has nothing to write to
@@ -64,6 +71,8 @@ class StoreCallback(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
+        if self._has_to_end():
+            return
         own_id = trial.config[OWN_ID]
         seconds, gpu_seconds = self._earlier[own_id]
         self._writer.update_trial(
@@ -73,7 +82,7 @@ class StoreCallback(Callback):
             epochs=result["epoch"],
         )
         if result.get("fatal"):  # the trial is not to blame: it can go on once there is room
-            self._fatal = StoreError(result["error"])
+            self._fatal = SkinTuneError(result["error"])
             return
         if "status" in result:
             self._writer.update_trial(own_id, status=result["status"], error=result["error"])
@@ -102,6 +111,8 @@ class StoreCallback(Callback):
         self._end(own_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        if self._has_to_end():  # which is what its process may have died of
+            return
         own_id = self._known(trial)  # one whose process could not start has never been announced
         lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
         reason = next((line for line in reversed(lines) if line.strip()), "the trial's process died")
@@ -111,7 +122,8 @@ class StoreCallback(Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         interruption.check()
-        if self._fatal is not None:
+        if self._has_to_end():
+            assert self._fatal is not None
             raise self._fatal  # here, and not where it was met: Tune would bury it in a traceback of its own
         self.save()
 
@@ -127,6 +139,15 @@ class StoreCallback(Callback):
             (self._setting.checkpoints(own_id) / "best.pt").unlink(missing_ok=True)
         self._ended.clear()
         self._retired.clear()
+
+    def _has_to_end(self) -> bool:
+        """Whether the run is over, as where its pack has changed: no epoch counts then, and no process that died."""
+        if self._fatal is None:
+            try:
+                self._pack.check()
+            except PackChangedError as error:
+                self._fatal = error
+        return self._fatal is not None
 
     def _known(self, trial: Trial) -> str:
         """The trial's own id; its row is made if there is none."""

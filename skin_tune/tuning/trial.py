@@ -1,7 +1,8 @@
 """A trial: the Trainer inside a Tune actor that is reused from trial to trial."""
 
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from ray import tune
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack import Pack, open_pack
-from skin_tune.errors import StoreError
+from skin_tune.errors import PackChangedError, StoreError
 from skin_tune.model.network import StateDict
 from skin_tune.paths import RunPaths
+from skin_tune.results.lock import check_storage
 from skin_tune.results.predictions import write_predictions
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, save_checkpoint
 from skin_tune.training.evaluation import Evaluation, hardware
@@ -44,6 +46,8 @@ class TrialSetting:
     ordinal: bool
     include_val: bool = False
     """Whether the validation images are trained on, too."""
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Tells this run from others, so that each machine has its pack hashed once in it."""
 
     @classmethod
     def of(
@@ -72,9 +76,15 @@ class TrialSetting:
         """Put what a trial's best epoch so far says of the validation images into the store."""
         write_predictions(self.storage, self.region, self.experiment, trial_id, "val", **validation.columns())
 
+    def check_storage(self) -> None:
+        """Raise StoreError where the experiment's folder was removed: nothing is to be written there any more."""
+        check_storage(RunPaths(self.storage).lock(self.region, self.experiment))
+
     def open_pack(self) -> Pack:
         """The experiment's pack. Raises PackError where it is not to be had on this machine, or another is there."""
-        return open_pack(self.pack, self.pack_id)
+        pack = open_pack(self.pack, self.pack_id)
+        pack.verify(self.run)
+        return pack
 
 
 Settings = Mapping[str, TrialSetting]
@@ -163,6 +173,7 @@ def next_epoch(
     """
     folder = setting.checkpoints(config[OWN_ID])
     try:
+        setting.check_storage()
         # Of the epoch before, now that the trial is known to go on: one that was stopped there needs no `last.pt`.
         if trainer.rank == 0 and trainer.epoch:
             saver.save(folder / "last.pt", trainer.state_dict())
@@ -170,6 +181,7 @@ def next_epoch(
             trainer.run_epoch()
         finally:
             saver.wait()  # whoever hears of this epoch may remove what was saved
+        setting.check_storage()
         if trainer.rank == 0 and trainer.improved:
             save_checkpoint(folder / "best.pt", trainer.model_state())
             if trainer.validation is not None:
@@ -211,7 +223,7 @@ def ending(error: Exception, epochs: int) -> dict[str, Any]:
     return {
         "status": "diverged" if isinstance(error, TrainingDivergedError) else "failed",
         "error": one_line(error),
-        "fatal": isinstance(error, StoreError),
+        "fatal": isinstance(error, StoreError | PackChangedError),
         "epoch": epochs,
         **dict.fromkeys(SELECTION_METRICS, 0.0),  # Tune wants its metric in every result
         "done": True,

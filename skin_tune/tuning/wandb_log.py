@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,15 @@ from skin_tune.text import has_control, shown
 MODES = ("online", "offline", "disabled")
 CLOSING_SECONDS = 30
 """How long wandb may stand still at the end of an experiment before it is given up."""
+
+_MOST_RESTARTS = 3
+"""How often a process that was killed is started anew: what kills it each time will do so again."""
+
+
+def configured_mode(mode: str | None) -> str:
+    """online, offline, disabled, or auto: online where an API key is configured, and offline where not."""
+    configured = os.environ.get("WANDB_MODE", "")
+    return mode or (configured if configured in MODES else "auto")
 
 
 _OTHER_MODES = ("shared", "dryrun", "run")
@@ -66,14 +75,18 @@ class WandbProcess:
 
     def __init__(self, storage: Path, mode: str | None):
         self.paths = RunPaths(storage)
-        if mode is None:
-            configured = os.environ.get("WANDB_MODE")
-            mode = configured if configured in MODES else "auto"
-        self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._mode = configured_mode(mode)
         self._process: subprocess.Popen[str] | None = None
-        if mode == "disabled":
-            return
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._replays: list[tuple[str, Callable[[int], None]]] = []
+        self._deaths: list[int] = []
+        self._sent = 0
+        if self._mode != "disabled":
+            self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115
+            self._start()
+
+    def _start(self) -> None:
+        self._messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._sent = 0
         self._moved = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", "skin_tune.tuning.wandb_writer"],
@@ -83,32 +96,69 @@ class WandbProcess:
             text=True,
             start_new_session=True,  # Ctrl-C ends the experiment, which then closes its runs
         )
-        self.send(folder=str(self.paths.wandb.resolve()), mode=mode)
-        self._thread = threading.Thread(target=self._feed, args=(self._process,), daemon=True)
-        self._thread.start()
+        self._messages.put({"folder": str(self.paths.wandb.resolve()), "mode": self._mode})
+        threading.Thread(target=self._feed, args=(self._process, self._messages), daemon=True).start()
 
-    def send(self, **message: Any) -> None:
-        """Hand over a message, which must be plain values."""
+    def on_restart(self, experiment: str, replay: Callable[[int], None]) -> None:
+        """Where the process is killed, as for memory, another one is started, and `replay` sends what was lost.
+
+        It is given how many messages the old one had carried out.
+        """
+        self._replays.append((experiment, replay))
+
+    def send(self, **message: Any) -> int:
+        """Hand over a message, which must be plain values; its number, from 1."""
+        if self._process is not None and self._process.poll() is not None:
+            self._restart(self._process.returncode)
         if self._process is not None:
             self._messages.put(message)
+        self._sent += 1
+        return self._sent
 
     def close(self) -> str:
         """End the runs that are open; what the user should know, or nothing."""
-        if self._process is None:
+        if self._mode == "disabled":
             return ""
-        self._messages.put(None)
-        try:
-            self._wait_while_it_moves(self._process)
-            late = ""
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            files = self.paths.wandb / "wandb"
-            late = f"wandb: no answer for {CLOSING_SECONDS} s; upload later with: wandb sync {files}/*run-*"
+        late = ""
+        while self._process is not None:
+            self._messages.put(None)
+            try:
+                self._wait_while_it_moves(self._process)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                files = self.paths.wandb / "wandb"
+                late = f"wandb: no answer for {CLOSING_SECONDS} s; upload later with: wandb sync {files}/*run-*"
+                break
+            if not self._process.returncode:
+                break
+            self._restart(self._process.returncode)
+        lost = self._process is None
         self._process = None
         self._moved.close()
         with self._said:
             self._said.seek(0)
-            return "\n".join([*self._said.read().splitlines(), late]).strip()
+            return "\n".join(filter(None, [*self._said.read().splitlines(), late, self._deaths_in_words(lost)]))
+
+    def _restart(self, exit_code: int) -> None:
+        self._deaths.append(exit_code)
+        done = os.fstat(self._moved.fileno()).st_size
+        self._moved.close()
+        self._process = None
+        if len(self._deaths) <= _MOST_RESTARTS:
+            self._start()
+            for _, replay in self._replays:
+                replay(done)
+
+    def _deaths_in_words(self, lost: bool) -> str:
+        if not self._deaths:
+            return ""
+        times = f"{len(self._deaths)} times" if len(self._deaths) > 1 else "once"
+        how = ", ".join(sorted({_end_in_words(code) for code in self._deaths}))
+        if not lost:
+            return f"wandb: its process died {times} ({how}); what was lost with it has been written again"
+        names = {experiment for experiment, _ in self._replays}
+        commands = "; ".join(f"skin-tune wandb-sync {name} --storage {self.paths.storage}" for name in sorted(names))
+        return f"wandb: its process died {times} ({how}), and runs are incomplete; write them again with: {commands}"
 
     def _wait_while_it_moves(self, process: subprocess.Popen[str]) -> None:
         """Raise TimeoutExpired where the process does nothing for CLOSING_SECONDS and does not end."""
@@ -120,11 +170,12 @@ class WandbProcess:
                 raise subprocess.TimeoutExpired(process.args, CLOSING_SECONDS)
             time.sleep(0.05)
 
-    def _feed(self, process: subprocess.Popen[str]) -> None:
+    @staticmethod
+    def _feed(process: subprocess.Popen[str], messages: "queue.SimpleQueue[dict[str, Any] | None]") -> None:
         assert process.stdin is not None
         try:
             with process.stdin:
-                while (message := self._messages.get()) is not None:
+                while (message := messages.get()) is not None:
                     process.stdin.write(json.dumps(message) + "\n")
                     process.stdin.flush()
         except OSError:  # the process has ended
@@ -136,6 +187,17 @@ class WandbLog:
 
     def __init__(self, process: WandbProcess, region: str, experiment: str):
         self._process, self._region, self._experiment = process, region, experiment
+        self._ends: dict[str, int | None] = {}
+        """Trials whose runs were opened, and by which message they were ended."""
+
+    def on_restart(self, replay: Callable[[list[str]], None]) -> None:
+        """Have `replay` send what a writer that was killed has lost, by the trials whose runs it had not closed."""
+
+        def lost(done: int) -> None:
+            self._ends = {trial: end for trial, end in self._ends.items() if end is None or end > done}
+            replay(list(self._ends))
+
+        self._process.on_restart(self._experiment, lost)
 
     def start(
         self,
@@ -145,10 +207,16 @@ class WandbLog:
         run_id: str | None = None,
     ) -> None:
         """A trial starts, or goes on after the epochs of `history`, in the run `run_id` or in its own."""
-        state = self._process.paths.wandb_state(self._region, self._experiment, trial)
-        rows = [_plain(metrics) for metrics in history]
-        labels = {"region": self._region, "experiment": self._experiment, "trial": trial}
-        self._send("start", trial, labels=labels, config=dict(config), history=rows, state=str(state), id=run_id)
+        self._ends[trial] = None
+        about = run_of(self._process.paths, self._region, self._experiment, trial, config, history)
+        self._send("start", trial, **about, id=run_id)
+
+    def rebuild(
+        self, trial: str, config: Mapping[str, Any], history: Sequence[Mapping[str, Any]], row: Mapping[str, Any]
+    ) -> None:
+        """See to it that the run of a trial that is over is whole."""
+        about = run_of(self._process.paths, self._region, self._experiment, trial, config, history)
+        self._ends[trial] = self._send("rebuild", trial, **about, end=end_of(row), trust_note=True)
 
     def log(self, trial: str, metrics: Mapping[str, Any]) -> None:
         """One epoch's metrics."""
@@ -167,17 +235,41 @@ class WandbLog:
 
     def end(self, trial: str, row: Mapping[str, Any]) -> None:
         """A trial is over; `row` is its row in the store."""
-        best = {f"best_{name}": value for name, value in row.items() if name.startswith("val_") and value is not None}
-        self._send(
-            "end",
-            trial,
-            status=row["status"],
-            error=row.get("error"),
-            best={"best_epoch": row.get("best_epoch"), **_plain(best)},
-        )
+        self._ends[trial] = self._send("end", trial, **end_of(row))
 
-    def _send(self, do: str, trial: str, **content: Any) -> None:
-        self._process.send(do=do, run=f"{self._region}/{self._experiment}/{trial}", **content)
+    def _send(self, do: str, trial: str, **content: Any) -> int:
+        return self._process.send(do=do, run=f"{self._region}/{self._experiment}/{trial}", **content)
+
+
+def run_of(
+    paths: RunPaths,
+    region: str,
+    experiment: str,
+    trial: str,
+    config: Mapping[str, Any],
+    history: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """What the writer is told of a trial whose run it is to open."""
+    return {
+        "labels": {"region": region, "experiment": experiment, "trial": trial},
+        "config": dict(config),
+        "history": [_plain(metrics) for metrics in history],
+        "state": str(paths.wandb_state(region, experiment, trial)),
+    }
+
+
+def end_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the writer is told of a trial that is over, from its row in the store."""
+    best = {f"best_{name}": value for name, value in row.items() if name.startswith("val_")}
+    return {
+        "status": row["status"],
+        "error": row.get("error"),
+        "best": _plain({"best_epoch": row.get("best_epoch"), **best}),
+    }
+
+
+def _end_in_words(exit_code: int) -> str:
+    return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The process that writes wandb runs: one JSON message a line on standard input, to the end of the file.
 
 It runs apart from the driver, so that a wandb that fails, hangs or cannot be reached neither slows nor stops a trial.
-What the user should know of it goes to standard output, in one line each; a dot on standard error says that something
-has been done, so that whoever waits for the end can tell slow from stuck.
+What the user should know of it goes to standard output, in one line each; a dot on standard error says that a message
+has been carried out: whoever waits for the end can tell slow from stuck, and what was lost if this process is killed.
 """
 
 import contextlib
@@ -10,31 +10,47 @@ import json
 import os
 import secrets
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import wandb
+from filelock import FileLock, Timeout
 
-from skin_tune.paths import atomic_write, location
+from skin_tune.errors import StoreError
+from skin_tune.paths import atomic_write, is_local, location
+from skin_tune.tuning.wandb_files import on_disk
+from skin_tune.tuning.wandb_session import WandbSession, first_line
 
-INIT_SECONDS = 15
-"""How long a server may take to accept a run before this and the following ones are written offline."""
+INTERRUPTED = "interrupted"
+"""The state of a run whose trial can go on."""
+
+CORE_LOST = 3
+"""Exit code of a writer whose wandb-core has died."""
+
+_CORE_IS_LOST = ("MailboxClosedError", "HandleAbandonedError", "WandbServiceConnectionError")
+
+_DISK_SECONDS = 20
+"""How long wandb's core may take to write the end of a run."""
+
+_WRITER_SECONDS = 20
+"""How long the writer of a run that was killed is waited for: less than what counts as standing still."""
 
 
 class WandbWriter:
     """Writes runs below `<folder>/wandb`, one for each trial; each message names its `run`.
 
-    `mode` is online, offline, or auto: online where an API key is configured. What of a trial has been logged is noted
-    in its `state` file, so that a resumed one goes on under its id and no step is logged twice.
+    `mode` is online, offline, or auto: online where an API key is configured. A trial's run id, and how the run ended,
+    are noted in its `state` file; what of it has been logged, only wandb's files or its server can tell.
     """
 
     def __init__(self, folder: Path, mode: str):
-        self._folder, self._mode = folder, mode
-        if mode != "offline":
-            self._log_in()
+        self._folder, self._session = folder, WandbSession(folder, mode, self.say)
         self._runs: dict[str, Any] = {}
-        self._states: dict[str, tuple[Path, dict[str, Any]]] = {}
-        self._offline = 0
+        self._notes: dict[str, tuple[Path, dict[str, Any]]] = {}
+        self._steps: dict[str, int] = {}
+        self._locks: dict[tuple[str, str], FileLock] = {}
 
     def start(
         self,
@@ -47,23 +63,55 @@ class WandbWriter:
     ) -> None:
         """Open a trial's run, or its continuation, and log the epochs of `history` that are not in it yet."""
         if run not in self._runs:
-            note = location(state)
-            known = json.loads(note.read_text()) if note.is_file() else {}
-            noted = {"id": id or known.get("id") or secrets.token_hex(8), "step": known.get("step", 0)}
-            self._states[run] = (note, noted)
+            self._wait_for_others(labels)
+            note, known = _read_note(state)
+            run_id = id or known.get("id") or secrets.token_hex(8)
+            self._notes[run] = (note, {"id": run_id})
             self._note(run)
-            self._runs[run] = self._init(labels, config, noted["id"])
+            self._runs[run] = self._session.open(labels, config, run_id)
+            if self._session.mode == "online":
+                self._steps[run] = max(self._runs[run].starting_step - 1, 0)
+            else:
+                self._steps[run] = max(on_disk(self._folder, run_id).steps, default=0)
         for metrics in history:
             self.log(run, metrics)
 
+    def rebuild(
+        self,
+        run: str,
+        labels: dict[str, str],
+        config: dict[str, Any],
+        history: list[dict[str, Any]],
+        state: str,
+        end: dict[str, Any],
+        trust_note: bool,
+    ) -> bool:
+        """Write what a trial's run lacks of its `history` and `end`; whether there was anything.
+
+        With `trust_note` a run that is noted as ended in just this way is whole; else its files, or the server, are
+        asked.
+        """
+        if run not in self._runs:
+            self._wait_for_others(labels)
+            _, known = _read_note(state)
+            ending = _ending(end["status"], history[-1]["epoch"] if history else 0)
+            if trust_note and known.get("ended") == ending:
+                return False
+            if (
+                self._session.mode == "offline"
+                and "id" in known
+                and self._is_whole(known["id"], history, end["status"])
+            ):
+                return False
+        self.start(run, labels, config, history, state, None)
+        self.end(run, **end)
+        return True
+
     def log(self, run: str, metrics: dict[str, Any]) -> None:
         """Log one epoch, which is wandb's step, unless it has been."""
-        noted = self._states[run][1]
-        if metrics["epoch"] <= noted["step"]:
-            return
-        self._runs[run].log(metrics, step=metrics["epoch"])
-        noted["step"] = metrics["epoch"]
-        self._note(run)
+        if metrics["epoch"] > self._steps[run]:
+            self._runs[run].log(metrics, step=metrics["epoch"])
+            self._steps[run] = metrics["epoch"]
 
     def test(self, run: str, metrics: dict[str, float], confusion: list[list[int]], classes: list[str]) -> None:
         """Put test metrics into a run's summary and chart its confusion matrix."""
@@ -88,19 +136,26 @@ class WandbWriter:
         if ended is None:  # its process never started
             return
         ended.summary.update({**best, "status": status, **({"error": error} if error else {})})
-        ended.tags = (*ended.tags, status)
-        ended.finish(exit_code=int(status in ("diverged", "failed")))
+        if status != INTERRUPTED:  # which it is only until it goes on, and tags stay
+            ended.tags = (*ended.tags, status)
+        self._finish(ended, int(status in ("diverged", "failed")))
+        self._notes[run][1]["ended"] = _ending(status, self._steps[run])
+        self._note(run)
 
-    def close(self) -> None:
-        """Close the runs of trials that were cut off, to be continued."""
+    def close(self, moved: Callable[[], object] = lambda: None) -> None:
+        """Close the runs of trials that were cut off, to be continued; `moved` is called for each."""
         for run in self._runs.values():
-            with contextlib.suppress(Exception):  # one run's trouble is not the others'
-                run.summary.update({"status": "interrupted"})
-                run.finish()
-            _moved()
-        if self._offline:
+            try:
+                run.summary.update({"status": INTERRUPTED})
+                self._finish(run, 0)
+            except Exception as error:  # one run's trouble is not the others'
+                leave_if_core_is_lost(error)
+            moved()
+        for lock in self._locks.values():
+            lock.release()
+        if offline := self._session.offline:
             self.say(
-                f"{self._offline} {'run was' if self._offline == 1 else 'runs were'} written offline; "
+                f"{offline} {'run was' if offline == 1 else 'runs were'} written offline; "
                 f"upload them with: wandb sync {self._folder / 'wandb'}/offline-run-*"
             )
 
@@ -109,72 +164,57 @@ class WandbWriter:
         print(f"wandb: {line}", flush=True)
 
     def _note(self, run: str) -> None:
-        path, noted = self._states[run]
+        path, noted = self._notes[run]
+        if is_local(path) and not path.parents[1].is_dir():
+            raise StoreError(f"{str(path.parents[1])!r} was removed")  # and is not to be made anew
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(noted))
 
-    def _init(self, labels: dict[str, str], config: dict[str, Any], run_id: str) -> Any:
-        if self._mode == "online":
-            try:
-                return self._opened(labels, config, run_id)
-            except Exception as error:
-                self._go_offline(error)
-        self._offline += 1
-        return self._opened(labels, config, run_id)
+    def _finish(self, run: Any, exit_code: int) -> None:
+        """Close a run. wandb returns before an offline one is on disk: of 30, 7 held nothing yet."""
+        run.finish(exit_code=exit_code)
+        until = time.monotonic() + _DISK_SECONDS
+        while self._session.mode == "offline" and self._folder.is_dir() and time.monotonic() < until:
+            if on_disk(self._folder, run.id).ended:
+                return
+            time.sleep(0.01)
 
-    def _log_in(self) -> None:
-        """Settle on online or offline before the first run: one the server refused could not use its id offline."""
-        try:
-            has_key = wandb.login(prompt=False, verify=True)
-        except Exception as error:
-            self._go_offline(error)
+    def _is_whole(self, run_id: str, history: list[dict[str, Any]], status: str) -> bool:
+        found = on_disk(self._folder, run_id)
+        return found.ended and found.status == status and {row["epoch"] for row in history} <= found.steps
+
+    def _wait_for_others(self, labels: dict[str, str]) -> None:
+        """Wait for the writer of an earlier run, which outlives a run that was killed, to close its runs."""
+        experiment = labels["region"], labels["experiment"]
+        if experiment in self._locks:
             return
-        if not has_key and self._mode == "online":
-            self.say("no API key is configured (WANDB_API_KEY, or wandb login); going on offline")
-        self._mode = "online" if has_key else "offline"
-
-    def _go_offline(self, error: Exception) -> None:
-        self._mode = "offline"
-        self.say(f"the server cannot be used ({_first_line(error)}); going on offline")
-
-    def _opened(self, labels: dict[str, str], config: dict[str, Any], run_id: str) -> Any:
-        region, experiment, trial = labels["region"], labels["experiment"], labels["trial"]
-        return wandb.init(
-            mode="online" if self._mode == "online" else "offline",
-            dir=self._folder,
-            project=os.environ.get("WANDB_PROJECT") or "skin-tune",
-            id=run_id,
-            name=trial if trial.startswith(experiment) else experiment,
-            group=experiment,
-            job_type=region,
-            tags=[region, config["backbone"], config["train_loss"]],
-            config=config,
-            resume="allow",
-            reinit="create_new",
-            settings=wandb.Settings(
-                silent=True,
-                console="off",
-                init_timeout=INIT_SECONDS,
-                disable_code=True,
-                disable_git=True,
-                x_disable_stats=True,
-                x_disable_machine_info=True,
-                x_save_requirements=False,  # the list of installed packages is nine tenths of what a run costs
-            ),
-        )
+        folder = self._folder / "wandb"
+        folder.mkdir(exist_ok=True)
+        self._locks[experiment] = FileLock(folder / f".{'.'.join(experiment)}.lock", timeout=_WRITER_SECONDS)
+        with contextlib.suppress(Timeout):  # it hangs: what it has not written by now it never will
+            self._locks[experiment].acquire()
 
 
-def _moved() -> None:
-    print(".", end="", file=sys.stderr, flush=True)
+def _read_note(state: str) -> tuple[Path, dict[str, Any]]:
+    note = location(state)
+    return note, json.loads(note.read_text()) if note.is_file() else {}
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "")[:160]
+def _ending(status: str, epochs: int) -> dict[str, Any]:
+    return {"status": status, "epochs": epochs}
+
+
+def leave_if_core_is_lost(error: Exception) -> None:
+    """End this process where wandb's own has died, and no run can be written any more: another one can."""
+    if isinstance(error, ConnectionError) or type(error).__name__ in _CORE_IS_LOST:
+        os._exit(CORE_LOST)
 
 
 def main() -> None:
     """Carry out the messages on standard input: {"do": method, ...its arguments}; the first one holds the set-up."""
     os.nice(10)  # training comes first
+    counted = os.dup(sys.stderr.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # what wandb says there would be counted, too
     setup = json.loads(sys.stdin.readline())
     writer = WandbWriter(Path(setup["folder"]), setup["mode"])
     complained = False
@@ -183,11 +223,12 @@ def main() -> None:
         try:
             getattr(writer, message.pop("do"))(**message)
         except Exception as error:  # one run's trouble is not the others'
+            leave_if_core_is_lost(error)
             if not complained:
-                writer.say(f"not everything was logged: {type(error).__name__}: {_first_line(error)}")
+                writer.say(f"not everything was logged: {type(error).__name__}: {first_line(error)}")
                 complained = True
-        _moved()
-    writer.close()
+        os.write(counted, b".")
+    writer.close(lambda: os.write(counted, b"."))
 
 
 if __name__ == "__main__":

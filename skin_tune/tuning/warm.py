@@ -11,6 +11,7 @@ from skin_tune.errors import ExperimentError
 from skin_tune.paths import atomic_write
 from skin_tune.results.store import load_trials
 from skin_tune.tuning.space import Space
+from skin_tune.tuning.stored_config import config_of
 
 CONFIGS = 5
 """How many configs are tried first: enough for some to fit, few enough to leave the search its budget."""
@@ -46,7 +47,8 @@ def best_of_siblings(storage: Path, names: Sequence[str], region: str, experimen
     trials = trials.assign(_rank=groups.rank(ascending=False, method="first"))
     found: list[Units] = []
     for _, row in trials.sort_values(["_rank", space.metric], ascending=[True, False]).iterrows():
-        units = {parameter.name: parameter.unit_of(row.get(f"config/{parameter.name}")) for parameter in space.searched}
+        config = config_of(row.to_dict()).to_dict()
+        units = {parameter.name: parameter.unit_of(config[parameter.name]) for parameter in space.searched}
         whole = {name: unit for name, unit in units.items() if unit is not None}
         if len(whole) == len(units) and whole not in found:
             found.append(whole)

@@ -23,6 +23,23 @@ def start(*command: object, env: Mapping[str, str] | None = None) -> subprocess.
     )
 
 
+def begin(*command: object) -> subprocess.Popen[str]:
+    """As `start`, its output kept for `finished`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "skin_tune", *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finished(process: subprocess.Popen[str], seconds: float = 200) -> subprocess.CompletedProcess[str]:
+    """A process of `begin` once it has ended."""
+    out, err = process.communicate(timeout=seconds)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
 def wait_until(condition: Callable[[], T | None], seconds: float = 200) -> T:
     """What `condition()` returns once that is true; fail after `seconds`."""
     until = time.monotonic() + seconds

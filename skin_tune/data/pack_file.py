@@ -1,0 +1,88 @@
+"""The file behind an open pack: whether it is still what was mapped, and holds what it claims to hold.
+
+A pack is mapped, never copied. Overwriting its file in place (`cp`, `rsync --inplace`) changes the numbers of every run
+that has it open; shrinking it ends the process that reads beyond its end (SIGBUS, which Python cannot catch). Renaming
+another pack over it, as `prepare` does, does neither.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from skin_tune.errors import PackChangedError
+from skin_tune.paths import cache_folder
+
+_KEPT_SECONDS = 7 * 24 * 3600
+"""How long a note that a run's pack was verified on this machine is kept."""
+
+
+class PackFile:
+    """A file that is mapped, open as long as this object lives; `name` stands for it in messages."""
+
+    def __init__(self, path: Path, name: str):
+        self._path, self._name = path, name
+        self._file = path.open("rb")
+        self._state = _state(os.fstat(self._file.fileno()))
+        self._verified: Future[str] | None = None
+        self._claimed = ""
+
+    @property
+    def is_still_there(self) -> bool:
+        """Whether the file at its path is the one that was opened."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False
+
+    def check(self) -> None:
+        """Raise PackChangedError where the file has been written to since it was opened: one system call."""
+        if _state(os.fstat(self._file.fileno())) != self._state:
+            raise PackChangedError(f"the pack has changed: {self._name!r} was written to while it was in use")
+
+    def verify(self, claimed: str, content: Callable[[], str], run: str | None) -> None:
+        """Begin to hold `content()`, in a thread, against the `claimed` one; `check_content` tells what came of it.
+
+        A `run` has that done once on each machine.
+        """
+        self._claimed = claimed
+        thread = ThreadPoolExecutor(1, thread_name_prefix="verify")
+        self._verified = thread.submit(self._once, claimed, content, run)
+        thread.shutdown(wait=False)
+
+    def check_content(self) -> None:
+        """Wait for what `verify` began. Raises PackChangedError where the file holds something else."""
+        if self._verified is not None and (found := self._verified.result()) != self._claimed:
+            raise PackChangedError(f"the pack has changed: {self._name!r} claims to be {self._claimed}, and is {found}")
+
+    def _once(self, claimed: str, content: Callable[[], str], run: str | None) -> str:
+        if run is None:
+            return content()
+        try:
+            folder = cache_folder() / "verified"
+            folder.mkdir(parents=True, exist_ok=True)
+            _remove_old(folder)
+            note, state = folder / f"{run}-{claimed}", str(self._state)
+            with FileLock(note.with_name(f"{note.name}.lock")):
+                if note.is_file() and note.read_text() == state:
+                    return claimed
+                if (found := content()) == claimed:
+                    note.write_text(state)
+                return found
+        except OSError:  # nothing can be noted here
+            return content()
+
+
+def _state(about: os.stat_result) -> tuple[int, int, int, int]:
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
+
+
+def _remove_old(folder: Path) -> None:
+    for note in folder.iterdir():
+        with suppress(OSError):
+            if time.time() - note.stat().st_mtime > _KEPT_SECONDS:
+                note.unlink()

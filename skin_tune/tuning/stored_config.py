@@ -1,0 +1,20 @@
+"""The config in a row of the store's `trials`: the one place that reads its `config/` columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from skin_tune.config import TrialConfig
+
+_PREFIX = "config/"
+
+
+def config_of(row: Mapping[Any, Any]) -> TrialConfig:
+    """The config of a trial, from its row as the store or a dataframe has it.
+
+    A hyper-parameter that the row lacks, or has no value for, is one that its version of the program did not have yet:
+    it has its default, which is what that version did. Raises ConfigError for one that this version does not know.
+    """
+    stored = {str(name).removeprefix(_PREFIX): row[name] for name in row if str(name).startswith(_PREFIX)}
+    return TrialConfig.from_mapping({name: value for name, value in stored.items() if not pd.isna(value)})

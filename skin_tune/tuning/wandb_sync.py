@@ -1,0 +1,90 @@
+"""wandb runs from the store, which has all that belongs in them: `skin-tune wandb-sync`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skin_tune.errors import ExperimentError, StoreError
+from skin_tune.paths import RunPaths
+from skin_tune.results.ranking import rank_trials
+from skin_tune.results.store import ExperimentWriter, unfinished
+from skin_tune.tuning.stored_config import config_of
+from skin_tune.tuning.wandb_log import WandbLog, check_mode, configured_mode, end_of, run_of
+
+
+@dataclass(frozen=True)
+class Synced:
+    """How many runs an experiment has, and how many of them lacked something."""
+
+    region: str
+    experiment: str
+    runs: int
+    written: int
+
+
+def write_again(log: WandbLog, writer: ExperimentWriter, trials: Sequence[str]) -> None:
+    """Send what the store holds of `trials` to a writer that may know nothing of them."""
+    for trial_id in trials:
+        row = writer.trial(trial_id)
+        config, history = config_of(row).to_dict(), writer.epochs_of(trial_id)
+        if unfinished(row):
+            log.start(trial_id, config, history)
+        else:
+            log.rebuild(trial_id, config, history, row)
+
+
+def sync_experiment(
+    storage: Path,
+    experiment: str,
+    region: str | None = None,
+    mode: str | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Synced:
+    """Write the wandb runs of an experiment's trials, as far as they lack anything, under the ids that they have.
+
+    Offline their files below the storage are looked at, online the server is asked: what is there is not written again.
+    `mode` is as for `tune`. Raises ExperimentError or StoreError where there is no such experiment, several regions
+    have one, it is being run, or runs cannot be written.
+    """
+    check_mode(mode)
+    if (chosen := configured_mode(mode)) == "disabled":
+        raise ExperimentError("wandb is disabled, by --wandb or WANDB_MODE; give --wandb online or --wandb offline")
+    storage = storage.resolve()
+    regions = sorted(set(rank_trials(storage, region=region, experiment=experiment)["region"]))
+    if len(regions) > 1:
+        raise ExperimentError(f"{', '.join(regions)} have an experiment {experiment!r} each; give --region")
+    store = ExperimentWriter(storage, regions[0], experiment)
+    try:
+        return _sync(store, RunPaths(storage), regions[0], experiment, chosen, progress)
+    finally:
+        store.close()
+
+
+def _sync(
+    store: ExperimentWriter,
+    paths: RunPaths,
+    region: str,
+    experiment: str,
+    mode: str,
+    progress: Callable[[int, int], None],
+) -> Synced:
+    from skin_tune.tuning.wandb_writer import INTERRUPTED, WandbWriter  # which takes a second to import wandb
+
+    folder = paths.wandb.resolve()
+    writer = WandbWriter(folder, mode)
+    rows = store.trials()
+    written, errors = 0, []
+    for done, row in enumerate(rows, start=1):
+        trial_id = row["trial_id"]
+        ended: dict[str, Any] = {**row, "status": INTERRUPTED} if unfinished(row) else row
+        about = run_of(paths, region, experiment, trial_id, config_of(row).to_dict(), store.epochs_of(trial_id))
+        try:
+            written += writer.rebuild(f"{region}/{experiment}/{trial_id}", **about, end=end_of(ended), trust_note=False)
+        except Exception as error:  # whatever wandb raises
+            errors.append(f"{trial_id}: {next(iter(str(error).splitlines()), type(error).__name__)[:160]}")
+        progress(done, len(rows))
+    writer.close()
+    if errors:
+        raise StoreError(f"{len(errors)} of {len(rows)} wandb runs could not be written ({errors[0]})")
+    return Synced(region, experiment, len(rows), written)

@@ -1,0 +1,115 @@
+"""A pack that is overwritten in place under a run ends it in one line: no number comes from it."""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from skin_tune.data.pack import Pack
+from skin_tune.paths import RunPaths
+from skin_tune.results import load_epochs, load_trials
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
+from tests.conftest import write_synthetic_pack
+from tests.integration.processes import begin, checkpoint_of, finished, wait_until
+
+SPACE = """
+method: random
+parameters:
+  learning_rate: {distribution: log_uniform_values, min: 1.0e-5, max: 1.0e-2}
+  backbone: {value: resnet18}
+  weights: {value: none}
+  image_size: {value: 32}
+  batch_size: {value: 32}
+  epochs: {value: 300}
+"""
+COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=32", "epochs=300")
+
+
+def flipped(pack: Pack) -> bytes:
+    """The content of a pack with other pixels, which claims to be the same pack."""
+    content = bytearray(pack.path.read_bytes())
+    start = content.index(pack.images.tobytes())
+    content[start : start + pack.images.nbytes] = bytes(255 - pack.images).ljust(pack.images.nbytes, b"\0")
+    return bytes(content)
+
+
+def overwrite(pack: Pack, how: str) -> None:
+    if how == "cp":
+        other = write_synthetic_pack(pack.path.with_name("other.arrow"), COUNTS, seed=1)
+        shutil.copyfile(other.path, pack.path)
+        return
+    content = flipped(pack)
+    with pack.path.open("r+b") as file:
+        file.write(content)
+        if how == "shrunk":
+            file.truncate(len(content) // 4)
+
+
+@pytest.mark.usefixtures("shared_cluster")
+@pytest.mark.parametrize("how", ["same length, same name", "cp", "shrunk"])
+def test_a_search_ends_in_one_line_and_goes_on_once_its_pack_is_back(how: str, tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS), tmp_path / "runs"
+    whole = pack.path.read_bytes()
+    (tmp_path / "space.yaml").write_text(SPACE)
+    command = ("tune", pack.path, "--space", tmp_path / "space.yaml", "--storage", storage, "--name", "exp")
+    limits = ("--trials", "2", *ONE_PROCESS, "--wandb", "disabled", "--max-failures", "3")
+    process = begin(*command, *limits)
+    wait_until(lambda: checkpoint_of(storage, "exp", 0) or process.poll())
+    overwrite(pack, how)
+    assert_one_line_error(last_lines(finished(process)), "the pack has changed", str(pack.path))
+    trials = load_trials(storage, experiment="exp")
+    assert "failed" not in set(trials["status"])
+    ended = load_epochs(storage, experiment="exp")
+    assert_one_line_error(last_lines(skin_tune_here(*command, *limits, "--resume")), "pack")
+    pack.path.write_bytes(whole)
+    again = begin(*command, *limits, "--resume")
+    wait_until(lambda: len(load_epochs(storage, experiment="exp")) > len(ended))
+    again.kill()
+    finished(again)
+
+
+@pytest.mark.parametrize("how", ["same length, same name", "cp"])
+def test_a_training_ends_in_one_line(how: str, tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS), tmp_path / "runs"
+    process = begin("train", pack.path, *SMALL, "--storage", storage, "--name", "hand", "--wandb", "disabled")
+    last = wait_until(lambda: next(iter(storage.glob("experiments/*/hand/checkpoints/*/last.pt")), None))
+    overwrite(pack, how)
+    assert_one_line_error(last_lines(finished(process)), "the pack has changed", str(pack.path))
+    assert len(load_epochs(storage)) < 300
+    assert last.exists()
+
+
+def test_a_pack_that_is_not_what_it_claims_to_be_trains_nothing(tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS), tmp_path / "runs"
+    overwrite(pack, "same length, same name")
+    done = skin_tune_here("train", pack.path, *SMALL, "--storage", storage, "--name", "hand")
+    assert_one_line_error(last_lines(done), "the pack has changed", "claims to be")
+    assert load_epochs(storage).empty
+
+
+def last_lines(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    """Without the progress that a command shows before its error."""
+    done.stderr = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
+    return done
+
+
+@pytest.mark.usefixtures("shared_cluster")
+@pytest.mark.parametrize("command", ["tune", "train"])
+def test_a_storage_that_is_removed_under_a_run_ends_it_and_is_not_made_anew(command: str, tmp_path: Path):
+    pack, storage = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS), tmp_path / "runs"
+    (tmp_path / "space.yaml").write_text(SPACE)
+    more: Sequence[object] = SMALL
+    if command == "tune":
+        more = ("--space", tmp_path / "space.yaml", "--trials", "2", *ONE_PROCESS)
+    process = begin(command, pack.path, "--storage", storage, "--name", "exp", "--wandb", "offline", *more)
+    wait_until(lambda: next(iter(storage.glob("experiments/*/exp/checkpoints/*/last.pt")), None))
+    moved = tmp_path / "moved"
+    storage.rename(moved)
+    assert_one_line_error(last_lines(finished(process)), "was removed while a run wrote to it", str(storage))
+    time.sleep(1)
+    assert not storage.exists()
+    assert RunPaths(moved).lock("lip_dryness", "exp").exists()
