@@ -37,7 +37,7 @@ class Lab:
 
     @property
     def model(self) -> Path:
-        return self.storage / "experiments" / "lip_dryness" / "hand" / "checkpoints" / "train" / "best.pt"
+        return self.storage / "experiments" / "lip_dryness" / "hand" / "checkpoints" / "hand" / "best.pt"
 
     def shown(self, command: str, *arguments: object, form: str = "table") -> str:
         """What a command that reads the store prints."""
@@ -104,8 +104,7 @@ def test_a_mixed_store_has_a_dash_where_the_others_have_a_figure(lab: Lab, tmp_p
     done = skin_tune_here("train", ordinal.path, *SMALL, "--storage", lab.storage, "--name", "neck")
     assert done.returncode == 0, done.stderr
     lines = lab.shown("trials", "--sort", "val_mae").splitlines()
-    assert "MAE" in lines[0]
-    place = slice(lines[0].index("MAE") - 4, lines[0].index("MAE") + 3)
+    place = slice(lines[0].index("MAE (steps)"), lines[0].index("MAE (steps)") + len("MAE (steps)"))
     cells = {line.split()[1]: line[place].strip() for line in lines[1:3]}
     assert cells["lip_dryness"] == "-"
     assert float(cells["neck"]) >= 0
