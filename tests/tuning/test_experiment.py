@@ -15,11 +15,12 @@ def test_only_checkpoints_that_something_goes_on_from_are_kept(tmp_path: Path):
     writer.update_trial("exp-001", status="stopped_early", ended_at=now())
     writer.update_trial("exp-002", status="stopped_early")
     writer.update_trial("exp-003", status="running")
+    writer.update_trial("exp-005", status="interrupted")
     refits = {refit_name("exp-000", include_val=chosen) for chosen in (False, True)}
-    for name in ("exp-000", "exp-001", "exp-002", "exp-003", "exp-004", *refits):
+    for name in ("exp-000", "exp-001", "exp-002", "exp-003", "exp-004", "exp-005", *refits):
         last = paths.checkpoints("lip_dryness", "exp", name) / "last.pt"
         last.parent.mkdir(parents=True)
         last.touch()
     _remove_leftovers(writer, paths, "lip_dryness", "exp")
-    assert paths.resumable("lip_dryness", "exp") == {"exp-002", "exp-003", *refits}
+    assert paths.resumable("lip_dryness", "exp") == {"exp-002", "exp-003", "exp-005", *refits}
     writer.close()
