@@ -134,14 +134,20 @@ def wandb_sync(
     storage: Storage = Path("runs"),
     wandb: Wandb = None,
 ) -> None:
-    """Write an experiment's wandb runs from the store, under their ids, as far as they lack anything."""
+    """Write an experiment's wandb runs again from the store.
+
+    Under the ids they have, as far as they lack anything; what is whole is left as it is.
+    """
     from skin_tune.show.progress import counting
     from skin_tune.tuning.wandb_sync import sync_experiment
+    from skin_tune.wording import counted
 
     with counting("wandb runs") as progress:
         synced = sync_experiment(storage, experiment, region, wandb, progress)
     whole = synced.runs - synced.written
-    print(f"{experiment} ({synced.region}): {synced.runs} runs, {synced.written} written again, {whole} were whole")
+    print(
+        f"{experiment} ({synced.region}): {counted(synced.runs, 'run')}, {synced.written} written again, {whole} were whole"
+    )
 
 
 def report(

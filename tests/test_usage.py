@@ -12,7 +12,7 @@ from skin_tune import __version__
 from skin_tune.cli import app
 from tests.cli_runner import assert_one_line_error, run_job_here, skin_tune, skin_tune_here
 
-COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+COMMANDS = [command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback]
 
 
 def test_it_says_its_version():
@@ -47,7 +47,7 @@ def test_jobs_explain_themselves_with_h_too(tmp_path: Path):
         (["trials", "--experment", "x"], ["--experment", "did you mean --experiment", "See skin-tune trials --help"]),
         (["tune", "x", "--epochs", "3"], ["No such option: --epochs", "such as epochs=VALUE"]),
         (["tune", "x", "--learning-rate=3"], ["--learning-rate", "such as learning_rate=VALUE"]),
-        (["tune"], ["Missing argument 'PACK'", "written by `prepare`", "see skin-tune tune --help"]),
+        (["tune"], ["tune needs a PACK, or the --name of an experiment to --resume"]),
         (["prepare", "x"], ["Missing option '--region'", "see skin-tune prepare --help"]),
         (["trials", "--limit"], ["Option '--limit' requires an argument"]),
         (["trials", "--limit", "many"], ["'--limit'", "a whole number", "not 'many'"]),

@@ -234,15 +234,23 @@ def _another(path: Path, found: str, expected: str) -> PackChangedError:
 def read_pack_id(path: Path) -> str:
     """The `pack_id` that a file claims to have: a few kilobytes are read. Raises PackError where it is no pack."""
     if is_local(path):
-        return _claimed_id(path)
-    from skin_tune.bucket import steady  # a third of a second that only buckets need
+        schema = _schema_of(path)
+    else:
+        from skin_tune.bucket import steady  # a third of a second that only buckets need
 
-    return steady(lambda: _claimed_id(path))
+        schema = steady(lambda: _schema_of(path))
+    with told_as_no_pack(str(path)):
+        return _info(schema).pack_id
 
 
-def _claimed_id(path: Path) -> str:
-    with path.open("rb") as file, told_as_no_pack(str(path)):
-        return _info(pa.ipc.open_file(pa.PythonFile(file)).schema).pack_id
+def _schema_of(path: Path) -> Any:
+    with path.open("rb") as file:
+        try:
+            return pa.ipc.open_file(pa.PythonFile(file)).schema
+        except Exception as error:  # a foreign file can fail to be read in many ways
+            if isinstance(error, OSError) and error.errno is not None:  # as a bucket's, which may be asked again
+                raise
+            raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None
 
 
 def check_regular(path: Path) -> None:

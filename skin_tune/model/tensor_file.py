@@ -26,6 +26,8 @@ def read_tensors(path: Path, *, old_format: bool = False) -> Any:
         source: Any = path if is_local(path) else io.BytesIO(path.read_bytes())
         if not old_format or zipfile.is_zipfile(source):
             _check_archive(source)
+        if isinstance(source, io.BytesIO):
+            source.seek(0)  # the check has read from it
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's remarks on how others write files
             return torch.load(source, map_location="cpu", weights_only=True)
