@@ -144,10 +144,8 @@ def wandb_sync(
 
     with counting("wandb runs") as progress:
         synced = sync_experiment(storage, experiment, region, wandb, progress)
-    whole = synced.runs - synced.written
-    print(
-        f"{experiment} ({synced.region}): {counted(synced.runs, 'run')}, {synced.written} written again, {whole} were whole"
-    )
+    whole, runs = synced.runs - synced.written, counted(synced.runs, "run")
+    print(f"{experiment} ({synced.region}): {runs}, {synced.written} written again, {whole} were whole")
 
 
 def report(
