@@ -50,6 +50,7 @@ class WandbWriter:
         self._runs: dict[str, Any] = {}
         self._notes: dict[str, tuple[Path, dict[str, Any]]] = {}
         self._steps: dict[str, int] = {}
+        self._seen: set[Path] = set()
         self._locks: dict[tuple[str, str], FileLock] = {}
 
     def start(
@@ -165,8 +166,10 @@ class WandbWriter:
 
     def _note(self, run: str) -> None:
         path, noted = self._notes[run]
-        if is_local(path) and not path.parents[1].is_dir():
-            raise StoreError(f"{str(path.parents[1])!r} was removed")  # and is not to be made anew
+        experiment = path.parents[1]
+        if experiment in self._seen and is_local(path) and not experiment.is_dir():
+            raise StoreError(f"{str(experiment)!r} was removed")  # and is not to be made anew
+        self._seen.add(experiment)
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(noted))
 
