@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.pack import Pack, PackInfo, PackRows, open_pack, write_pack
+from skin_tune.data.pack import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
 from skin_tune.data.split import SPLITS
 from skin_tune.paths import quarantine_path
 from tests.cli_runner import assert_one_line_error, skin_tune_here
@@ -26,9 +26,11 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     labels = np.repeat(np.arange(4), 3 * 2)
     split = np.tile(np.arange(3), 4 * 2)
     counts = {name: dict.fromkeys(CLASSES, 2) for name in SPLITS}
-    info = PackInfo("acne", CLASSES, 32, 0, [60, 20, 20], counts, "a" * 32, ordinal=False)
     images = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), np.uint8)
     names = [f"@person{row}" for row in range(24)]
+    digests = [image_digest(image.data) for image in images]
+    pack_id = content_id("acne", CLASSES, 32, digests, labels.tolist(), split.tolist(), names, ordinal=False)
+    info = PackInfo("acne", CLASSES, 32, 0, [60, 20, 20], counts, pack_id, ordinal=False)
     path = tmp_path_factory.mktemp("pack") / "acne-32.arrow"
     write_pack(path, images, PackRows(labels.astype(np.int16), split.astype(np.int8), names, names), info)
     return open_pack(path)
