@@ -78,6 +78,10 @@ def _run(program: typer.Typer) -> None:
         if interruption.received():
             _leave(error_line(f"interrupted: {error}"), interruption.exit_code())
         _leave(error_line(f"error: {error}"), error.exit_code, lost=isinstance(error, ClusterLostError))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _leave(error_line(f"error: {str(error.filename)!r} cannot be used: {error.strerror}"), 2)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     if status == INTERRUPTED or interruption.received():  # typer turns Ctrl-C into this status

@@ -1,6 +1,5 @@
 """Options that several commands share, said once."""
 
-import errno
 import inspect
 import os
 from collections.abc import Callable
@@ -12,25 +11,16 @@ import typer
 from typer.models import ParameterInfo
 
 from skin_tune.data.files import MAX_MEGAPIXELS
-from skin_tune.errors import StoreError
 from skin_tune.numerals import number_from, whole_number_from
 from skin_tune.paths import is_local, location
-from skin_tune.text import shown
 
 
 def typed_location(given: str | Path) -> Path:
-    """A path that was typed, tried at once, so that a mistake in it ends in one line; it need not be there yet."""
+    """A path that was typed; one in a bucket is tried at once, so that a mistake in it ends in one line."""
     path: Any = location(given)
-    if "_SKIN_TUNE_COMPLETE" in os.environ:  # a shell asks what may follow, not whether it is there
+    if is_local(path) or "_SKIN_TUNE_COMPLETE" in os.environ:  # a shell asks what may follow, not whether it is there
         return path
-    if not is_local(path):
-        return path.check()
-    try:
-        os.stat(path)  # noqa: PTH116  as the rules of pathlib on what it raises differ between versions
-    except OSError as error:
-        if error.errno not in (errno.ENOENT, errno.ENOTDIR):
-            raise StoreError(f"{shown(str(path))} cannot be used: {error.strerror}") from None
-    return path
+    return path.check()
 
 
 Overrides = Annotated[

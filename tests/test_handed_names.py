@@ -29,7 +29,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     images = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), np.uint8)
     names = [f"@person{row}" for row in range(24)]
     digests = [image_digest(image.data) for image in images]
-    pack_id = content_id("acne", CLASSES, 32, digests, labels.tolist(), split.tolist(), names, False)
+    pack_id = content_id("acne", CLASSES, 32, digests, labels.tolist(), split.tolist(), names, ordinal=False)
     info = PackInfo("acne", CLASSES, 32, 0, [60, 20, 20], counts, pack_id, ordinal=False)
     path = tmp_path_factory.mktemp("pack") / "acne-32.arrow"
     write_pack(path, images, PackRows(labels.astype(np.int16), split.astype(np.int8), names, names), info)

@@ -200,6 +200,8 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
         check_regular(path)
         try:
             pack = _mapped(path, str(path))
+        except OSError as error:
+            raise PackError(f"pack {str(path)!r} cannot be read: {error.strerror}") from None
         except PackError:
             if pack_id is not None:
                 raise _another(path, "no pack", pack_id) from None

@@ -20,7 +20,10 @@ class OtherVersionError(PackError):
 
 @contextmanager
 def told_as_no_pack(name: str) -> Iterator[None]:
-    """Raise a PackError that names the file for whatever a file that is no pack does to its reader."""
+    """Raise a PackError that names the file for whatever a file that is no pack does to its reader.
+
+    What the system says, as of a disk or a bucket that does not answer, is passed on as an OSError.
+    """
     try:
         yield
     except PackChangedError:
@@ -31,7 +34,7 @@ def told_as_no_pack(name: str) -> Iterator[None]:
         raise PackError(f"{name!r} is not a pack: {error}; make one with skin-tune prepare") from None
     except Exception as error:  # a foreign file can fail to be read in many ways
         if isinstance(error, OSError) and error.errno is not None:
-            raise PackError(f"pack {name!r} cannot be read: {error.strerror}") from None
+            raise
         raise PackError(f"{name!r} is not a pack; make one with skin-tune prepare") from None
 
 

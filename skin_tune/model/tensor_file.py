@@ -5,7 +5,7 @@ import pickle
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -23,14 +23,13 @@ def read_tensors(path: Path, *, old_format: bool = False) -> Any:
     file's name, for anything else.
     """
     try:
-        source: Any = path if is_local(path) else io.BytesIO(path.read_bytes())
-        if not old_format or zipfile.is_zipfile(source):
-            _check_archive(source)
-        if isinstance(source, io.BytesIO):
-            source.seek(0)  # the check has read from it
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's remarks on how others write files
-            return torch.load(source, map_location="cpu", weights_only=True)
+        with path.open("rb") if is_local(path) else io.BytesIO(path.read_bytes()) as file:
+            if not old_format or zipfile.is_zipfile(file):
+                _check_archive(file)
+            file.seek(0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch's remarks on how others write files
+                return torch.load(path if is_local(path) else file, map_location="cpu", weights_only=True)
     except _RefusedError as error:
         raise ValueError(str(error)) from None
     except pickle.UnpicklingError:
@@ -45,15 +44,15 @@ class _RefusedError(ValueError):
     """It may be a file of tensors, and is not read."""
 
 
-def _check_archive(source: Any) -> None:
+def _check_archive(file: BinaryIO) -> None:
     """Raise _RefusedError for no archive, one that unpacks to more than it is, and one of plain values without end."""
-    if not zipfile.is_zipfile(source):
-        with source if isinstance(source, io.BytesIO) else source.open("rb") as file:
-            is_pickle = file.read(1) == pickle.PROTO
+    if not zipfile.is_zipfile(file):
+        file.seek(0)
+        is_pickle = file.read(1) == pickle.PROTO
         raise _RefusedError(
             "it is a bare pickle, which could run code as it loads" if is_pickle else "it is no file of tensors"
         )
-    with zipfile.ZipFile(source) as archive:
+    with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise _RefusedError("it is compressed")

@@ -88,3 +88,22 @@ def test_copies_used_longest_ago_make_room(put: Callable[..., Path], tmp_path: P
     assert kept == {first.info.pack_id, third.info.pack_id}
     assert second.images.sum() > 0  # who has it mapped can go on
     np.testing.assert_array_equal(open_pack(packs[1]).images, second.images)
+
+
+def test_a_pack_that_is_replaced_while_it_is_read_is_read_again(
+    put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    there = put()
+    opened = []
+    really_open = type(there).open
+
+    def replaced_once_open(self: Path, *arguments: object, **options: object) -> object:
+        file = really_open(self, *arguments, **options)
+        opened.append(self)
+        if len(opened) == 1:
+            put(seed=1)  # another version of the object, which the open file is not of
+        return file
+
+    monkeypatch.setattr(type(there), "open", replaced_once_open)
+    assert open_pack(there).info.pack_id == open_pack(put("other", seed=1)).info.pack_id
+    assert opened.count(there) > 1
