@@ -187,7 +187,8 @@ def _taken_up(plan: Plan, writer: ExperimentWriter) -> Plan:
         to_go_on += [dict(config) for config in plan.configs if config["trial_id"] not in taken]
         taken = [*taken, *(config["trial_id"] for config in plan.configs)]
     for config in to_go_on:
-        if writer.trial(config["trial_id"]).get("status") != "running":  # stopped_early in stores of older versions
+        row = writer.trial(config["trial_id"])
+        if row and row["status"] != "running":  # stopped_early in stores of older versions
             writer.update_trial(config["trial_id"], status="interrupted")
         _recover_epochs(writer, plan, config["trial_id"])
     reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)

@@ -97,7 +97,8 @@ def _end(
 def _epochs_left(rows: Sequence[Row], running: Sequence[Row], done: Sequence[Row], trials: int) -> float:
     """Epochs that are still to be run if trials go on as those that are over have gone."""
     over = [row["epochs"] for row in done if row["status"] in ("completed", "stopped_early")]
-    whole = [int(row["config/epochs"]) for row in rows]
+    rows = [row for row in rows if row.get("config/epochs")]  # what a crash left may be half a row
+    whole = [int(row["config/epochs"]) for row in rows] or [0]
     usual = sum(over) / len(over) if over else sum(whole) / len(whole)
     left = usual * max(trials - len(rows), 0)
     for row in rows:
