@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from skin_tune.data.pack_uses import note_use, uses_of
-from skin_tune.errors import ExperimentError, SpaceError
+from skin_tune.errors import ExperimentError, SpaceError, StoreError
 from skin_tune.paths import RunPaths, pack_uses
 from skin_tune.results.notes import read_note, wrong_asked, wrong_facts
 from skin_tune.results.report import write_report
 from skin_tune.tuning.asked import read_asked
+from skin_tune.tuning.journal import Journal
 from skin_tune.tuning.space_file import load_space
 from skin_tune.tuning.warm import chosen_once
 from tests.cli_runner import assert_one_line_error, skin_tune_here
@@ -52,6 +53,10 @@ def test_notes_beside_a_pack_may_be_anything(tmp_path: Path):
     assert uses_of(pack.path, "acne", pack.info.pack_id) == [f"sound (in {tmp_path / 'runs'})"]
 
 
+NOTED = {
+    "flags": {"trials": 3, "time_budget": None, "wandb": "offline", "warm_start": ["one"]},
+    "overrides": {"epochs": 2},
+}
 ASKED = {
     "pack": "p.arrow",
     "pack_id": "p",
@@ -71,7 +76,11 @@ def test_what_an_experiment_was_asked_for_is_read_back_or_named(tmp_path: Path):
     older = {name: value for name, value in ASKED.items() if name != "counts"}
     path.write_text(json.dumps(older))
     assert read_asked(path).counts == {}
+    path.write_text(json.dumps({**ASKED, "noted": NOTED, "target": 0.5}))
+    assert read_asked(path).noted == NOTED
     for name, value in [
+        *[("warm_start", [5]), ("noted", 5), ("noted", {"flags": {"trials": "many"}}), ("target", "high")],
+        *[("noted", {"flags": {"warm_start": "x"}}), ("noted", {"overrides": {"epochs": []}})],
         *[("metric", ["x"]), ("pack", 5), ("seed", True), ("space", []), ("warm_start", "x"), ("unknown", 1)],
         *[("counts", {"train": 5}), ("counts", {"val": {}}), ("counts", {"train": {"0": "many"}})],
     ]:
@@ -84,6 +93,12 @@ def test_what_an_experiment_was_asked_for_is_read_back_or_named(tmp_path: Path):
             read_asked(path)
     with pytest.raises(ExperimentError, match="is not what this program writes"):
         read_asked(pipe(path))
+
+
+def test_a_journal_of_a_search_is_a_regular_file(tmp_path: Path):
+    with pytest.raises(StoreError, match="is not a regular file"):
+        Journal(pipe(tmp_path / "search.log"))
+    assert Journal(tmp_path / "new.log").file == tmp_path / "new.log"
 
 
 def test_configs_to_try_first_are_read_back_or_named(tmp_path: Path):

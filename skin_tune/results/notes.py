@@ -17,6 +17,8 @@ _ASKED: Mapping[str, Any] = {
     "warm_start": list,
     "space": dict,
     "counts": dict,
+    "noted": dict,
+    "target": int | float | None,
 }
 _FACTS: Mapping[str, Any] = {
     "model": str,
@@ -60,9 +62,25 @@ def wrong_asked(content: Mapping[str, Any]) -> str:
     """The entry of an `asked.json` that is not what it should be; empty if there is none."""
     if wrong := _wrong_kind(content, _ASKED):
         return wrong
+    if not all(isinstance(name, str) for name in content.get("warm_start", ())):
+        return "warm_start"
     counts = content.get("counts", {})
     whole = all(isinstance(of, dict) and all(map(_is_count, of.values())) for of in counts.values())
-    return "" if whole and (not counts or "train" in counts) else "counts"
+    if not whole or (counts and "train" not in counts):
+        return "counts"
+    return "" if _are_flags(content.get("noted", {})) else "noted"
+
+
+def _are_flags(noted: Mapping[str, Any]) -> bool:
+    """Whether what an experiment has noted of its command is plain: numbers, but for two flags of words."""
+    flags, overrides = noted.get("flags", {}), noted.get("overrides", {})
+    if not isinstance(flags, dict) or not isinstance(overrides, dict):
+        return False
+    siblings = flags.get("warm_start", [])
+    words = [flags.get("wandb") or "", *(siblings if isinstance(siblings, list) else [None])]
+    numbers = [value for name, value in flags.items() if name not in ("wandb", "warm_start")]
+    plain = all(isinstance(value, str | int | float | None) for value in overrides.values())
+    return plain and all(isinstance(word, str) for word in words) and all(map(_is_figure, numbers))
 
 
 def wrong_facts(content: Mapping[str, Any]) -> str:

@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from skin_tune.paths import download, is_local, upload
+from skin_tune.errors import StoreError
+from skin_tune.paths import download, is_local, is_regular, upload
 from skin_tune.scratch import ScratchFolder
 
 OPTUNAS_LOCK = ".lock"
@@ -28,6 +29,8 @@ class Journal:
             if kept.is_file():
                 download(kept, self.file)
                 self._saved = self.file.stat().st_size
+        if self.file.exists() and not is_regular(self.file):
+            raise StoreError(f"{str(self.file)!r} is not a regular file")
         # Left by a run that was killed while it wrote, it would be waited for, for half a minute.
         self.file.with_name(self.file.name + OPTUNAS_LOCK).unlink(missing_ok=True)
         if self.file.is_file():
