@@ -37,7 +37,7 @@ $(PACK): | $(READY) runs/sample
 # one step frees is kept for the next.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MALLOC_TRIM_THRESHOLD_=4000000000 \
   MALLOC_MMAP_THRESHOLD_=4000000000 $(BIN)/python -m pytest
-LONG := tests/integration tests/training
+LONG := tests/integration tests/training tests/inference
 
 test: $(READY)
 	$(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder $(LONG)

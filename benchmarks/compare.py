@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from benchmarks.rows import Row
 from skin_tune.metrics import METRICS, Tallies, scores_of, tallies_of
-from skin_tune.results.bootstrap import draws_of, intervals, left_out, tally_subjects, weighted
-from skin_tune.results.compare import compare
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.results.statistics.bootstrap import draws_of, intervals, left_out, tally_subjects, weighted
+from skin_tune.results.statistics.compare import compare
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
 
 GRADES = np.array([572, 5083, 3393, 2340, 1092, 819, 637])
 """Images of forehead wrinkles by grade, in the data set that this began with."""

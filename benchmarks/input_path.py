@@ -10,8 +10,8 @@ from torchvision.transforms import InterpolationMode, v2
 
 from benchmarks.rows import Row
 from skin_tune.config import TrialConfig
-from skin_tune.data.augment import network_input
-from skin_tune.data.batches import prefetched
+from skin_tune.data.loading.augmentation import network_input
+from skin_tune.data.loading.prefetch import prefetched
 
 _CROPS = 512
 _BATCH = 32

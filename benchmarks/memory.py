@@ -10,8 +10,8 @@ import psutil
 import torch
 
 from benchmarks.rows import Row, noise_pack
-from skin_tune.data.batches import prefetched
-from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.pack.format import Pack, open_pack
 
 _IMAGES = 2000
 _BATCH = 64

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.rows import Row
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.regions import CATALOGUE
 from tests.data.icc import DISPLAY_P3, rgb_profile
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from skin_tune.data.pack import Pack, PackInfo, PackRows, open_pack, write_pack
-from skin_tune.data.split import SPLITS
+from skin_tune.data.pack.format import Pack, PackInfo, PackRows, open_pack, write_pack
+from skin_tune.data.pack.subject_split import SPLITS
 
 
 @dataclass(frozen=True)

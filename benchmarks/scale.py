@@ -11,9 +11,9 @@ from ray import tune
 from ray.tune import Callback
 
 from benchmarks.rows import Row, noise_pack, small_config, small_space
-from skin_tune.tuning import run
-from skin_tune.tuning.experiment import run_experiment
-from skin_tune.tuning.plan import TuneRequest
+from skin_tune.tuning.experiment import tune_run as run
+from skin_tune.tuning.experiment.request import TuneRequest
+from skin_tune.tuning.experiment.runner import run_experiment
 
 _EPOCHS = 5
 _SHORT = 0.02

@@ -20,11 +20,11 @@ import pandas as pd
 import yaml
 
 from benchmarks.rows import Row
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
-from skin_tune.data.sample import draw_sample
+from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.sources.request import PrepareRequest
+from skin_tune.data.synthetic.dataset import draw_sample
 from skin_tune.results import load_epochs
-from skin_tune.tuning.scheduler import AshaRungs
+from skin_tune.tuning.search.asha import AshaRungs
 
 _SEEDS = (0, 1, 2)
 _SUBJECTS, _SPLIT, _SIZE = 100, (40, 55, 5), 32

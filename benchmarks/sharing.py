@@ -11,8 +11,8 @@ import torch
 
 from benchmarks.rows import Row, noise_pack, small_config, small_space
 from skin_tune.results import load_trials
-from skin_tune.tuning.experiment import run_experiment
-from skin_tune.tuning.plan import TuneRequest
+from skin_tune.tuning.experiment.request import TuneRequest
+from skin_tune.tuning.experiment.runner import run_experiment
 
 
 def measure() -> list[Row]:

@@ -15,7 +15,7 @@ from benchmarks.rows import Row, noise_pack
 from skin_tune.config import TrialConfig
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import build_network
-from skin_tune.training.evaluation import autocast
+from skin_tune.training.device import autocast
 from skin_tune.training.trainer import Trainer
 
 _ROUNDS = 5

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from benchmarks.rows import Row, noise_pack, small_config, small_space
 from skin_tune.regions import CATALOGUE
-from skin_tune.tuning.experiment import run_experiments
-from skin_tune.tuning.plan import TuneRequest
+from skin_tune.tuning.experiment.request import TuneRequest
+from skin_tune.tuning.experiment.runner import run_experiments
 
 _TRIALS = 3
 _CONFIG = small_config(image_size=32, batch_size=32, epochs=2)

@@ -8,10 +8,10 @@ from typing import Any
 
 from benchmarks.rows import Row, noise_pack, small_config, small_space
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.results import load_epochs, load_trials
-from skin_tune.tuning.experiment import run_experiment
-from skin_tune.tuning.plan import TuneRequest
+from skin_tune.tuning.experiment.request import TuneRequest
+from skin_tune.tuning.experiment.runner import run_experiment
 
 _TRIALS = 40
 _PATTERN_TRIALS = 5
@@ -65,7 +65,8 @@ def _unrecorded(folder: Path) -> float:
     """Seconds per trial when the same trials run in the same actors, and nothing but Tune listens."""
     from ray import tune
 
-    from skin_tune.tuning.trial import OWN_ID, REGION, TrialSetting, TuneTrial
+    from skin_tune.tuning.backend.trainable import TuneTrial
+    from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting
 
     pack = _pack(folder)
     region = pack.info.region
@@ -73,7 +74,7 @@ def _unrecorded(folder: Path) -> float:
     trainable = tune.with_parameters(TuneTrial, settings=settings, weights={("none", "resnet18"): None}, cpus=1)
     ids = tune.grid_search([f"cost-{number:03d}" for number in range(_TRIALS)])
     return _pace_in_tune(
-        trainable, {**TrialConfig.from_mapping(_CONFIG).to_dict(), OWN_ID: ids, REGION: region}, folder
+        trainable, {**TrialConfig.from_mapping(_CONFIG).to_dict(), TRIAL_ID: ids, REGION: region}, folder
     )
 
 
@@ -103,7 +104,7 @@ def _pace_in_tune(trainable: Any, config: dict[str, Any], folder: Path) -> float
     from ray import tune
     from ray.tune import Callback, CheckpointConfig, RunConfig, TuneConfig, Tuner
 
-    from skin_tune.tuning import cluster
+    from skin_tune.tuning.backend import cluster
 
     ended: list[float] = []
 
@@ -147,7 +148,7 @@ def _tune_and_train() -> float:
     from ray.tune import RunConfig, TuneConfig, Tuner
     from ray.tune.integration.ray_train import TuneReportCallback
 
-    from skin_tune.tuning import cluster
+    from skin_tune.tuning.backend import cluster
 
     def train_on_worker(config: dict[str, Any]) -> None:
         import ray.train

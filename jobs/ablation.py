@@ -4,8 +4,8 @@ Runs a factorial of loss, oversampling and augmentation on the region's pack, ev
 the effects with their intervals in a table and a figure.
 """
 
-from skin_tune.cli import single_command
-from skin_tune.jobs import ablation
+from skin_tune.cli.job_commands import ablation
+from skin_tune.cli.main import single_command
 
 if __name__ == "__main__":
     single_command(ablation)

@@ -4,8 +4,8 @@ The regions share the cluster: each has its own search, early stopping, and part
 every place that becomes free.
 """
 
-from skin_tune.cli import single_command
-from skin_tune.jobs import tune_all
+from skin_tune.cli.job_commands import tune_all
+from skin_tune.cli.main import single_command
 
 if __name__ == "__main__":
     single_command(tune_all)

@@ -4,8 +4,8 @@ Prepares the region's pack where there is none, joins the running Ray cluster or
 by the region's name, wherever it is run from.
 """
 
-from skin_tune.cli import single_command
-from skin_tune.jobs import tune_region
+from skin_tune.cli.job_commands import tune_region
+from skin_tune.cli.main import single_command
 
 if __name__ == "__main__":
     single_command(tune_region)

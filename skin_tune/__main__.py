@@ -1,4 +1,4 @@
-from skin_tune.cli import main
+from skin_tune.cli.main import main
 
 if __name__ == "__main__":
     main()

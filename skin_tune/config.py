@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from skin_tune.errors import ConfigError
-from skin_tune.numerals import number_from, whole_number_from
+from skin_tune.text.numbers import number_from, whole_number_from
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "backbone": ("resnet18", "resnet34", "resnet50", "resnet101"),

@@ -37,7 +37,7 @@ def libraries() -> str:
     return ", ".join(versions)
 
 
-def joined(earlier: str | None, now: str) -> str:
+def append_version(earlier: str | None, now: str) -> str:
     """What holds for the whole of something that was interrupted: ``a; then b`` where it went on with another."""
     if not earlier or earlier.split("; then ")[-1] == now:
         return earlier or now

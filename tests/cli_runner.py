@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from unittest.mock import patch
 
-from skin_tune.cli import main
+from skin_tune.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = "160"

@@ -15,9 +15,9 @@ import hypothesis
 import numpy as np
 import pytest
 
-from skin_tune.data.pack import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
-from skin_tune.data.split import SPLITS
-from skin_tune.paths import location
+from skin_tune.data.pack.format import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
+from skin_tune.data.pack.subject_split import SPLITS
+from skin_tune.storage.files import location
 
 # A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -119,7 +119,7 @@ def bucket_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
 
 def forget_buckets() -> None:
     """Have the environment asked again where buckets are."""
-    from skin_tune.bucket import BucketFileSystem, file_system
+    from skin_tune.storage.bucket import BucketFileSystem, file_system
 
     BucketFileSystem.clear_instance_cache()
     file_system.cache_clear()
@@ -131,7 +131,7 @@ _BUCKETS = (f"lab-{number}" for number in itertools.count())
 @pytest.fixture
 def bucket(bucket_server: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
     """An empty bucket, found by the environment as a lab's own would be."""
-    from skin_tune.bucket import BucketFileSystem
+    from skin_tune.storage.bucket import BucketFileSystem
 
     forget_buckets()
     endpoint, outage = bucket_server

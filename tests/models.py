@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.training.checkpoint import save_checkpoint
 from skin_tune.training.trainer import Trainer
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import EnvironmentVariableError
-from skin_tune.paths import cache_folder, location, upload
-from skin_tune.tuning.cluster import connect
-from skin_tune.tuning.wandb_log import check_mode, run_id_given
+from skin_tune.storage.files import cache_folder, location, upload
+from skin_tune.tuning.backend.cluster import connect
+from skin_tune.tuning.tracking.wandb_client import check_mode, run_id_given
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket, PackMaker
 

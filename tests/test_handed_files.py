@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.pack_uses import note_use, uses_of
+from skin_tune.data.pack.uses import note_use, uses_of
 from skin_tune.errors import ExperimentError, SpaceError, StoreError
-from skin_tune.paths import RunPaths, pack_uses
-from skin_tune.results.notes import read_note, wrong_asked, wrong_facts
 from skin_tune.results.report import write_report
-from skin_tune.tuning.asked import read_asked
-from skin_tune.tuning.journal import Journal
-from skin_tune.tuning.space_file import load_space
-from skin_tune.tuning.warm import chosen_once
+from skin_tune.results.store.notes import read_note, wrong_facts, wrong_spec
+from skin_tune.storage.run_paths import RunPaths, pack_uses
+from skin_tune.tuning.experiment.spec import read_spec
+from skin_tune.tuning.search.optuna_journal import Journal
+from skin_tune.tuning.search.warm_start import chosen_once
+from skin_tune.tuning.space.sweep_file import load_space
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
-from tests.results.report_store import write_refit, write_trials
+from tests.results.report.report_store import write_refit, write_trials
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -72,12 +72,12 @@ ASKED = {
 def test_what_an_experiment_was_asked_for_is_read_back_or_named(tmp_path: Path):
     path = tmp_path / "asked.json"
     path.write_text(json.dumps(ASKED))
-    assert read_asked(path).metric == "val_macro_f1"
+    assert read_spec(path).metric == "val_macro_f1"
     older = {name: value for name, value in ASKED.items() if name != "counts"}
     path.write_text(json.dumps(older))
-    assert read_asked(path).counts == {}
+    assert read_spec(path).counts == {}
     path.write_text(json.dumps({**ASKED, "noted": NOTED, "target": 0.5}))
-    assert read_asked(path).noted == NOTED
+    assert read_spec(path).noted == NOTED
     for name, value in [
         *[("warm_start", [5]), ("noted", 5), ("noted", {"flags": {"trials": "many"}}), ("target", "high")],
         *[("noted", {"flags": {"warm_start": "x"}}), ("noted", {"overrides": {"epochs": []}})],
@@ -86,13 +86,13 @@ def test_what_an_experiment_was_asked_for_is_read_back_or_named(tmp_path: Path):
     ]:
         path.write_text(json.dumps({**ASKED, name: value}))
         with pytest.raises(ExperimentError, match=r"asked.json' is not what this program writes"):
-            read_asked(path)
+            read_spec(path)
     for text in ("", "[" * 100_000, "[1]", json.dumps({"pack": "x"})):
         path.write_text(text)
         with pytest.raises(ExperimentError, match="is not what this program writes"):
-            read_asked(path)
+            read_spec(path)
     with pytest.raises(ExperimentError, match="is not what this program writes"):
-        read_asked(pipe(path))
+        read_spec(pipe(path))
 
 
 def test_a_journal_of_a_search_is_a_regular_file(tmp_path: Path):
@@ -125,7 +125,7 @@ def test_a_report_leaves_out_notes_that_are_none(tmp_path: Path):
         facts.write_text(json.dumps({**sound, **change}))
         assert write_report(tmp_path, tmp_path / "report.html")
         assert sound["model"] in (tmp_path / "sound.html").read_text()
-    for path in (facts, paths.asked(region, experiment)):
+    for path in (facts, paths.spec(region, experiment)):
         assert read_note(pipe(path)) == {}
         assert write_report(tmp_path, tmp_path / "report.html")
-    assert wrong_asked({**ASKED, "metric": 5}) == "metric"
+    assert wrong_spec({**ASKED, "metric": 5}) == "metric"

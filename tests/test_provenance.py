@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 
 from skin_tune import __version__
-from skin_tune.evidence import joined, libraries
+from skin_tune.provenance import append_version, libraries
 
 
 def version_told_in(checkout: Path) -> str:
     """What a copy of the package in `checkout` says of itself."""
-    ask = "from skin_tune.evidence import code_version; print(code_version())"
+    ask = "from skin_tune.provenance import code_version; print(code_version())"
     done = subprocess.run([sys.executable, "-c", ask], cwd=checkout, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -25,7 +25,7 @@ def test_the_code_is_told_with_its_commit_and_whether_it_was_changed(tmp_path: P
     package = tmp_path / "skin_tune"
     package.mkdir()
     source = Path(__file__).parents[1] / "skin_tune"
-    for name in ("__init__.py", "evidence.py"):
+    for name in ("__init__.py", "provenance.py"):
         (package / name).write_text((source / name).read_text())
     assert version_told_in(tmp_path) == __version__
     git(tmp_path, "init", "-q")
@@ -45,7 +45,7 @@ def test_the_libraries_that_decide_a_figure_are_told():
 
 
 def test_what_changed_over_an_interruption_is_told_in_its_order():
-    assert joined(None, "a") == "a"
-    assert joined("a", "a") == "a"
-    assert joined("a", "b") == "a; then b"
-    assert joined("a; then b", "b") == "a; then b"
+    assert append_version(None, "a") == "a"
+    assert append_version("a", "a") == "a"
+    assert append_version("a", "b") == "a; then b"
+    assert append_version("a; then b", "b") == "a; then b"

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from skin_tune.bucket import BucketPath
-from skin_tune.cli import app
-from skin_tune.cli_results import refit
+from skin_tune.cli.job_commands import tune_all, tune_region
+from skin_tune.cli.main import app
+from skin_tune.cli.results_commands import refit
 from skin_tune.config import TrialConfig, parse_overrides
-from skin_tune.jobs import tune_all, tune_region
+from skin_tune.storage.bucket import BucketPath
 from tests.cli_runner import ROOT
 
 JOBS = {"jobs/tune_region.py": tune_region, "jobs/tune_all.py": tune_all, "jobs/refit_best.py": refit}

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from skin_tune.cli import prepare_packs, tune_pack, tune_request
+from skin_tune.cli.main import prepare_packs, tune_pack, tune_request
+from skin_tune.cli.options import Overrides, Packs, RunOptions, SourceOptions, TuneOptions, spelled_out
 from skin_tune.errors import ExperimentError, SkinTuneError, SomeRegionsFailedError, SourceError
-from skin_tune.options import Overrides, Packs, RunOptions, SourceOptions, TuneOptions, spelled_out
-from skin_tune.paths import RunPaths, pack_path
 from skin_tune.regions import CATALOGUE, is_region_name
-from skin_tune.text import escaped
+from skin_tune.storage.run_paths import RunPaths, pack_path
+from skin_tune.text.escaping import escaped
 
 Data = Annotated[list[Path] | None, typer.Option(help="The raw data, to prepare where there is no pack.")]
 
@@ -46,15 +46,15 @@ def ablation(
 ) -> None:
     """Loss x oversampling x augmentation, every cell with the same seeds: is class-balanced loss worth anything?
 
-    What was interrupted goes on with the same command.
+    The same command resumes what was interrupted.
     """
     from skin_tune.config import parse_overrides
-    from skin_tune.results.factorial import factorial
-    from skin_tune.results.factorial_figure import write_figure
-    from skin_tune.show.given import print_ablation
-    from skin_tune.tuning.ablation import AblationRequest, check_ablation, run_ablation
-    from skin_tune.tuning.given import Resources
-    from skin_tune.tuning.live_line import live_line
+    from skin_tune.results.report.factorial_figure import write_figure
+    from skin_tune.results.statistics.factorial import factorial
+    from skin_tune.show.studies import print_ablation
+    from skin_tune.tuning.experiment.fixed_configs import Resources
+    from skin_tune.tuning.studies.ablation import AblationRequest, check_ablation, run_ablation
+    from skin_tune.tuning.tracking.live_line import live_line
 
     _check_region(region)
     resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
@@ -83,9 +83,9 @@ def tune_all(
     ] = False,
 ) -> None:
     """Tune every region at once: prepare the packs there are none of, then share the cluster among all of them."""
-    from skin_tune.show.trials import print_outcomes
-    from skin_tune.tuning.experiment import run_experiments
-    from skin_tune.tuning.live_line import live_line
+    from skin_tune.show.experiments import print_outcomes
+    from skin_tune.tuning.experiment.runner import run_experiments
+    from skin_tune.tuning.tracking.live_line import live_line
 
     regions = _regions(region, packs, source.size, data, options)
     begun = _begun(regions, options)
@@ -188,7 +188,7 @@ def _prepared(
 
 def _check_early(regions: list[str], overrides: list[str] | None, options: TuneOptions) -> None:
     """What can be known to be wrong before photos are read."""
-    from skin_tune.tuning.plan import check_words
+    from skin_tune.tuning.experiment.request import check_request
 
     for name in regions:
-        check_words(tune_request(Path(), name, overrides, options))
+        check_request(tune_request(Path(), name, overrides, options))

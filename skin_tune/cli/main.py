@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from skin_tune import __version__, cli_model, cli_results, interruption
-from skin_tune.errors import ClusterLostError, ExperimentError, SkinTuneError
-from skin_tune.options import (
+from skin_tune import __version__
+from skin_tune.cli import model_commands, results_commands
+from skin_tune.cli.options import (
     Overrides,
     PackPath,
     Packs,
@@ -23,11 +23,13 @@ from skin_tune.options import (
     spelled_out,
     typed_location,
 )
-from skin_tune.text import error_line, escaped
-from skin_tune.wording import counted
+from skin_tune.errors import ClusterLostError, ExperimentError, SkinTuneError
+from skin_tune.processes import interruption
+from skin_tune.text.escaping import error_line, escaped
+from skin_tune.text.wording import counted
 
 if TYPE_CHECKING:
-    from skin_tune.tuning.plan import TuneRequest
+    from skin_tune.tuning.experiment.request import TuneRequest
 
 _STYLE: Any = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
@@ -71,7 +73,7 @@ def _run(program: typer.Typer) -> None:
     except UsageError as error:
         if program is app and len(sys.argv) == 1:  # the message is the help text
             _leave(error.format_message(), 0)
-        from skin_tune.cli_usage import usage_message
+        from skin_tune.cli.usage import usage_message
 
         _leave(error_line(f"error: {usage_message(error)}"), 2)
     except SkinTuneError as error:
@@ -125,7 +127,7 @@ def sample(
     seed: Annotated[int, typer.Option(help="The same seed draws the same files.")] = 0,
 ) -> None:
     """Draw a small AI-Hub tree of artificial faces."""
-    from skin_tune.data.sample import draw_sample
+    from skin_tune.data.synthetic.dataset import draw_sample
     from skin_tune.show.progress import counting
 
     with counting("drawing faces") as progress:
@@ -156,10 +158,10 @@ def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out:
 
     Raises SourceError where not one of several can be prepared.
     """
-    from skin_tune.data.prepare import prepare
-    from skin_tune.data.request import PrepareRequest
+    from skin_tune.data.pack.subject_split import parse_ratios
+    from skin_tune.data.preparation.prepare import prepare
     from skin_tune.data.sources.classes import parse_classes
-    from skin_tune.data.split import parse_ratios
+    from skin_tune.data.sources.request import PrepareRequest
     from skin_tune.errors import SourceError
     from skin_tune.show.progress import print_prepared, stages
 
@@ -195,7 +197,7 @@ def inspect(pack: PackPath) -> None:
 
     With what the default config would oversample, and the class-balanced weights of usual betas.
     """
-    from skin_tune.data.pack import open_pack
+    from skin_tune.data.pack.format import open_pack
     from skin_tune.show.progress import print_pack
 
     print_pack(open_pack(pack))
@@ -220,8 +222,8 @@ def train(
 
     values = parse_overrides(overrides or [])
     with training_line() as progress:
-        from skin_tune.show.trials import print_training
-        from skin_tune.tuning.single import TrainRequest, run_training
+        from skin_tune.show.experiments import print_training
+        from skin_tune.tuning.local_training import TrainRequest, run_training
 
         request = TrainRequest(
             pack=pack,
@@ -254,12 +256,12 @@ def tune(options: TuneOptions, pack: TunedPack = None, overrides: Overrides = No
 
 def tune_pack(pack: Path | None, overrides: list[str] | None, options: TuneOptions, region: str | None = None) -> None:
     """Run one experiment and print its outcome; without `pack` the one of that name, of `region` if given, goes on."""
-    from skin_tune.tuning.live_line import live_line
+    from skin_tune.tuning.tracking.live_line import live_line
 
     with live_line("loading PyTorch"):
-        from skin_tune.data.pack import open_pack
-        from skin_tune.show.trials import print_outcome
-        from skin_tune.tuning.experiment import run_experiment
+        from skin_tune.data.pack.format import open_pack
+        from skin_tune.show.experiments import print_outcome
+        from skin_tune.tuning.experiment.runner import run_experiment
 
         region = open_pack(pack).info.region if pack is not None else region
         outcome = run_experiment(tune_request(pack, region, overrides, options))
@@ -271,10 +273,9 @@ def tune_request(
 ) -> "TuneRequest":
     """What the options of `tune` ask for; without `pack` and `region`, of the one experiment of the name to resume."""
     from skin_tune.config import parse_overrides
-    from skin_tune.paths import find_space
-    from skin_tune.tuning.noted import FLAGS
-    from skin_tune.tuning.plan import TuneRequest, parse_duration
-    from skin_tune.tuning.resumed import find_asked, resumed_request
+    from skin_tune.tuning.experiment.request import TuneRequest, parse_duration
+    from skin_tune.tuning.experiment.resumed_request import FLAGS, find_spec, resumed_request
+    from skin_tune.tuning.space.shipped import find_space
 
     given: dict[str, Any] = {name: getattr(options, name) for name in FLAGS}
     if options.time_budget is not None:
@@ -282,9 +283,9 @@ def tune_request(
     typed = {name: value for name, value in given.items() if value is not None}
     typed["overrides"] = parse_overrides(overrides or [])
     if options.resume and options.name is not None:
-        region, asked = find_asked(options.storage, options.name, region)
+        region, spec = find_spec(options.storage, options.name, region)
         typed |= {"pack": pack, "space": options.space}
-        return resumed_request(region, asked, options.storage, options.name, typed)
+        return resumed_request(region, spec, options.storage, options.name, typed)
     return TuneRequest(
         pack=pack or Path(),
         space=find_space(region or "", options.space),
@@ -296,14 +297,14 @@ def tune_request(
 
 
 for function in (
-    cli_results.trials,
-    cli_results.compare,
-    cli_results.confirm,
-    cli_results.refit,
-    cli_results.report,
-    cli_results.wandb_sync,
-    cli_model.evaluate,
-    cli_model.predict,
-    cli_model.export,
+    results_commands.trials,
+    results_commands.compare,
+    results_commands.confirm,
+    results_commands.refit,
+    results_commands.report,
+    results_commands.wandb_sync,
+    model_commands.evaluate,
+    model_commands.predict,
+    model_commands.export,
 ):
     app.command()(function)

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from skin_tune.options import Format, ModelPath, PackPath, Storage, typed_location
-from skin_tune.text import escaped
-from skin_tune.wording import counted
+from skin_tune.cli.options import Format, ModelPath, PackPath, Storage, typed_location
+from skin_tune.text.escaping import escaped
+from skin_tune.text.wording import counted
 
 
 def evaluate(
@@ -18,9 +18,9 @@ def evaluate(
     format: Format = "table",
 ) -> None:
     """Grade a split of a pack with a model, class by class."""
+    from skin_tune.show.experiments import check_format
     from skin_tune.show.model import print_evaluated
-    from skin_tune.show.trials import check_format
-    from skin_tune.tuning.evaluate import run_evaluation
+    from skin_tune.tuning.studies.evaluate import run_evaluation
 
     check_format(format)
     print_evaluated(run_evaluation(model, pack, split, storage), format)
@@ -38,13 +38,13 @@ def predict(
 
     Those with AI-Hub label files are cut by them, others are taken as crops of the region.
     """
-    from skin_tune.data.photos import find_photos, wanted_crops
+    from skin_tune.data.preparation.inference_crops import find_photos, wanted_crops
     from skin_tune.errors import NothingGradedError
+    from skin_tune.inference.model_file import load_model
+    from skin_tune.inference.predict import predict as graded
+    from skin_tune.show.experiments import check_format
     from skin_tune.show.model import print_predictions
     from skin_tune.show.progress import counting
-    from skin_tune.show.trials import check_format
-    from skin_tune.training.predict import predict as graded
-    from skin_tune.training.trained import load_model
 
     check_format(format)
     photos = find_photos(images)
@@ -72,9 +72,9 @@ def export(
 
     From uint8 pixels to probabilities, held against the model.
     """
-    from skin_tune.data.pack import open_pack
-    from skin_tune.training.export import TOLERANCE, check_format, export_model, sample_images
-    from skin_tune.training.trained import load_model
+    from skin_tune.data.pack.format import open_pack
+    from skin_tune.inference.export import TOLERANCE, check_format, export_model, sample_images
+    from skin_tune.inference.model_file import load_model
 
     form = format or ("pt2" if out is not None and out.suffix == ".pt2" else "onnx")
     check_format(form)

@@ -10,9 +10,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.models import ParameterInfo
 
-from skin_tune.data.files import MAX_MEGAPIXELS
-from skin_tune.numerals import number_from, whole_number_from
-from skin_tune.paths import is_local, location
+from skin_tune.data.sources.files import MAX_MEGAPIXELS
+from skin_tune.storage.files import is_local, location
+from skin_tune.text.numbers import number_from, whole_number_from
 
 
 def typed_location(given: str | Path) -> Path:
@@ -170,7 +170,7 @@ def read_numbers_strictly(command: Callable[..., Any]) -> None:
 
 
 def _reader(kind: type, least: float | None) -> Callable[[Any], int | float]:
-    """A parser for typer, whose message goes on with the value that was given."""
+    """A parser for typer, whose message ends with the value that was given."""
 
     def read(given: Any) -> int | float:
         try:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from skin_tune.options import Format, RunOptions, Storage, Wandb, spelled_out, typed_location
-from skin_tune.text import error_line, escaped
+from skin_tune.cli.options import Format, RunOptions, Storage, Wandb, spelled_out, typed_location
+from skin_tune.text.escaping import error_line, escaped
 
 
 @spelled_out
@@ -28,13 +28,13 @@ def confirm(
 
     What has been run is not run again: the same command goes on, and --top and --seeds may grow.
     """
-    from skin_tune.tuning.live_line import live_line
+    from skin_tune.tuning.tracking.live_line import live_line
 
     with live_line("loading PyTorch"):
-        from skin_tune.results.champion import championship
-        from skin_tune.show.given import print_confirmation
-        from skin_tune.tuning.confirm import ConfirmRequest, run_confirm
-        from skin_tune.tuning.given import Resources
+        from skin_tune.results.statistics.confirmation import championship
+        from skin_tune.show.studies import print_confirmation
+        from skin_tune.tuning.experiment.fixed_configs import Resources
+        from skin_tune.tuning.studies.confirm import ConfirmRequest, run_confirm
 
         resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
         done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
@@ -61,9 +61,9 @@ def refit(
     from skin_tune.show.training_line import training_line
 
     with training_line() as progress:
-        from skin_tune.show.trials import print_refit
-        from skin_tune.tuning.refit import run_refit
-        from skin_tune.tuning.refit_plan import RefitRequest
+        from skin_tune.show.experiments import print_refit
+        from skin_tune.tuning.refit.plan import RefitRequest
+        from skin_tune.tuning.refit.runner import run_refit
 
         request = RefitRequest(
             experiment=experiment,
@@ -92,8 +92,8 @@ def trials(
     format: Format = "table",
 ) -> None:
     """List trials from the results store, best first."""
-    from skin_tune.results.ranking import rank_trials
-    from skin_tune.show.trials import check_format, print_trials
+    from skin_tune.results.store.ranking import rank_trials
+    from skin_tune.show.experiments import check_format, print_trials
 
     check_format(format)
     ranked = rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit)
@@ -117,9 +117,9 @@ def compare(
 
     On the validation split; intervals are over subjects.
     """
-    from skin_tune.results.compare import compare_regions
+    from skin_tune.results.statistics.compare import compare_regions
     from skin_tune.show.comparison import print_comparisons
-    from skin_tune.show.trials import check_format
+    from skin_tune.show.experiments import check_format
 
     check_format(format)
     comparisons, failed = compare_regions(storage, region, experiments or [], metric=sort, baseline=baseline)
@@ -139,8 +139,8 @@ def wandb_sync(
     Under the ids they have, as far as they lack anything; what is whole is left as it is.
     """
     from skin_tune.show.progress import counting
-    from skin_tune.tuning.wandb_sync import sync_experiment
-    from skin_tune.wording import counted
+    from skin_tune.text.wording import counted
+    from skin_tune.tuning.tracking.wandb_sync import sync_experiment
 
     with counting("wandb runs") as progress:
         synced = sync_experiment(storage, experiment, region, wandb, progress)

@@ -1,0 +1,1 @@
+"""Trained models: read from a file, evaluated, applied to photos, exported."""

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skin_tune.data.augment import network_input, normalise
-from skin_tune.data.pack import Pack
+from skin_tune.data.loading.augmentation import network_input, normalise
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExportError, PackError
-from skin_tune.grades import grade_values
-from skin_tune.paths import atomic_write
-from skin_tune.training.trained import TrainedModel, check_same_task
+from skin_tune.inference.model_file import TrainedModel, check_same_task
+from skin_tune.storage.files import atomic_write
+from skin_tune.text.grades import grade_values
 
 TOLERANCE = 1e-4
 """How far a probability of the exported program may be from the model's own."""

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, PackError
 from skin_tune.model.network import build_network
 from skin_tune.training.checkpoint import is_ordinal, kind_of, load_checkpoint
@@ -70,8 +69,3 @@ def check_same_task(model: TrainedModel, pack: Pack) -> None:
             f"pack {str(pack.path)!r} has images of {pack.info.size} px, the model needs {model.config.image_size}; "
             f"prepare it with --size {model.crop_size}"
         )
-
-
-def best_device() -> torch.device:
-    """This machine's GPU if it has one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from skin_tune.data.augment import network_input
-from skin_tune.data.batches import prefetched
-from skin_tune.data.photos import Wanted, cut_crops
-from skin_tune.grades import grade_values
-from skin_tune.training.evaluation import autocast
-from skin_tune.training.trained import TrainedModel, best_device
+from skin_tune.data.loading.augmentation import network_input
+from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.preparation.inference_crops import Wanted, cut_crops
+from skin_tune.inference.model_file import TrainedModel
+from skin_tune.text.grades import grade_values
+from skin_tune.training.device import autocast, best_device
 
 _PHOTOS_AT_A_TIME = 2048
 """Their crops are on disk together: 400 MB of 256 px."""

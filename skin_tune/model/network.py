@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import WeightsError
-from skin_tune.model.parallel import SharedDropout
+from skin_tune.model.distributed_layers import SharedDropout
 from skin_tune.model.tensor_file import read_tensors
-from skin_tune.paths import is_regular
+from skin_tune.storage.files import is_regular
 
 StateDict = Mapping[str, Tensor]
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from skin_tune.paths import is_local
+from skin_tune.storage.files import is_local
 
 _MOST_PLAIN_BYTES = 8_000_000
 """Of names and plain values, of which torch reads 0.2 MB a second. Ours take 0.2 MB, or 3.5 for each 100 epochs of a

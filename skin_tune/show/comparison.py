@@ -1,6 +1,7 @@
 """How a comparison of trials is printed: a leaderboard with intervals, and below it what it means, in words."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,12 @@ from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import fits, print_whole
 from skin_tune.show.trial_columns import METRIC_HEADINGS
+from skin_tune.text.numbers import figure, none_if_nan, with_bounds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skin_tune.results.compare import Comparison
+    from skin_tune.results.statistics.compare import Comparison
 
 _NAMED = 5
 
@@ -47,7 +49,7 @@ def print_comparisons(comparisons: Sequence["Comparison"], form: str, limit: int
 def _plain(comparison: "Comparison", limit: int | None) -> dict[str, Any]:
     frame = comparison.trials[:limit]
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    expected = {score: None if value != value else value for score, value in comparison.expected.items()}
+    expected = {score: none_if_nan(value) for score, value in comparison.expected.items()}
     named = (comparison.trials["experiment"] + "/" + comparison.trials["trial_id"]).to_list()
     reference = None if comparison.reference is None else named[comparison.reference]
     return {**asdict(comparison), "trials": rows, "expected": expected, "reference": reference}
@@ -91,13 +93,12 @@ def _table(
     rows = comparison.trials[:limit].to_dict("records")
     for rank, row in enumerate(rows, start=1):
         figures = [
-            _interval(row, score) if place < with_interval else _number(row[score])
-            for place, score in enumerate(scores)
+            _interval(row, score) if place < with_interval else figure(row[score]) for place, score in enumerate(scores)
         ]
         if rank - 1 == comparison.reference:
             against_it = ["baseline" if comparison.against_baseline else "best", "", ""]
         else:
-            against_it = [_number(row["difference"], "+.3f"), _chance(row["chance_better"]), _p(row["p_adjusted"])]
+            against_it = [figure(row["difference"], "+.3f"), _chance(row["chance_better"]), _p(row["p_adjusted"])]
         table.add_row(str(rank), *(row[word] for word in words), *figures, *against_it[: len(judgements)])
     return table
 
@@ -110,7 +111,7 @@ def _words(comparison: "Comparison") -> list[str]:
         best = rows.iloc[0]
         line = f"best: {best['trial_id']}, {name} {_interval(best, comparison.metric)}"
         if comparison.expected:
-            expected = _number(comparison.expected[comparison.metric])
+            expected = figure(comparison.expected[comparison.metric])
             line += f"; of the best of {len(rows)}, {expected} is to be expected on people who did not choose it"
         said.append(line)
         if len(rows) > 1 and comparison.subjects > 1:
@@ -143,21 +144,16 @@ def _judgement(comparison: "Comparison", rows: "pd.DataFrame") -> list[str]:
 
 
 def _interval(row: Any, score: str) -> str:
-    low, high = row[f"{score}_low"], row[f"{score}_high"]
-    return _number(row[score]) + (f" [{low:.2f}, {high:.2f}]" if low == low else "")
-
-
-def _number(value: float, form: str = ".3f") -> str:
-    return "-" if value != value else format(value, form)
+    return with_bounds(row[score], row[f"{score}_low"], row[f"{score}_high"], ".2f")
 
 
 def _p(value: float) -> str:
-    return "<.001" if value < 0.0005 else _number(value)
+    return "<.001" if value < 0.0005 else figure(value)
 
 
 def _chance(value: float) -> str:
     """In per cent, never certain."""
-    if value != value:
+    if math.isnan(value):
         return "-"
     percent = round(100 * value)
     return "< 1 %" if percent < 1 else "> 99 %" if percent > 99 else f"{percent} %"

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from skin_tune.text import escaped
+from skin_tune.text.escaping import escaped
 
 _LOG_WIDTH = 200
 

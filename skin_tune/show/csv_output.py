@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from skin_tune.text import spreadsheet_cell
+from skin_tune.text.escaping import spreadsheet_cell
 
 if TYPE_CHECKING:
     import pandas as pd

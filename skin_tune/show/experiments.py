@@ -13,15 +13,15 @@ from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import Column, print_columns
 from skin_tune.show.trial_columns import RANK, SEARCHED, cell, chosen_columns, ranked_columns, trial_column
-from skin_tune.text import escaped
-from skin_tune.wording import counted, duration
+from skin_tune.text.escaping import escaped
+from skin_tune.text.wording import counted, duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skin_tune.tuning.experiment import Outcome
-    from skin_tune.tuning.refit import Refit
-    from skin_tune.tuning.single import TrainOutcome
+    from skin_tune.tuning.experiment.runner import Outcome
+    from skin_tune.tuning.local_training import TrainOutcome
+    from skin_tune.tuning.refit.runner import Refit
 
 TABLE_FORMATS = ("table", "csv", "json")
 
@@ -40,7 +40,7 @@ def print_training(outcome: "TrainOutcome") -> None:
 
 def print_refit(outcome: "Refit") -> None:
     """A refitted model's test figures, class by class, and where its files are."""
-    from skin_tune.results.card import times
+    from skin_tune.results.report.model_card import times
 
     console, facts = open_console(), outcome.facts
     if not outcome.new:
@@ -81,7 +81,7 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
     judged = [
         row
         for row in outcome.rows
-        if row["status"] in ("completed", "stopped_early") and row["trial_id"] not in outcome.cut_off
+        if row["status"] in ("completed", "stopped_early") and row["trial_id"] not in outcome.interrupted
     ]
     run, full = sum(row["epochs"] for row in judged), sum(int(row["config/epochs"]) for row in judged)
     if run < full:
@@ -142,11 +142,11 @@ def _endings(outcome: "Outcome") -> Iterator[str]:
     """What ended an experiment before all of its trials had run."""
     if outcome.reached:
         yield f"{outcome.reached}: the experiment {'ends' if outcome.seconds is not None else 'has ended'}"
-    if outcome.cut_off:
+    if outcome.interrupted:
         how = "--resume with a higher metric.target, or none," if outcome.reached else "--resume"
-        them = "it" if len(outcome.cut_off) == 1 else "them"
-        was = "was" if len(outcome.cut_off) == 1 else "were"
-        yield f"{counted(len(outcome.cut_off), 'trial')} {was} cut off; {how} goes on with {them}"
+        them = "it" if len(outcome.interrupted) == 1 else "them"
+        was = "was" if len(outcome.interrupted) == 1 else "were"
+        yield f"{counted(len(outcome.interrupted), 'trial')} {was} interrupted; {how} resumes {them}"
 
 
 def cost_line(rows: Sequence[Mapping[str, Any]], price: float | None) -> str:
@@ -172,7 +172,7 @@ def print_trials(frame: "pd.DataFrame", form: str, columns: str | None = None, s
     `columns`, separated by commas, are shown; if None a table has those there is room for, csv and json have all.
     Raises StoreError for a column that there is not.
     """
-    from skin_tune.results.ranking import varied
+    from skin_tune.results.store.ranking import varied
 
     chosen = chosen_columns(columns, list(map(str, frame))) if columns is not None else None
     if chosen is not None and form != "table":

@@ -1,28 +1,27 @@
 """What a finished model says, for people and for programs."""
 
 import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from skin_tune.data.files import storable
-from skin_tune.metrics import METRICS
+from skin_tune.data.sources.files import storable
+from skin_tune.inference.predict import Prediction, expected_grade
+from skin_tune.metrics import METRICS, class_table, metrics_of
 from skin_tune.regions import CATALOGUE
-from skin_tune.results.card import times
+from skin_tune.results.report.model_card import times
 from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import rows_csv
 from skin_tune.show.tables import Column, have_room, print_columns
-from skin_tune.text import escaped
-from skin_tune.training.metrics import class_table, metrics_of
-from skin_tune.training.predict import Prediction, expected_grade
-from skin_tune.wording import counted
+from skin_tune.text.escaping import escaped
+from skin_tune.text.numbers import figure, none_if_nan
+from skin_tune.text.wording import counted
 
 if TYPE_CHECKING:
-    from skin_tune.training.trained import TrainedModel
-    from skin_tune.tuning.evaluate import Evaluated
+    from skin_tune.inference.model_file import TrainedModel
+    from skin_tune.tuning.studies.evaluate import Evaluated
 
 
 def print_evaluated(outcome: "Evaluated", form: str) -> None:
@@ -45,13 +44,13 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     shown = [name for name in ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk") if name in scores]
     line = (
         f"{outcome.split}: "
-        + ", ".join(f"{name} {_number(scores[name])}" for name in shown)
+        + ", ".join(f"{name} {figure(scores[name])}" for name in shown)
         + f", {counted(images, 'image')}"
     )
     if outcome.test_openings is not None:
         line += f" (this test split has been opened {times(outcome.test_openings)})"
     if form == "csv":
-        print(rows_csv([{name: _defined(value) for name, value in row.items()} for row in rows]), end="")
+        print(rows_csv([{name: none_if_nan(value) for name, value in row.items()} for row in rows]), end="")
         print(line, file=sys.stderr)
         return
     console = open_console()
@@ -71,7 +70,7 @@ def _print_classes(
         Column("class", names, left=True),
         Column(images, [str(row["images"]) for row in rows]),
         *(
-            Column(heading, [_number(row[name]) for row in rows])
+            Column(heading, [figure(row[name]) for row in rows])
             for name, heading in (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
         ),
     ]
@@ -106,9 +105,9 @@ def _facts(outcome: "Evaluated", scores: Mapping[str, float], rows: Sequence[Map
         "scores": {
             "loss": evaluation.loss,
             **dict.fromkeys(METRICS),  # what nominal classes cannot have stays a gap
-            **{name: _defined(value) for name, value in scores.items()},
+            **{name: none_if_nan(value) for name, value in scores.items()},
         },
-        "classes": [{name: _defined(value) for name, value in row.items()} for row in rows],
+        "classes": [{name: none_if_nan(value) for name, value in row.items()} for row in rows],
         "confusion": evaluation.confusion.tolist(),
     }
 
@@ -146,8 +145,8 @@ def _prediction_columns(rows: Sequence[Mapping[str, Any]], model: "TrainedModel"
         Column("photo", [str(row["path"]) for row in rows], left=True),
         *([Column("part", [str(row["part"]) for row in rows], left=True)] if sides else []),
         Column("grade", [row["grade"] or "-" for row in rows]),
-        *([Column("expected", [_number(row["expected_grade"]) for row in rows])] if model.ordinal else []),
-        *(Column(f"p({name})", [_number(row[f"p_{name}"]) for row in rows], 1) for name in model.classes),
+        *([Column("expected", [figure(row["expected_grade"]) for row in rows])] if model.ordinal else []),
+        *(Column(f"p({name})", [figure(row[f"p_{name}"]) for row in rows], 1) for name in model.classes),
     ]
 
 
@@ -163,11 +162,3 @@ def _row(prediction: Prediction, model: "TrainedModel") -> dict[str, Any]:
         **{f"p_{name}": None if chances is None else chances[place] for place, name in enumerate(classes)},
         "reason": storable(prediction.reason),
     }
-
-
-def _defined(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.3f}"

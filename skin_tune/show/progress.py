@@ -11,15 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack, open_pack
-from skin_tune.data.packing import Prepared
-from skin_tune.data.sampling import target_counts
-from skin_tune.data.split import SPLITS, shared_subjects
+from skin_tune.data.loading.oversampling import target_counts
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.subject_split import SPLITS, shared_subjects
+from skin_tune.data.preparation.pack_builder import Prepared
 from skin_tune.model.class_weights import class_weights
-from skin_tune.paths import quarantine_path
 from skin_tune.show.console import open_console
 from skin_tune.show.tables import Column, print_columns
-from skin_tune.wording import counted
+from skin_tune.storage.run_paths import quarantine_path
+from skin_tune.text.wording import counted
 
 _LOG_SECONDS = 10.0
 

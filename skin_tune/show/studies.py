@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skin_tune.results.champion import confirmed_by
+from skin_tune.results.statistics.confirmation import confirmed_by
 from skin_tune.show.console import open_console
+from skin_tune.show.experiments import cost_line
 from skin_tune.show.tables import Column, print_columns
-from skin_tune.show.trials import cost_line
-from skin_tune.wording import counted
+from skin_tune.text.numbers import with_bounds
+from skin_tune.text.wording import counted
 
 if TYPE_CHECKING:
-    from skin_tune.results.champion import Championship
-    from skin_tune.results.factorial import Factorial
-    from skin_tune.tuning.confirm import Confirmation
+    from skin_tune.results.statistics.confirmation import Championship
+    from skin_tune.results.statistics.factorial import Factorial
+    from skin_tune.tuning.studies.confirm import Confirmation
 
 
 def print_confirmation(
@@ -49,7 +50,7 @@ def print_ablation(
     print_columns(console, _cell_columns(result))
     console.print()
     by_effect = result.effects.groupby("effect", sort=False)
-    figures = [[_interval(*each) for each in of[["value", "low", "high"]].to_numpy().tolist()] for _, of in by_effect]
+    figures = [[with_bounds(*each) for each in of[["value", "low", "high"]].to_numpy().tolist()] for _, of in by_effect]
     effects = Column("effect", [str(effect) for effect, _ in by_effect], left=True)
     headings = ("on balanced acc", "on macro F1")
     columns = [Column(name, list(cells)) for name, cells in zip(headings, zip(*figures, strict=True), strict=True)]
@@ -63,12 +64,12 @@ def print_ablation(
 def _confirmed_columns(result: "Championship", metric: str) -> list[Column]:
     """Where it is narrow, without the spread, and then without what the words below say, too."""
     rows = result.configs.to_dict("records")
-    means = [_interval(row["mean"], row["low"], row["high"]) for row in rows]
+    means = [with_bounds(row["mean"], row["low"], row["high"]) for row in rows]
     spreads = [f"{row['spread']:.3f}" if row["spread"] == row["spread"] else "-" for row in rows]
     behind = [
         "champion"
         if row["trial_id"] == result.champion
-        else _interval(-row["difference"], -row["difference_high"], -row["difference_low"])
+        else with_bounds(-row["difference"], -row["difference_high"], -row["difference_low"])
         for row in rows
     ]
     return [
@@ -92,13 +93,9 @@ def _cell_columns(result: "Factorial") -> list[Column]:
             for name in ("loss", "oversampling", "augmentation")
         ),
         *(
-            Column(heading, [_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows], drop)
+            Column(heading, [with_bounds(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows], drop)
             for name, heading, drop in scores
         ),
         Column("acc", [f"{row['val_acc']:.3f}" for row in rows], 3),
         *(Column(f"recall of {name}", [f"{row[f'val_recall_{name}']:.3f}" for row in rows], 1) for name in result.rare),
     ]
-
-
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]" if low == low else f"{value:.3f}"

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from skin_tune.tuning.live_line import live_line
-from skin_tune.wording import duration
+from skin_tune.text.wording import duration
+from skin_tune.tuning.tracking.live_line import live_line
 
 _SHOWN = ("train_loss", "val_balanced_acc", "val_macro_f1")
 

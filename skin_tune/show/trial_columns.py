@@ -4,9 +4,11 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from skin_tune.errors import StoreError
 from skin_tune.metrics import ORDINAL_METRICS
-from skin_tune.results.schema import TRIALS
+from skin_tune.results.store.schema import TRIALS
 from skin_tune.show.tables import Column
 
 RANK = "rank"
@@ -82,7 +84,7 @@ def _short(name: str) -> str:
 
 def cell(value: Any) -> str:
     """A value as a table shows it; a dash where there is none."""
-    if value is None or value != value:
+    if pd.isna(value):
         return "-"
     if isinstance(value, float):
         if value.is_integer():

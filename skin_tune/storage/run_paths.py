@@ -1,25 +1,17 @@
 """The only owner of file and folder names under a storage root."""
 
-import glob
-import os
 import re
-import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_tune.errors import EnvironmentVariableError, ExperimentError, StoreError
-from skin_tune.scratch import ScratchFolder
-from skin_tune.text import has_control, shown
+from skin_tune.errors import ExperimentError, StoreError
+from skin_tune.storage.files import is_local
+from skin_tune.text.escaping import has_control, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_EXPERIMENT = 200
 """Its files are named by its trials, whose names begin with its own: file systems take 255 bytes."""
-_HALF_WRITTEN = re.compile(r"\..+\.(?P<process>\d+)\.tmp")
-_QUIET_SECONDS = 60
 
 
 def check_experiment_name(name: Any) -> str:
@@ -39,48 +31,6 @@ def one_name(name: str) -> str:
     if name in ("", ".", "..") or "/" in name or has_control(name) or len(name.encode()) > 255:
         raise StoreError(f"{shown(name)} cannot be the name of a region, experiment or trial")
     return name
-
-
-def location(given: str | os.PathLike[str]) -> Path:
-    """A path on this machine, or one in a bucket where `given` is ``s3://bucket/name``.
-
-    The latter is a BucketPath, which has what of Path is used on storages and packs. Raises StoreError for other URLs.
-    """
-    text = str(given)
-    scheme, is_url, rest = text.partition("://")
-    if not is_url:
-        return Path(text)
-    if scheme != "s3" or not rest or rest.startswith("/"):
-        raise StoreError(f"{text!r} is neither a path nor of the form s3://bucket/name")
-    from skin_tune.bucket import BucketPath  # a third of a second that only buckets need
-
-    found: Any = BucketPath(text.rstrip("/"))
-    return found
-
-
-def is_local(path: Path) -> bool:
-    """Whether a path is on this machine's disks, not in a bucket."""
-    return isinstance(path, Path)
-
-
-def is_regular(path: Path) -> bool:
-    """Whether there is a file at `path` that ends: no folder, and no pipe, device or socket, which can hang a reader.
-
-    False, too, for a name that no file can have.
-    """
-    return os.path.isfile(path) if is_local(path) else path.is_file()  # noqa: PTH113  Path.is_file raises for the latter
-
-
-def cache_folder() -> Path:
-    """What this machine keeps of buckets; SKIN_TUNE_CACHE, else below the user's own cache.
-
-    Raises EnvironmentVariableError where that is in the home of a user that does not exist.
-    """
-    given = os.environ.get("SKIN_TUNE_CACHE") or "~/.cache/skin-tune"
-    try:
-        return Path(given).expanduser()
-    except RuntimeError:
-        raise EnvironmentVariableError(f"SKIN_TUNE_CACHE={given!r} is in a home folder that does not exist") from None
 
 
 @dataclass(frozen=True)
@@ -120,7 +70,7 @@ class RunPaths:
     def experiment(self, region: str, experiment: str) -> Path:
         return self.experiments(region) / one_name(experiment)
 
-    def asked(self, region: str, experiment: str) -> Path:
+    def spec(self, region: str, experiment: str) -> Path:
         """What an experiment was started with, to be held against what it is resumed with."""
         return self.experiment(region, experiment) / "asked.json"
 
@@ -188,81 +138,3 @@ def joined_path(pack: Path) -> Path:
 def pack_uses(pack: Path) -> Path:
     """The folder, beside a pack, in which experiments note that they were run on it."""
     return pack.with_name(".used") / pack.name
-
-
-@contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary name on this machine; what was written there becomes `path`, in one step, on success."""
-    if not is_local(path):
-        with ScratchFolder("upload") as folder:
-            temporary = folder / path.name
-            yield temporary
-            upload(temporary, path)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def remove_half_written(folder: Path) -> None:
-    """Remove what writers that were killed have left of `atomic_write` below `folder`.
-
-    The caller holds the lock without which nobody else writes there. A bucket has nothing of the kind.
-    """
-    if is_local(folder):
-        for path in folder.rglob(".*.tmp"):
-            if _HALF_WRITTEN.fullmatch(path.name):
-                path.unlink(missing_ok=True)
-
-
-def remove_abandoned_writes(path: Path) -> None:
-    """Remove what processes of this machine that were killed have left of writing `path`, for which there is no lock.
-
-    One that has been written to within the last minute may be another machine's, and stays.
-    """
-    if not is_local(path):
-        return
-    for found in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        match = _HALF_WRITTEN.fullmatch(found.name)
-        with suppress(OSError):
-            quiet = time.time() - found.stat().st_mtime > _QUIET_SECONDS
-            if match and quiet and not Path(f"/proc/{match['process']}").exists():
-                found.unlink()
-
-
-def upload(file: Path, path: Any) -> None:
-    """Copy a local `file` to `path` in a bucket, where it appears as a whole."""
-    path.fs.put_file(str(file), path.path)
-
-
-def download(path: Any, file: Path) -> None:
-    """Copy `path` in a bucket to a local `file`."""
-    path.fs.get_file(path.path, str(file))
-
-
-def remove_tree(folder: Any) -> None:
-    """Remove a folder and all that is in it."""
-    if is_local(folder):
-        shutil.rmtree(folder)
-    else:
-        folder.rmdir(recursive=True)
-
-
-def find_space(region: str, given: Path | None = None) -> Path:
-    """The search space to use: the `given` one, else the region's own, else the default.
-
-    Those that come with the package are found wherever a command is run from: a script that was copied to another
-    machine may say ``search_spaces/sample.yaml``, too.
-    """
-    package = Path(__file__).parent
-    folder = next(path for path in (package / "search_spaces", package.parent / "search_spaces") if path.is_dir())
-    if given is not None:
-        ours = folder / given.name
-        is_ours = given.parent in (Path(), Path("search_spaces")) and is_regular(ours)
-        return ours if is_ours and not given.exists() else given
-    own = folder / f"{region}.yaml"
-    return own if own.is_file() else folder / "default.yaml"

@@ -36,6 +36,11 @@ def error_line(message: str) -> str:
     return f"{line[: _MOST_OF_AN_ERROR - end - 5]} ... {line[-end:]}"
 
 
+def one_line(error: BaseException, most: int = 300) -> str:
+    """An error's message on one line of at most `most` characters, or its type where it has no message."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:most]
+
+
 class _Shown(reprlib.Repr):
     """Python's own bounded repr; what is no plain value is told by its type, since its repr may do anything."""
 

@@ -32,6 +32,21 @@ def whole_number_from(value: Any) -> int:
     return int(number)
 
 
+def none_if_nan(value: Any) -> Any:
+    """`value`, or None for NaN: files and tables hold a gap as null."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def figure(value: float | None, form: str = ".3f") -> str:
+    """A number as a table shows it; a dash for None and NaN."""
+    return "-" if value is None or math.isnan(value) else format(value, form)
+
+
+def with_bounds(value: float | None, low: float, high: float, form: str = ".3f") -> str:
+    """``0.712 [0.680, 0.741]``: a figure and, unless they are NaN, the bounds of its interval."""
+    return figure(value) + ("" if math.isnan(low) else f" [{low:{form}}, {high:{form}}]")
+
+
 def _whole(text: str) -> int | float:
     """A text as an int where it has only digits, which a float would round beyond 2**53; else as a float."""
     if "_" in text:

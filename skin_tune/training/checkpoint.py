@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.field_rules import is_whole
+from skin_tune.data.pack.field_rules import is_whole
 from skin_tune.errors import CheckpointError
 from skin_tune.model.tensor_file import read_tensors
-from skin_tune.paths import atomic_write, is_local, is_regular
-from skin_tune.text import shown
+from skin_tune.storage.files import atomic_write, is_local, is_regular
+from skin_tune.text.escaping import shown
 from skin_tune.training.checkpoint_checks import check_entries, check_run
 
 FORMAT_VERSION = 1

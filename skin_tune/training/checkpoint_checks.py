@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
+from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
-from skin_tune.paths import check_experiment_name
-from skin_tune.text import has_control, shown
-from skin_tune.training.metrics import SELECTION_METRICS
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.storage.run_paths import check_experiment_name
+from skin_tune.text.escaping import has_control, shown
 
 OF_A_MODEL = ("config", "classes", "region", "pack_id", "model")
 OF_A_RUN = (*OF_A_MODEL, "metric", "epoch", "best_epoch", "best_metrics", "history", "optimizer")

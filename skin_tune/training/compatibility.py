@@ -1,14 +1,14 @@
 """Whether a config can be trained on a pack."""
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
 
 _LEAST_IMAGES_PER_WORKER = 4
 """A global batch can be half of `batch_size`, and batch normalisation of a worker's own share needs two images."""
 
 
-def check_fit(config: TrialConfig, pack: Pack, workers: int = 1, *, include_val: bool = False) -> None:
+def check_compatibility(config: TrialConfig, pack: Pack, workers: int = 1, *, include_val: bool = False) -> None:
     """Raise ConfigError where `config` asks more of `pack` than it holds, or cannot be dealt out to `workers`."""
     if workers > 1 and config.batch_size < _LEAST_IMAGES_PER_WORKER * workers:
         raise ConfigError(

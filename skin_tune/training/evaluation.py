@@ -1,11 +1,8 @@
 """What a network says of one split of a pack."""
 
-import contextlib
 import math
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +13,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.augment import network_input
-from skin_tune.data.batches import prefetched
-from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.loading.augmentation import network_input
+from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
-from skin_tune.training.metrics import Confusion, confusion_matrix
-from skin_tune.training.trained import TrainedModel, best_device, check_same_task, load_model
+from skin_tune.metrics import Confusion, confusion_matrix
+from skin_tune.training.device import autocast
 
 
 @dataclass(frozen=True)
@@ -108,40 +105,3 @@ def _of_all_ranks(
     for rank, (probabilities, _) in enumerate(shares):
         whole[rank::world_size] = probabilities
     return whole, sum(part for _, part in shares)
-
-
-def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
-    """What `model` says of a split, on this machine's GPU if it has one.
-
-    Raises PackError for a pack of other classes or of images too small.
-    """
-    check_same_task(model, pack)
-    device = best_device()
-    network = model.network.to(device).to(memory_format=torch.channels_last)
-    return evaluate(network, pack, split, model.config, device)
-
-
-def evaluate_file(model: Path, pack: Path, split: str, pack_id: str | None = None) -> Evaluation:
-    """What the model in a `best.pt` or `model.pt` says of a split of a pack, which is `pack_id` if that is given.
-
-    Raises CheckpointError for a file that holds no model, PackError for a pack of other classes or another pack.
-    """
-    opened = open_pack(pack, pack_id)
-    opened.verify()
-    return evaluate_model(load_model(model), opened, split)
-
-
-def hardware(device: torch.device, workers: int = 1) -> str:
-    """What a model is trained on, such as ``NVIDIA H100 80GB HBM3`` or ``4 x x86_64 CPU, 8 threads``."""
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        name = f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-    return f"{workers} x {name}" if workers > 1 else name
-
-
-def autocast(config: TrialConfig, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 on CUDA where the config asks for it, float32 elsewhere."""
-    if config.amp and device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return contextlib.nullcontext()

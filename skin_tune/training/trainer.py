@@ -10,19 +10,20 @@ import torch.distributed
 from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.augment import network_input
-from skin_tune.data.batches import prefetched
-from skin_tune.data.pack import Pack
-from skin_tune.data.sampling import batches, epoch_plan, target_counts
+from skin_tune.data.loading.augmentation import network_input
+from skin_tune.data.loading.oversampling import batches, epoch_plan, target_counts
+from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, ConfigError, SkinTuneError
+from skin_tune.metrics import SELECTION_METRICS, metrics_of
+from skin_tune.model.distributed_layers import average_buffers, synchronised
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
-from skin_tune.model.parallel import average_buffers, synchronised
 from skin_tune.training.checkpoint import is_ordinal, kind_of
 from skin_tune.training.checkpoint_checks import check_optimizer, check_run, check_tensors
-from skin_tune.training.evaluation import Evaluation, autocast, evaluate
-from skin_tune.training.fit import check_fit, train_splits
-from skin_tune.training.metrics import SELECTION_METRICS, metrics_of
+from skin_tune.training.compatibility import check_compatibility, train_splits
+from skin_tune.training.device import autocast
+from skin_tune.training.evaluation import Evaluation, evaluate
 from skin_tune.training.optimizer import build_optimizer, schedule_factor
 
 MAX_GRADIENT_NORM = 5.0
@@ -60,7 +61,7 @@ class Trainer:
         include_val: bool = False,
         weights: StateDict | None = None,
     ):
-        check_fit(config, pack, world_size, include_val=include_val)
+        check_compatibility(config, pack, world_size, include_val=include_val)
         if metric not in SELECTION_METRICS:
             raise ConfigError(f"metric {metric!r} is not one of {', '.join(SELECTION_METRICS)}")
         self.config, self.pack, self.metric, self.include_val = config, pack, metric, include_val

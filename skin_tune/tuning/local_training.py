@@ -10,25 +10,26 @@ from typing import Any
 import torch
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import open_pack
-from skin_tune.data.pack_uses import note_use
-from skin_tune.errors import CheckpointError, ConfigError, ExperimentError, StoreError
-from skin_tune.evidence import code_version, joined, libraries
-from skin_tune.paths import RunPaths, atomic_write, check_experiment_name
-from skin_tune.results.classes import class_columns
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.data.pack.format import open_pack
+from skin_tune.data.pack.uses import note_use
+from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
+from skin_tune.inference.model_file import load_model
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.provenance import append_version, code_version, libraries
+from skin_tune.results.store.classes import class_columns
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.files import atomic_write, cannot_write
+from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.training.checkpoint import BackgroundSaver, load_run, save_checkpoint
-from skin_tune.training.evaluation import hardware
-from skin_tune.training.fit import check_fit
-from skin_tune.training.metrics import SELECTION_METRICS
-from skin_tune.training.trained import load_model
+from skin_tune.training.compatibility import check_compatibility
+from skin_tune.training.device import hardware
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
-from skin_tune.tuning.asked import Asked
-from skin_tune.tuning.live_line import doing
-from skin_tune.tuning.wandb_log import WandbLog, WandbProcess, check_mode, run_id_given
-from skin_tune.tuning.wandb_sync import write_again
+from skin_tune.tuning.experiment.spec import ExperimentSpec
+from skin_tune.tuning.tracking.live_line import doing
+from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess, check_mode, run_id_given
+from skin_tune.tuning.tracking.wandb_sync import write_again
 
 _OLD_TRIAL_ID = "train"
 """What older versions called the trial of every training; now it has the name of its run."""
@@ -48,7 +49,7 @@ class TrainRequest:
     wandb: str | None = None
     """online, offline or disabled; None: as wandb is configured."""
     wandb_id: str | None = None
-    """The wandb run to go on with; None: the training's own."""
+    """The wandb run to continue instead of the training's own."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def run_training(
     state = load_run(request.resume) if request.resume is not None else None
     earlier = state["config"] if state is not None else {}
     config = TrialConfig.from_mapping({**earlier, **request.overrides})
-    check_fit(config, pack)
+    check_compatibility(config, pack)
     if state is not None and state["epoch"] >= config.epochs:
         raise CheckpointError(
             f"checkpoint {str(request.resume)!r} has run all {state['epoch']} of its epochs; "
@@ -113,13 +114,13 @@ def run_training(
     wandb_log.on_restart(partial(write_again, wandb_log, writer))
     wandb_log.start(trial_id, config.to_dict(), () if run_id else trainer.history, run_id)
     try:
-        _asked(trainer).write(paths.asked(region, name))
+        _asked(trainer).write(paths.spec(region, name))
         if request.resume is not None and request.resume.parent.resolve() != folder.resolve():
             with atomic_write(folder / "best.pt") as temporary:
                 temporary.write_bytes(request.resume.with_name("best.pt").read_bytes())
         _run(trainer, writer, wandb_log, request.storage, name, trial_id, on_epoch)
     except OSError as error:
-        raise StoreError(f"cannot write to {str(folder)!r}: {error.strerror or error}") from None
+        raise cannot_write(folder, error) from None
     except torch.OutOfMemoryError:
         message = f"batch_size={config.batch_size} at image_size={config.image_size} needs more memory than the GPU has"
         writer.update_trial(trial_id, status="failed", error=message, ended_at=now())
@@ -144,14 +145,14 @@ def _name_in_use(paths: RunPaths, region: str, name: str) -> ExperimentError:
     last = paths.checkpoints(region, name, resumable[0]) / "last.pt" if len(resumable) == 1 else None
     return ExperimentError(
         f"experiment {name!r} of {region} already exists below {str(paths.storage)!r}; "
-        "give another --name" + (f", or go on with --resume {last}" if last else "")
+        "give another --name" + (f", or resume it with --resume {last}" if last else "")
     )
 
 
-def _asked(trainer: Trainer) -> Asked:
+def _asked(trainer: Trainer) -> ExperimentSpec:
     """What `refit`, `confirm` and the report need to know of an experiment: its pack, its metric, its class counts."""
     info, config = trainer.pack.info, trainer.config.to_dict()
-    return Asked(
+    return ExperimentSpec(
         pack=str(trainer.pack.path.resolve()),
         pack_id=info.pack_id,
         seed=trainer.config.seed,
@@ -175,9 +176,9 @@ def _start(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> None:
         pack_id=trainer.pack.info.pack_id,
         split_seed=trainer.pack.info.split_seed,
         **class_columns(trainer.pack.classes, trainer.pack.info.ordinal),
-        code_version=joined(row.get("code_version"), code_version()),
-        libraries=joined(row.get("libraries"), libraries()),
-        hardware=joined(row.get("hardware"), hardware(trainer.device)),
+        code_version=append_version(row.get("code_version"), code_version()),
+        libraries=append_version(row.get("libraries"), libraries()),
+        hardware=append_version(row.get("hardware"), hardware(trainer.device)),
         **fresh,
         **{f"config/{name}": value for name, value in trainer.config.to_dict().items()},
     )

@@ -10,9 +10,9 @@ import torch
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from skin_tune.data.pack import FORMAT_VERSION
+from skin_tune.data.pack.format import FORMAT_VERSION
 from skin_tune.results import load_epochs, load_trials
-from skin_tune.tuning.refit_plan import RefitRequest, plan_refit
+from skin_tune.tuning.refit.plan import RefitRequest, plan_refit
 from tests.cli_runner import ROOT, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker
 
@@ -21,9 +21,9 @@ SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16")
 
 def test_importing_the_package_or_asking_for_help_loads_neither_torch_nor_ray():
     script = (
-        "import sys, skin_tune, skin_tune.cli\n"
+        "import sys, skin_tune, skin_tune.cli.main\n"
         "sys.argv = ['skin-tune', 'tune', '--help']\n"
-        "try: skin_tune.cli.main()\n"
+        "try: skin_tune.cli.main.main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'ray', 'pandas', 'pyarrow', 'numpy', 'rich'} & set(sys.modules)))"
     )
@@ -105,7 +105,7 @@ def test_a_training_can_be_refitted_without_saying_where_its_pack_is(make_pack: 
     plan = plan_refit(RefitRequest("by-hand", storage=storage))
     assert (plan.trial, plan.metric, plan.pack.path) == ("by-hand", "val_macro_f1", pack)
     taken = skin_tune_here("tune", pack, "weights=none", "image_size=32", "batch_size=16", *common[:4], "--resume")
-    assert_one_line_error(taken, "'by-hand'", "cannot go on")
+    assert_one_line_error(taken, "'by-hand'", "cannot be resumed")
 
 
 def test_a_diverging_training_says_so_and_exits_1(make_pack: PackMaker, tmp_path: Path):

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from skin_tune import __version__
-from skin_tune.cli import app
+from skin_tune.cli.main import app
 from tests.cli_runner import assert_one_line_error, run_job_here, skin_tune, skin_tune_here
 
 COMMANDS = [command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback]
@@ -86,10 +86,10 @@ def test_the_script_for_the_shell_is_shown():
 
 def test_completion_loads_no_more_than_help():
     script = (
-        "import os, sys, skin_tune.cli\n"
+        "import os, sys, skin_tune.cli.main\n"
         "os.environ |= {'_SKIN_TUNE_COMPLETE': 'complete_bash', 'COMP_CWORD': '2'}\n"
         "os.environ['COMP_WORDS'] = 'skin-tune tune --t'\n"
-        "try: skin_tune.cli.main()\n"
+        "try: skin_tune.cli.main.main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'ray', 'pandas', 'pyarrow', 'numpy', 'rich'} & set(sys.modules)))"
     )

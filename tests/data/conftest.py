@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune import cli
+import skin_tune.cli.main as cli
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (235, 235, 235)
 

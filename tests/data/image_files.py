@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.data.crops import Cut, CutResult, cut_photo
-from skin_tune.data.manifest import Box
+from skin_tune.data.preparation.crops import Cut, CutResult, cut_photo
+from skin_tune.data.sources.manifest import Box
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (235, 235, 235)
 Directory = dict[int, tuple[int, list[int]]]

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms.v2.functional import normalize
 
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExportError, PackError
-from skin_tune.training import export
-from skin_tune.training.evaluation import evaluate_model
-from skin_tune.training.export import (
+from skin_tune.inference import export
+from skin_tune.inference.evaluate import evaluate_model
+from skin_tune.inference.export import (
     METADATA_FILE,
     TOLERANCE,
     ExportedGrader,
@@ -22,7 +22,7 @@ from skin_tune.training.export import (
     resize_weights,
     sample_images,
 )
-from skin_tune.training.trained import TrainedModel, load_model
+from skin_tune.inference.model_file import TrainedModel, load_model
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.models import write_model
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.pack import Pack, open_pack
-from skin_tune.data.photos import find_photos, wanted_crops
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
-from skin_tune.data.sample import draw_sample
-from skin_tune.data.split import SPLITS
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.subject_split import SPLITS
+from skin_tune.data.preparation.inference_crops import find_photos, wanted_crops
+from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.sources.request import PrepareRequest
+from skin_tune.data.synthetic.dataset import draw_sample
 from skin_tune.errors import SourceError
-from skin_tune.training.evaluation import evaluate_model
-from skin_tune.training.predict import Prediction, expected_grade, predict
-from skin_tune.training.trained import TrainedModel, load_model
+from skin_tune.inference.evaluate import evaluate_model
+from skin_tune.inference.model_file import TrainedModel, load_model
+from skin_tune.inference.predict import Prediction, expected_grade, predict
 from tests.models import write_model
 
 REGION = "perocular_wrinkle"
@@ -82,7 +82,7 @@ def test_a_few_photos_at_a_time_give_what_all_at_once_give(
     photos = find_photos([lab / "faces" / "img" / "01" / "0001", lab / "faces" / "img" / "02" / "0002"])
     wanted = wanted_crops(photos, REGION, lab / "faces" / "label")
     at_once = predict(model, wanted)
-    monkeypatch.setattr("skin_tune.training.predict._PHOTOS_AT_A_TIME", 2)
+    monkeypatch.setattr("skin_tune.inference.predict._PHOTOS_AT_A_TIME", 2)
     in_turn = predict(model, wanted)
     assert stems(in_turn) == stems(at_once)
     for one, other in zip(in_turn, at_once, strict=True):

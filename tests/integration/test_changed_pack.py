@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.pack import Pack
-from skin_tune.paths import RunPaths
+from skin_tune.data.pack.format import Pack
 from skin_tune.results import load_epochs, load_trials
+from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.processes import begin, checkpoint_of, finished, wait_until

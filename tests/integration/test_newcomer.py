@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack.format import open_pack
 from skin_tune.regions import CATALOGUE
 from skin_tune.results import load_trials
 from tests.cli_runner import ONE_PROCESS, ROOT, assert_one_line_error, run_job, run_job_here, skin_tune_here

@@ -12,10 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
+from skin_tune.inference.export import METADATA_FILE
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
-from skin_tune.training.export import METADATA_FILE
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score
 
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack.format import open_pack
+from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.results import load_predictions, load_test_openings, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
-from skin_tune.training.evaluation import evaluate_file
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs

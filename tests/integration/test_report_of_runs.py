@@ -7,10 +7,10 @@ import pytest
 from selenium import webdriver
 
 from skin_tune.results.report import write_report
-from skin_tune.results.store import load_trials
+from skin_tune.results.store.tables import load_trials
 from tests.cli_runner import ONE_PROCESS, ROOT, skin_tune_here
 from tests.integration.report_reader import FIGURES, Reader, browser, needs_chromium
-from tests.results.report_store import write_trials
+from tests.results.report.report_store import write_trials
 
 SMALL = ("backbone=resnet18", "weights=none", "image_size=24", "batch_size=16", "epochs=2")
 ALL_BUT_IMPORTANCE = ("curves", "parallel", "recall", "calibration")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from skin_tune.results.report import write_report
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
 from tests.integration.report_reader import FIGURES, Reader, browser, needs_chromium
-from tests.results.report_store import write_refit, write_trials
+from tests.results.report.report_store import write_refit, write_trials
 
 LESIONS = ("akiec", "bcc", "mel", "nv")
 EVIL = "<script>console.error('from the data')</script>"

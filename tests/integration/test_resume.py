@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from ray.cluster_utils import Cluster
 
-from skin_tune.paths import RunPaths
 from skin_tune.results import load_epochs, load_trials
+from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
@@ -79,7 +79,7 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
 
     assert_one_line_error(skin_tune_here(*command("never", "--resume")), "'never'", "to --resume")
     changed = skin_tune_here(*command("killed", "--resume", "--seed", "3"), "epochs=9")
-    assert_one_line_error(changed, "seed was 0, is 3", "epochs was 6, is 9", "cannot go on")
+    assert_one_line_error(changed, "seed was 0, is 3", "epochs was 6, is 9", "cannot be resumed")
     resumed = skin_tune_here("tune", "--name", "killed", "--storage", storage, "--resume", "--wandb", "offline")
     assert resumed.returncode == 0, resumed.stderr
     assert re.search(r"6 trials: .*; this run ended \d of them in ", resumed.stdout)

@@ -110,7 +110,7 @@ def test_sigterm_ends_an_experiment_which_can_be_resumed(start, make_pack: PackM
     assert code == 143, err
     assert err.endswith("interrupted\n")
     assert "Traceback" not in err
-    assert "cut off; --resume goes on" in out
+    assert "interrupted; --resume resumes" in out
     (row,) = load_trials(tmp_path / "runs").to_dict("records")
     assert row["status"] == "interrupted"
     assert row["epochs"] >= 1
@@ -173,7 +173,7 @@ def test_a_signal_while_ray_starts_ends_a_job_like_any_other(start, make_pack: P
 
 SCRIPT = """
 import sys, time
-from skin_tune.cli import single_command
+from skin_tune.cli.main import single_command
 
 seconds = float(sys.argv.pop())
 

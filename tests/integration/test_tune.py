@@ -16,11 +16,11 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from skin_tune import __version__
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack.format import open_pack
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.training.checkpoint import load_checkpoint
-from skin_tune.tuning.experiment import Outcome, run_experiments
-from skin_tune.tuning.plan import TuneRequest
+from skin_tune.tuning.experiment.request import TuneRequest
+from skin_tune.tuning.experiment.runner import Outcome, run_experiments
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.integration.processes import wait_until
@@ -224,7 +224,7 @@ def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: 
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert err.endswith("interrupted\n")
-    assert "1 trial was cut off; --resume goes on with it" in out
+    assert "1 trial was interrupted; --resume resumes it" in out
     trials = load_trials(tmp_path / "runs")
     assert set(trials["status"]) == {"interrupted"}
     assert (trials["epochs"] >= 1).any()
@@ -243,7 +243,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
     trials = load_trials(tmp_path / "runs")
     assert trials["status"].tolist()[0] == "interrupted"
     assert (trials["status"] == "running").sum() == 0
-    assert "cut off; --resume goes on with" in done.stdout
+    assert "interrupted; --resume resumes" in done.stdout
     json.loads(skin_tune_here("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
 
 
@@ -278,7 +278,7 @@ def test_an_experiment_that_reaches_its_target_ends_and_does_not_go_on(make_pack
     assert done.returncode == 0, done.stderr
     line = "target val_balanced_acc 0.3 reached by aim-000 in epoch 1: the experiment "
     assert f"{line}ends\n" in done.stdout
-    assert "1 trial was cut off; --resume with a higher metric.target, or none, goes on with it" in done.stdout
+    assert "1 trial was interrupted; --resume with a higher metric.target, or none, resumes it" in done.stdout
     (row,) = load_trials(tmp_path / "runs").to_dict("records")
     assert (row["trial_id"], row["status"], row["epochs"]) == ("aim-000", "interrupted", 1)
 
@@ -291,7 +291,7 @@ def test_an_experiment_that_reaches_its_target_ends_and_does_not_go_on(make_pack
     higher = ("--space", with_target(tmp_path, 0.7, *SLOW), "--trials", 8)
     further = skin_tune_here(*command, *higher, "--resume")
     assert further.returncode == 0, further.stderr
-    assert "'aim' was started with target 0.3, and goes on with 0.7" in further.stderr
+    assert "'aim' was started with target 0.3, and is resumed with 0.7" in further.stderr
     assert "target val_balanced_acc 0.7 reached by aim-000 in epoch" in further.stdout
     (row,) = load_trials(tmp_path / "runs").to_dict("records")
     assert row["epochs"] > 1
@@ -336,6 +336,6 @@ def test_of_several_regions_each_ends_on_its_own_target(make_pack: PackMaker, tm
     assert early.reached is not None
     assert len(early.rows) <= 2, "no trial starts once the target is reached"
     assert all(row["status"] == "interrupted" and row["epochs"] <= 2 for row in early.rows)
-    assert set(early.cut_off) == {row["trial_id"] for row in early.rows}
+    assert set(early.interrupted) == {row["trial_id"] for row in early.rows}
     assert whole.reached is None
     assert [row["status"] for row in whole.rows] == ["completed"] * 4

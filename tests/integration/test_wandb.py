@@ -13,8 +13,8 @@ from wandb.wandb_agent import Agent
 
 from skin_tune.config import FIELDS, TrialConfig
 from skin_tune.results import load_epochs, load_trials
-from skin_tune.tuning import wandb_log
-from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
+from skin_tune.tuning.tracking import wandb_client as wandb_log
+from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from tests.cli_runner import ONE_PROCESS, ROOT, assert_one_line_error, skin_tune, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.offline_runs import offline_runs
@@ -153,7 +153,7 @@ def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, mon
         log.log(f"exp-{number}", {"epoch": 1, "val_balanced_acc": 0.5})
         log.end(f"exp-{number}", {"status": "completed"})
     writer = max(psutil.Process().children(), key=lambda child: child.create_time())
-    assert "skin_tune.tuning.wandb_writer" in writer.cmdline()
+    assert "skin_tune.tuning.tracking.wandb_process" in writer.cmdline()
 
     def begun() -> int:
         return len(list(tmp_path.glob("wandb/offline-run-*")))

@@ -13,7 +13,7 @@ import torch
 import torch.distributed
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import ConfigError
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from tests.conftest import PackMaker

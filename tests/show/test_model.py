@@ -39,7 +39,8 @@ def test_a_class_without_a_training_image_has_no_weight_and_is_named(make_pack: 
 
 def test_to_look_at_a_pack_takes_no_torch(make_pack: PackMaker, tmp_path: Path):
     script = (
-        f"import sys; from skin_tune.cli import main; sys.argv = ['skin-tune', 'inspect', {str(make_pack().path)!r}]\n"
+        "import sys\nfrom skin_tune.cli.main import main\n"
+        f"sys.argv = ['skin-tune', 'inspect', {str(make_pack().path)!r}]\n"
         "main()\n"
         "print(sorted({'torch', 'ray'} & set(sys.modules)))"
     )

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from skin_tune.results.champion import Championship
-from skin_tune.results.factorial import Factorial
-from skin_tune.show import given, trials
-from skin_tune.tuning.confirm import Confirmation
-from skin_tune.tuning.experiment import Outcome
+from skin_tune.results.statistics.confirmation import Championship
+from skin_tune.results.statistics.factorial import Factorial
+from skin_tune.show import experiments as trials
+from skin_tune.show import studies as given
+from skin_tune.tuning.experiment.runner import Outcome
+from skin_tune.tuning.studies.confirm import Confirmation
 
 LONG = "forehead_wrinkle-20261127-173012-007"
 ROW = {"trial_id": LONG, "status": "stopped_early", "epochs": 3, "config/epochs": 9, "gpu_seconds": 7200.0}

@@ -11,7 +11,7 @@ from rich.console import Console
 from skin_tune.show.tables import Column, print_columns
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
-from tests.results.report_store import write_trials
+from tests.results.report.report_store import write_trials
 
 LONG = "forehead_wrinkle-20261127-173012"
 WIDTHS = (60, 80, 100, 200)

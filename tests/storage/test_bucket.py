@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import RunPaths, atomic_write, location, remove_tree
+from skin_tune.storage.files import atomic_write, location, remove_tree
+from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket, forget_buckets
 
 
 def test_a_path_in_a_bucket_reads_and_writes_as_one_on_disk(bucket: Bucket):
     paths = RunPaths(location(f"{bucket.url}/runs"))
-    file = paths.asked("lip_dryness", "first")
+    file = paths.spec("lip_dryness", "first")
     assert not file.exists()
     assert not file.is_file()
     with atomic_write(file) as temporary:
@@ -57,7 +58,7 @@ def test_a_server_that_fails_for_a_while_is_waited_for(bucket: Bucket):
 def test_a_server_that_fails_is_not_taken_for_one_that_has_no_such_file(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ):
-    from skin_tune import bucket as module
+    from skin_tune.storage import bucket as module
 
     monkeypatch.setattr(module.BucketFileSystem.__init__, "__kwdefaults__", {"attempts": 2})
     forget_buckets()

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.pack import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
-from skin_tune.data.split import SPLITS
-from skin_tune.paths import quarantine_path
-from tests.cli_runner import assert_one_line_error, skin_tune_here
+from skin_tune.data.pack.format import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
+from skin_tune.data.pack.subject_split import SPLITS
+from skin_tune.storage.run_paths import quarantine_path
+from tests.cli_runner import ROOT, assert_one_line_error, skin_tune_here
 from tests.models import write_model
 
 CLASSES = ["[red]mild[/red]", "=1+1", "-2", ":warning: severe"]
@@ -57,7 +57,7 @@ def test_class_names_are_no_formulas_in_csv(pack: Pack, model: Path, tmp_path: P
     done = subprocess.run(
         [sys.executable, "-m", "skin_tune", "predict", str(model), "@sum.png", "--format", "csv"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
@@ -121,8 +121,8 @@ def test_the_tables_beside_a_pack_hold_no_formula_and_can_be_read_back(tmp_path:
         cells = [row["source"] for row in csv.DictReader(file)]
     assert cells == ["'=cmd|' /C calc'!A0.png", "'+a.png", "-1.5", "'@b.png"]
     assert [cell.removeprefix("'") for cell in cells] == missing
-    joined = pack.with_suffix(".joined.csv")
-    with joined.open(newline="") as file:
+    append_version = pack.with_suffix(".joined.csv")
+    with append_version.open(newline="") as file:
         found = list(csv.DictReader(file))
     assert len(found) == 4
     assert all(value.startswith(("'=", "'@")) for row in found for value in row.values())

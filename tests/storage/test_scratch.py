@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import RunPaths, remove_abandoned_writes
-from skin_tune.results.store import ExperimentWriter
-from skin_tune.scratch import ScratchFolder, remove_abandoned
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.files import remove_abandoned_writes
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 from tests.conftest import PackMaker
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from skin_tune.scratch import ScratchFolder
+from skin_tune.storage.scratch import ScratchFolder
 folder = ScratchFolder("ray", Path(sys.argv[1]))
 (folder.path / "notes").write_text("x")
 print(folder.path, flush=True)

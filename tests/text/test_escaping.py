@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skin_tune.text import error_line, escaped, has_control, shown, spreadsheet_cell
+from skin_tune.text.escaping import error_line, escaped, has_control, shown, spreadsheet_cell
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from skin_tune.grades import grade_values, number_of
+from skin_tune.text.grades import grade_values, number_of
 
 
 @pytest.mark.parametrize(

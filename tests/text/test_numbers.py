@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import typer
 
-from skin_tune.cli import app
+from skin_tune.cli.main import app
 from skin_tune.config import FIELDS, TrialConfig, parse_overrides
-from skin_tune.data.split import parse_ratios
+from skin_tune.data.pack.subject_split import parse_ratios
 from skin_tune.errors import ConfigError, ExperimentError, SourceError
-from skin_tune.numerals import number_from, whole_number_from
-from skin_tune.tuning.plan import parse_duration
+from skin_tune.text.numbers import number_from, whole_number_from
+from skin_tune.tuning.experiment.request import parse_duration
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 
 TEN = ["10", "1e1", "10.0", " 10 ", "+10", "1E+1", "\uff11\uff10", 10, 10.0, np.int64(10), np.float32(10)]

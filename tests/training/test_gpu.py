@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from skin_tune.data.augment import network_input
-from skin_tune.data.batches import prefetched
+from skin_tune.data.loading.augmentation import network_input
+from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint
 from skin_tune.training.trainer import Trainer
 from tests.conftest import PackMaker

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, SkinTuneError, WeightsError
+from skin_tune.inference.model_file import load_model
 from skin_tune.model.network import load_weights
 from skin_tune.training.checkpoint import load_checkpoint, load_run, save_checkpoint
-from skin_tune.training.trained import load_model
 from skin_tune.training.trainer import Trainer
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from skin_tune.training.metrics import confusion_matrix, metrics_of
+from skin_tune.metrics import confusion_matrix, metrics_of
 
 NAMES = [str(grade) for grade in range(7)]
 

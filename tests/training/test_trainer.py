@@ -8,9 +8,9 @@ from sklearn.metrics import log_loss
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import CheckpointError, ConfigError
+from skin_tune.metrics import metrics_of
 from skin_tune.model.losses import class_balanced_weights
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
-from skin_tune.training.metrics import metrics_of
 from skin_tune.training.optimizer import schedule_factor
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from tests.conftest import PackMaker

@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from skin_tune.data.colour import BadProfileError, ToSrgb, to_srgb
-from skin_tune.data.files import is_special
-from skin_tune.data.formats import HEAD, advice, container_turns, raw_by_name, readable_formats, unread_format
-from skin_tune.data.manifest import Box
-from skin_tune.data.pixel_formats import colour_kind, eight_bits, flat, scale_transparent_colour
+from skin_tune.data.decoding.colour import BadProfileError, ToSrgb, to_srgb
+from skin_tune.data.decoding.formats import HEAD, advice, container_turns, raw_by_name, readable_formats, unread_format
+from skin_tune.data.decoding.pixel_formats import colour_kind, eight_bits, flat, scale_transparent_colour
+from skin_tune.data.sources.files import is_special
+from skin_tune.data.sources.manifest import Box
 
 Size = tuple[int, int]
 """Width and height in pixels."""

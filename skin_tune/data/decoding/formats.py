@@ -4,8 +4,8 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from skin_tune.data.files import RAW_SUFFIXES
-from skin_tune.data.raw_tiff import is_raw_tiff
+from skin_tune.data.decoding.raw_tiff import is_raw_tiff
+from skin_tune.data.sources.files import RAW_SUFFIXES
 
 HEAD = 4096
 """Bytes that tell the format of any file."""

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skin_tune.data.split import SPLITS
+from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackError
-from skin_tune.text import shown
+from skin_tune.text.escaping import shown
 
 _LONGEST_TEXT = 4096
 """Bytes of a subject, a path or a word about a photo: as much as the path of a file may have."""

@@ -3,12 +3,14 @@
 import re
 from typing import Any, TypeGuard
 
-from skin_tune.data.sources.classes import MAX_CLASSES
 from skin_tune.regions import is_region_name
-from skin_tune.text import has_control, shown
+from skin_tune.text.escaping import has_control, shown
 
 SIZES = (16, 2048)
 """Sides in pixels that `prepare` cuts."""
+
+MAX_CLASSES = 1000
+"""More are measurements, not grades."""
 
 _ID = re.compile(r"[A-Za-z0-9]{1,64}", re.ASCII)
 

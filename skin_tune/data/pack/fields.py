@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from skin_tune.data.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
-from skin_tune.data.split import SPLITS
+from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
+from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError
-from skin_tune.text import shown
+from skin_tune.text.escaping import shown
 
 
 class OtherVersionError(PackError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from skin_tune.errors import PackChangedError
-from skin_tune.paths import cache_folder
+from skin_tune.storage.files import cache_folder
 
 _KEPT_SECONDS = 7 * 24 * 3600
 """How long a note that a run's pack was verified on this machine is kept."""

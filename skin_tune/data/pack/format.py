@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.about import ABOUT
-from skin_tune.data.node_cache import node_copy
-from skin_tune.data.pack_columns import check_labels, check_schema, check_split, checked_counts, encoded, only_batch
-from skin_tune.data.pack_fields import checked_fields, checked_version, read_metadata, told_as_no_pack
-from skin_tune.data.pack_file import PackFile
-from skin_tune.data.split import SPLITS
+from skin_tune.data.pack.columns import check_labels, check_schema, check_split, checked_counts, encoded, only_batch
+from skin_tune.data.pack.fields import checked_fields, checked_version, read_metadata, told_as_no_pack
+from skin_tune.data.pack.file import PackFile
+from skin_tune.data.pack.node_cache import node_copy
+from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError
-from skin_tune.paths import atomic_write, is_local, is_regular
+from skin_tune.storage.files import atomic_write, is_local, is_regular
+from skin_tune.storage.photo_columns import ABOUT
 
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -238,7 +238,7 @@ def read_pack_id(path: Path) -> str:
     if is_local(path):
         schema = _schema_of(path)
     else:
-        from skin_tune.bucket import steady  # a third of a second that only buckets need
+        from skin_tune.storage.bucket import steady  # a third of a second that only buckets need
 
         schema = steady(lambda: _schema_of(path))
     with told_as_no_pack(str(path)):

@@ -13,8 +13,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from skin_tune.errors import EnvironmentVariableError, PackError
-from skin_tune.paths import atomic_write, cache_folder, download
-from skin_tune.text import shown
+from skin_tune.storage.files import atomic_write, cache_folder, download
+from skin_tune.text.escaping import shown
 
 _GIGABYTES = "100"
 """What all copies together may take, where SKIN_TUNE_CACHE_GB does not say."""

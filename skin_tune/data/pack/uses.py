@@ -4,9 +4,10 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from skin_tune.data.pack import Pack, read_pack_id
+from skin_tune.data.pack.format import Pack, read_pack_id
 from skin_tune.errors import PackError, SkinTuneError, SourceError
-from skin_tune.paths import RunPaths, atomic_write, is_local, is_regular, location, pack_uses
+from skin_tune.storage.files import atomic_write, is_local, is_regular, location
+from skin_tune.storage.run_paths import RunPaths, pack_uses
 
 
 def note_use(pack: Pack, paths: RunPaths, experiment: str) -> None:

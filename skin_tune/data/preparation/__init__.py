@@ -1,0 +1,1 @@
+"""Sources to packs, and photos to what a model of a pack expects."""

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from skin_tune.data.colour import ToSrgb
-from skin_tune.data.decoding import Photo, Size, UnusablePhotoError, open_photo
-from skin_tune.data.files import MAX_MEGAPIXELS
-from skin_tune.data.manifest import Box, Row
-from skin_tune.data.pack import image_digest
+from skin_tune.data.decoding.colour import ToSrgb
+from skin_tune.data.decoding.decoder import Photo, Size, UnusablePhotoError, open_photo
+from skin_tune.data.pack.format import image_digest
+from skin_tune.data.sources.files import MAX_MEGAPIXELS
+from skin_tune.data.sources.manifest import Box, Row
 from skin_tune.errors import SourceError
 
 _SMALLEST = 8

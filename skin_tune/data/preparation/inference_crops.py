@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.aihub_label import BadLabelError, Label, read_label
-from skin_tune.data.crops import cut_all
-from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_roots
-from skin_tune.data.manifest import Box, Row, as_box
+from skin_tune.data.preparation.crops import cut_all
+from skin_tune.data.sources.aihub_label import BadLabelError, Label, read_label
+from skin_tune.data.sources.files import IMAGE_SUFFIXES, files_under, leaves_roots
+from skin_tune.data.sources.manifest import Box, Row, as_box
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE, View
-from skin_tune.scratch import ScratchFolder, remove_abandoned
+from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 
 _SIDES = {"l_": "left", "r_": "right"}
 _REGION = "photos"

@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.about import ABOUT
-from skin_tune.data.crops import CutResult
-from skin_tune.data.field_rules import wrong_classes
-from skin_tune.data.manifest import Manifest, Quarantined, Row
-from skin_tune.data.pack import PackInfo, PackRows, content_id, write_pack
-from skin_tune.data.pack_uses import check_replaceable
-from skin_tune.data.packable import no_training_image, nothing_left, too_much_lost
-from skin_tune.data.request import DEFAULT_RATIOS, PrepareRequest
+from skin_tune.data.pack.field_rules import wrong_classes
+from skin_tune.data.pack.format import PackInfo, PackRows, content_id, write_pack
+from skin_tune.data.pack.subject_split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
+from skin_tune.data.pack.uses import check_replaceable
+from skin_tune.data.preparation.crops import CutResult
+from skin_tune.data.preparation.packable import no_training_image, nothing_left, too_much_lost
+from skin_tune.data.sources.manifest import Manifest, Quarantined, Row
 from skin_tune.data.sources.people import joined_people, shared_pictures
-from skin_tune.data.split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
+from skin_tune.data.sources.request import DEFAULT_RATIOS, PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
-from skin_tune.paths import atomic_write, joined_path, quarantine_path
-from skin_tune.text import spreadsheet_cell
+from skin_tune.storage.files import atomic_write
+from skin_tune.storage.photo_columns import ABOUT
+from skin_tune.storage.run_paths import joined_path, quarantine_path
+from skin_tune.text.escaping import spreadsheet_cell
 
 
 @dataclass

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from skin_tune.data.manifest import LEFT_OUT, Manifest, Quarantined
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.sources.manifest import LEFT_OUT, Manifest, Quarantined
+from skin_tune.data.sources.request import PrepareRequest
 
 _HINTS = {
     "grade below 0": "--classes=-1,0,1 takes grades below 0 as classes",

@@ -7,18 +7,19 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from skin_tune.data.aihub import read_aihub
-from skin_tune.data.crops import available_cpus, cut_all
-from skin_tune.data.manifest import Manifest
-from skin_tune.data.packable import cannot_be_packed
-from skin_tune.data.packing import Prepared, write_region
-from skin_tune.data.request import PrepareRequest, checked_format
+from skin_tune.data.preparation.crops import available_cpus, cut_all
+from skin_tune.data.preparation.pack_builder import Prepared, write_region
+from skin_tune.data.preparation.packable import cannot_be_packed
+from skin_tune.data.sources.aihub import read_aihub
 from skin_tune.data.sources.class_folders import read_folders
 from skin_tune.data.sources.csv_table import read_csv
+from skin_tune.data.sources.manifest import Manifest
 from skin_tune.data.sources.people import with_people
+from skin_tune.data.sources.request import PrepareRequest, checked_format
 from skin_tune.errors import SourceError
-from skin_tune.paths import is_local, pack_path, remove_abandoned_writes
-from skin_tune.scratch import ScratchFolder, remove_abandoned
+from skin_tune.storage.files import is_local, remove_abandoned_writes
+from skin_tune.storage.run_paths import pack_path
+from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and of how much (None: not known)."""

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skin_tune.data.aihub_label import BadLabelError, Label, read_label
-from skin_tune.data.files import (
+from skin_tune.data.sources.aihub_label import BadLabelError, Label, read_label
+from skin_tune.data.sources.files import (
     IMAGE_SUFFIXES,
     Progress,
     files_under,
@@ -20,8 +20,8 @@ from skin_tune.data.files import (
     storable,
     view_of,
 )
-from skin_tune.data.manifest import LEFT_OUT, Manifest, Quarantined, Row, as_box, grade_out_of_range
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.sources.manifest import LEFT_OUT, Manifest, Quarantined, Row, as_box, grade_out_of_range
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.regions import Region, View, catalogue_regions
 
 Targets = dict[int, list[tuple[Region, View]]]

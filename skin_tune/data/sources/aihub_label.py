@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.files import PHOTO_NAME, composed, is_special
 from skin_tune.data.sources.classes import is_missing
-from skin_tune.grades import number_of
+from skin_tune.data.sources.files import PHOTO_NAME, composed, is_special
+from skin_tune.text.grades import number_of
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skin_tune.data.manifest import Box, as_box
 from skin_tune.data.sources.classes import is_missing
+from skin_tune.data.sources.manifest import Box, as_box
 from skin_tune.data.sources.table_file import Table
 from skin_tune.errors import SourceError
-from skin_tune.grades import number_of
+from skin_tune.text.grades import number_of
 
 _EDGES = (
     ("left", "top", "right", "bottom"),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_tune.data.files import (
+from skin_tune.data.pack.subject_split import split_name
+from skin_tune.data.sources.files import (
     IMAGE_SUFFIXES,
     NO_PHOTO_SUFFIXES,
     PHOTO_SUFFIXES,
@@ -15,10 +16,9 @@ from skin_tune.data.files import (
     storable,
     view_of,
 )
-from skin_tune.data.manifest import Manifest, Quarantined
-from skin_tune.data.request import PrepareRequest
 from skin_tune.data.sources.labelled import LabelledPhoto, add_rows
-from skin_tune.data.split import split_name
+from skin_tune.data.sources.manifest import Manifest, Quarantined
+from skin_tune.data.sources.request import PrepareRequest
 
 
 @dataclass(frozen=True, slots=True)

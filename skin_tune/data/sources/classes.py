@@ -3,12 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from skin_tune.data.files import composed
+from skin_tune.data.sources.files import composed
 from skin_tune.errors import SourceError
-from skin_tune.grades import number_of
-
-MAX_CLASSES = 1000
-"""More are measurements, not grades."""
+from skin_tune.text.grades import number_of
 
 _MISSING = frozenset({"", "nan", "NaN", "NAN", "NA", "N/A", "n/a", "#N/A", "<NA>", "None", "null", "NULL"})
 """How programs write a cell that is empty. `none` is not among them: it is the mildest grade of many a scale."""

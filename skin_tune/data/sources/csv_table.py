@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from skin_tune.about import ABOUT
-from skin_tune.data.files import Progress, storable
-from skin_tune.data.manifest import Box, Manifest, Quarantined
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.pack.subject_split import split_name
 from skin_tune.data.sources.boxes import BadBoxError, are_shares, box_columns, unread_box_columns
 from skin_tune.data.sources.classes import is_missing
+from skin_tune.data.sources.files import Progress, storable
 from skin_tune.data.sources.labelled import LabelledPhoto, add_rows
+from skin_tune.data.sources.manifest import Box, Manifest, Quarantined
 from skin_tune.data.sources.photo_paths import NoPhotoError, PhotoFinder
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.data.sources.table_file import Table, read_table
-from skin_tune.data.split import split_name
 from skin_tune.errors import SourceError
-from skin_tune.grades import number_of
+from skin_tune.storage.photo_columns import ABOUT
+from skin_tune.text.grades import number_of
 
 
 def read_csv(request: PrepareRequest, on_file: Progress = lambda count: None) -> Manifest:

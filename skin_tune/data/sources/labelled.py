@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.files import SubjectRule, composed
-from skin_tune.data.manifest import LEFT_OUT, Box, Manifest, Quarantined, Row, grade_out_of_range
-from skin_tune.data.request import PrepareRequest
-from skin_tune.data.sources.classes import MAX_CLASSES, class_name, guessed_order, is_missing, ordered_classes
+from skin_tune.data.pack.field_rules import MAX_CLASSES
+from skin_tune.data.sources.classes import class_name, guessed_order, is_missing, ordered_classes
+from skin_tune.data.sources.files import SubjectRule, composed
+from skin_tune.data.sources.manifest import LEFT_OUT, Box, Manifest, Quarantined, Row, grade_out_of_range
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SourceError
-from skin_tune.grades import number_of
 from skin_tune.regions import CATALOGUE
+from skin_tune.text.grades import number_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.files import UNREADABLE_FOLDER, storable
+from skin_tune.data.sources.files import UNREADABLE_FOLDER, storable
 
 Box = tuple[float, float, float, float]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from skin_tune.data.manifest import Manifest
-from skin_tune.grades import number_of
+from skin_tune.data.sources.manifest import Manifest
+from skin_tune.text.grades import number_of
 
 
 def with_people(manifest: Manifest) -> Manifest:

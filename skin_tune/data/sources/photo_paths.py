@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
-from skin_tune.data.files import IMAGE_SUFFIXES, files_under, leaves_roots, readable_first
+from skin_tune.data.sources.files import IMAGE_SUFFIXES, files_under, leaves_roots, readable_first
 
 
 class NoPhotoError(Exception):

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_tune.data.files import MAX_MEGAPIXELS, PHOTO_NAME, SubjectRule, files_under
+from skin_tune.data.sources.files import MAX_MEGAPIXELS, PHOTO_NAME, SubjectRule, files_under
 from skin_tune.errors import SourceError
-from skin_tune.paths import is_local
 from skin_tune.regions import Region, catalogue_regions, is_region_name
+from skin_tune.storage.files import is_local
 
 FORMATS = ("aihub", "folders", "csv")
 DEFAULT_RATIOS = (60, 20, 20)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_tune.data.files import composed
+from skin_tune.data.sources.files import composed
 from skin_tune.errors import SourceError
 
 _DELIMITERS = (",", ";", "\t")

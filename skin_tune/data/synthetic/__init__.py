@@ -1,0 +1,1 @@
+"""Drawn faces with known grades, to try the platform without photos."""

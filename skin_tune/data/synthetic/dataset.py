@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.data.face import Camera, draw_face, draw_photo
+from skin_tune.data.synthetic.face import Camera, draw_face, draw_photo
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE, Region
-from skin_tune.scratch import ScratchFolder, remove_abandoned
+from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 
 # How often each grade 0, 1, ... occurs. Forehead wrinkles: photos in the AI-Hub release; the others: its subjects.
 GRADE_WEIGHTS: dict[str, tuple[int, ...]] = {

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFilter
 
-from skin_tune.data.marks import PARTS, Area, Floats, Mark, draw_marks
+from skin_tune.data.synthetic.skin_marks import PARTS, Area, Floats, Mark, draw_marks
 
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]

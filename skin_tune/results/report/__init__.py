@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import atomic_write
 from skin_tune.results.report.page import page
 from skin_tune.results.report.section import sections
-from skin_tune.results.schema import now
+from skin_tune.results.store.schema import now
+from skin_tune.storage.files import atomic_write, cannot_write
 
 
 def write_report(
@@ -28,5 +28,5 @@ def write_report(
         with atomic_write(out) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
-        raise StoreError(f"cannot write to {str(out)!r}: {error.strerror or error}") from None
+        raise cannot_write(out, error) from None
     return len(content)

@@ -35,7 +35,7 @@ def total(costs: Iterable[Cost]) -> Cost:
 
 
 def cost_of(trials: pd.DataFrame) -> Cost:
-    """Of rows of the store's `trials`; those without an end, cut off by a budget or Ctrl-C, were not judged."""
+    """Of rows of the store's `trials`; those without an end, interrupted by a budget or Ctrl-C, were not judged."""
     filled = trials[["epochs", "seconds", "gpu_seconds", "config/epochs"]].astype(float)
     ended = trials["status"].isin(["completed", "stopped_early"]) & trials["ended_at"].notna()
     judged = filled[ended & (filled["epochs"] > 0) & filled["config/epochs"].notna()]

@@ -5,8 +5,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from skin_tune.paths import atomic_write
-from skin_tune.results.factorial import Factorial
+from skin_tune.results.statistics.factorial import Factorial
+from skin_tune.storage.files import atomic_write
 
 _COLOURS = ("#8c8c8c", "#e69f00", "#0072b2")  # of the losses; told apart by colour-blind eyes, too (Okabe & Ito 2008)
 

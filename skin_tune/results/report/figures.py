@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skin_tune.results.report.graded import Calibration, Figure
+from skin_tune.results.report.model_performance import Calibration, Figure
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
 
@@ -41,7 +41,7 @@ def word(key: str) -> str:
 
 def digits(values: Any) -> list[float | None]:
     """Numbers to three significant digits; gaps are None."""
-    return [None if value is None or value != value else float(f"{value:.3g}") for value in values]
+    return [None if pd.isna(value) else float(f"{value:.3g}") for value in values]
 
 
 def learning_curves(section: Section) -> Spec | None:

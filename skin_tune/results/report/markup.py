@@ -1,11 +1,14 @@
 """Bits of HTML: escaped text, the same words in every language, tables that can be sorted."""
 
 import html
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from skin_tune.results.report.graded import Figure
-from skin_tune.results.report.words import LANGUAGES, WORDS
+import pandas as pd
+
+from skin_tune.results.report.model_performance import Figure
+from skin_tune.results.report.translations import LANGUAGES, WORDS
 
 DASH = "\N{EN DASH}"
 """A gap in a table; between two numbers, an interval."""
@@ -83,7 +86,7 @@ def _heading(given: Any) -> Markup:
 
 def number(value: Any, digits: int = 3) -> Markup:
     """A number for people; a dash where there is none."""
-    if value is None or value != value:
+    if pd.isna(value):
         return Markup(DASH)
     if isinstance(value, str | bool):
         return escaped(value)
@@ -99,23 +102,23 @@ def hours(value: float) -> Markup:
 
 def fraction(value: float | None) -> Markup:
     """A share or score with three places; a dash where there is none."""
-    return Markup(DASH) if value is None or value != value else Markup(f"{value:.3f}")
+    return Markup(DASH) if pd.isna(value) else Markup(f"{value:.3f}")
 
 
 def percent(value: float | None) -> Markup:
     """A share in percent; a dash where there is none."""
-    return Markup(DASH) if value is None or value != value else Markup(f"{100 * value:.0f}%")
+    return Markup(DASH) if pd.isna(value) else Markup(f"{100 * value:.0f}%")
 
 
 def with_interval(figure: Figure) -> Markup:
     """A score, and below it its interval if there is one."""
-    if figure.low != figure.low or figure.high != figure.high:
+    if math.isnan(figure.low) or math.isnan(figure.high):
         return fraction(figure.value)
     return joined([fraction(figure.value), element("small", f"{figure.low:.3f}{DASH}{figure.high:.3f}")])
 
 
 def in_words(figure: Figure) -> str:
     """A score with its interval in brackets, if there is one."""
-    if figure.low != figure.low:
+    if math.isnan(figure.low):
         return fraction(figure.value)
     return f"{figure.value:.3f} (95% {figure.low:.3f}{DASH}{figure.high:.3f})"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from skin_tune.metrics import ORDINAL_METRICS
-from skin_tune.wording import counted
+from skin_tune.text.numbers import figure
+from skin_tune.text.wording import counted
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def model_card(facts: CardFacts) -> str:
             f"Evaluated once. The test split of this pack has been opened {times(facts.test_openings)} below this "
             "storage, this one included; a figure from a split that was opened often is an optimistic one.",
             "",
-            *_table(("metric", "value"), [(name, _number(value)) for name, value in _metrics(facts).items()]),
+            *_table(("metric", "value"), [(name, figure(value, ".4f")) for name, value in _metrics(facts).items()]),
             "",
             *(_STEPS if facts.ordinal else ()),
             "Class by class:",
@@ -76,9 +77,9 @@ def model_card(facts: CardFacts) -> str:
                         row["class"],
                         row["train_images"],
                         row["test_images"],
-                        _number(row["precision"]),
-                        _number(row["recall"]),
-                        _number(row["f1"]),
+                        figure(row["precision"], ".4f"),
+                        figure(row["recall"], ".4f"),
+                        figure(row["f1"], ".4f"),
                     )
                     for row in facts.classes
                 ],
@@ -126,10 +127,6 @@ def _metrics(facts: CardFacts) -> Mapping[str, float | None]:
 def times(count: int) -> str:
     """``once``, ``2 times``"""
     return "once" if count == 1 else counted(count, "time")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skin_tune.metrics import Tallies, scores_of
-from skin_tune.results.bootstrap import Floats, draws_of, intervals, left_out, tally_subjects, weighted
+from skin_tune.metrics import Tallies, confusion_matrix, scores_of
+from skin_tune.results.statistics.bootstrap import Floats, draws_of, intervals, left_out, tally_subjects, weighted
 
 RESAMPLES = 2000
 BINS = 15
@@ -99,8 +99,9 @@ def _tallied(rows: pd.DataFrame, classes: int) -> tuple[Tallies, npt.NDArray[np.
     """Tallies [S, ...] and the confusion matrix."""
     subject, subjects = pd.factorize(rows["subject"], use_na_sentinel=False)
     label, predicted = (rows[name].to_numpy(np.int64) for name in ("label", "predicted"))
-    confusion = np.bincount(label * classes + predicted, minlength=classes**2).reshape(classes, classes)
-    return tally_subjects(subject, label, predicted, len(subjects), classes), confusion
+    return tally_subjects(subject, label, predicted, len(subjects), classes), confusion_matrix(
+        label, predicted, classes
+    )
 
 
 def _scores(tallies: Tallies) -> dict[str, Figure]:

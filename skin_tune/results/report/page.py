@@ -9,10 +9,11 @@ from skin_tune.results.report import figures, tables
 from skin_tune.results.report.importance import FEWEST, importances, varied_parameters
 from skin_tune.results.report.markup import DASH, Markup, element, joined, said
 from skin_tune.results.report.nominal import noun
-from skin_tune.results.report.parallel import parallel_coordinates
+from skin_tune.results.report.parallel_coordinates import parallel_coordinates
 from skin_tune.results.report.section import Section
 from skin_tune.results.report.summary import sentences, times, warnings
-from skin_tune.results.report.words import LANGUAGES, WORDS
+from skin_tune.results.report.translations import LANGUAGES, WORDS
+from skin_tune.results.store.status import are_usable
 
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """No request leaves the page, whatever is in it."""
@@ -133,7 +134,7 @@ def _blocks(section: Section, price: float | None, slot: _Slots) -> Iterator[tup
     curves = figures.learning_curves(section)
     yield "curves", [slot("curves", curves) if curves else _gap("gap_curves")]
 
-    usable = section.trials[~section.trials["status"].isin(["diverged", "failed"])]
+    usable = section.trials[are_usable(section.trials)]
     shares = importances(usable, section.metric)
     known = [f"config/{name}" for name in shares]
     parameters = [*known, *(name for name in varied_parameters(usable) if name not in known)]

@@ -14,6 +14,7 @@ import pandas as pd
 from skin_tune.results.report.figures import CHAMPION_COLOUR, Spec, digits, plain, word
 from skin_tune.results.report.importance import MOST_LEVELS, is_logarithmic, is_numeric, is_scale
 from skin_tune.results.report.section import Section
+from skin_tune.results.store.status import are_usable
 
 _BANDS = 5
 """Fifths of the trials by score, each of a colour of its own, that the legend turns on and off."""
@@ -24,7 +25,7 @@ _LONGEST = 12
 def parallel_coordinates(section: Section, parameters: Sequence[str]) -> Spec | None:
     """Axes in the order of `parameters` (columns of the trials), then the score; None for fewer than two trials."""
     trials = section.trials
-    able = trials[trials[section.metric].notna() & ~trials["status"].isin(["diverged", "failed"])]
+    able = trials[are_usable(trials, section.metric)]
     shown = [name for name in parameters if able[name].nunique() > 1]
     if len(able) < 2 or not shown:
         return None

@@ -8,24 +8,27 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import RunPaths, location
-from skin_tune.results.champion import (
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.results.report.cost import Cost, cost_of, total
+from skin_tune.results.report.model_performance import Graded, graded
+from skin_tune.results.statistics.compare import Comparison, compare
+from skin_tune.results.statistics.confirmation import (
     Championship,
     championship,
     confirmation_of,
     confirmed_by,
     runs_by_config,
 )
-from skin_tune.results.classes import class_names
-from skin_tune.results.compare import Comparison, compare
-from skin_tune.results.notes import read_note, wrong_asked, wrong_facts
-from skin_tune.results.ranking import best_first, no_trial
-from skin_tune.results.report.graded import Graded, graded
-from skin_tune.results.report.savings import Cost, cost_of, total
-from skin_tune.results.schema import EPOCHS, TRIALS
-from skin_tune.results.store import load_epochs, load_predictions, load_test_openings, load_trials
+from skin_tune.results.store.classes import class_names
+from skin_tune.results.store.notes import read_note, wrong_facts, wrong_spec
+from skin_tune.results.store.ranking import best_first, no_trial
+from skin_tune.results.store.schema import EPOCHS, TRIALS
+from skin_tune.results.store.status import usable
+from skin_tune.results.store.tables import load_epochs, load_predictions, load_test_openings, load_trials
+from skin_tune.storage.files import location
+from skin_tune.storage.run_paths import RunPaths
 
-DEFAULT_METRIC = "val_balanced_acc"
+DEFAULT_METRIC = SELECTION_METRICS[0]
 _RESAMPLES = 1000
 """Of each trial: a tenth of what `compare` draws, for eight regions at once."""
 
@@ -101,8 +104,8 @@ def _section(
     names = list(map(str, all_trials["experiment"].unique()))
     experiments = [name for name in names if confirmed_by(name) not in names]
     trials = all_trials[all_trials["experiment"].isin(experiments)]
-    notes = [read_note(paths.asked(region, experiment)) for experiment in experiments]
-    asked = [{} if wrong_asked(note) else note for note in notes]
+    notes = [read_note(paths.spec(region, experiment)) for experiment in experiments]
+    asked = [{} if wrong_spec(note) else note for note in notes]
     metrics = {each.get("metric", DEFAULT_METRIC) for each in asked}
     metric = metrics.pop() if len(metrics) == 1 else DEFAULT_METRIC
     comparison = compare(storage, region, experiments, metric=metric, resamples=_RESAMPLES)
@@ -113,7 +116,7 @@ def _section(
         if confirmation_of(name) in names
     }
     best = _champion(ranked, confirmed)
-    is_champion = pd.notna(best[metric]) and best["status"] not in ("diverged", "failed")
+    is_champion = usable(best.to_dict(), metric)
     validation = _answers(storage, region, best["experiment"], best["trial_id"], "val") if is_champion else None
     counts = _training_counts(asked, len(validation.confusion) if validation else None)
     refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
@@ -146,7 +149,7 @@ def _championship(
     runs = runs_by_config(trials.loc[trials["experiment"] == confirmation, "trial_id"])
     try:
         return championship(storage, region, confirmation, runs, metric)
-    except StoreError:  # runs are under way, were cut off, or failed
+    except StoreError:  # runs are under way, were interrupted, or failed
         return None
 
 

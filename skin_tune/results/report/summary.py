@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.results.report.graded import Figure
 from skin_tune.results.report.markup import Markup, fraction, in_words, percent, said
 from skin_tune.results.report.markup import hours as as_hours
+from skin_tune.results.report.model_performance import Figure
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Refit, Section
+from skin_tune.results.store.status import are_usable
 
 _FEW_SUBJECTS = 30
 _MAX_ERRORS = 3
@@ -134,8 +135,8 @@ def warnings(section: Section) -> Iterator[Markup]:
         if absent := [name for name, images in pairs if not images]:
             yield said(noun("absent", section.ordinal), count=len(absent), names=", ".join(absent))
     trials = section.trials
-    unusable = trials["status"].isin(["diverged", "failed"])
-    scored = trials[section.metric].notna() & ~unusable
+    unusable = ~are_usable(trials)
+    scored = are_usable(trials, section.metric)
     if missing := int((scored & ~trials["compared"].fillna(False).astype(bool)).sum()):
         yield said("not_compared", count=missing)
     if unusable.any():

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from skin_tune.metrics import metrics_for
-from skin_tune.results.champion import Championship
-from skin_tune.results.report.graded import Figure, Graded, Group
+from skin_tune.results.report.cost import Cost
 from skin_tune.results.report.importance import varied_parameters
 from skin_tune.results.report.markup import (
     DASH,
@@ -23,11 +22,12 @@ from skin_tune.results.report.markup import (
     table,
     with_interval,
 )
+from skin_tune.results.report.model_performance import Figure, Graded, Group
 from skin_tune.results.report.nominal import noun
-from skin_tune.results.report.savings import Cost
 from skin_tune.results.report.section import Section
 from skin_tune.results.report.summary import score_in, test_score
-from skin_tune.results.report.words import WORDS
+from skin_tune.results.report.translations import WORDS
+from skin_tune.results.statistics.confirmation import Championship
 
 _SHOWN = 20
 _SCORES = ("val_balanced_acc", "val_macro_f1", "val_acc", "val_mae", "val_within_one", "val_qwk")

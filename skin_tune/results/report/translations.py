@@ -87,7 +87,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "다른 트라이얼 1개는 최고와 오차 범위 안에 있습니다. 결정하기 전에 다시 확인하세요.",
     ),
     "not_confirmed_yet": (
-        "The confirmation of {experiment} has no result yet: the same command goes on with it.",
+        "The confirmation of {experiment} has no result yet: the same command resumes it.",
         "{experiment}의 확인 실행은 아직 결과가 없습니다. 같은 명령으로 이어서 실행할 수 있습니다.",
     ),
     "few_subjects": (

@@ -10,11 +10,17 @@ import pandas as pd
 
 from skin_tune.errors import StoreError
 from skin_tune.metrics import LESS_IS_BETTER, METRICS, Tallies, metrics_for, scores_of
-from skin_tune.results.bootstrap import RESAMPLES, Floats, draws_of, in_parts, intervals, left_out, weighted
-from skin_tune.results.gather import gather
-from skin_tune.results.luck import chance_better, expected_of_winner, p_behind_best, p_unlike_baseline
-from skin_tune.results.ranking import no_trial
-from skin_tune.results.store import load_trials
+from skin_tune.results.statistics.bootstrap import RESAMPLES, Floats, draws_of, in_parts, intervals, left_out, weighted
+from skin_tune.results.statistics.multiple_comparisons import (
+    bias_corrected_winner,
+    chance_better,
+    max_t_p_values,
+    mcb_p_values,
+)
+from skin_tune.results.statistics.trial_predictions import gather
+from skin_tune.results.store.ranking import no_trial
+from skin_tune.results.store.status import are_usable
+from skin_tune.results.store.tables import load_trials
 
 SCORES = tuple(f"val_{name}" for name in METRICS)
 """What trials may be compared by."""
@@ -183,10 +189,10 @@ def _fill(
         figures["difference_low"], figures["difference_high"] = bounds[::sign]
         figures["chance_better"] = chance_better(resampled, reference)
         figures["p_adjusted"] = (
-            p_behind_best(point, resampled) if baseline is None else p_unlike_baseline(point, resampled, reference)
+            mcb_p_values(point, resampled) if baseline is None else max_t_p_values(point, resampled, reference)
         )
         if count > 1:
-            winner = scores_of(expected_of_winner(tallies, resampled, draws))
+            winner = scores_of(bias_corrected_winner(tallies, resampled, draws))
             expected = {f"val_{each}": float(winner[each]) if each in metrics else math.nan for each in METRICS}
     for column, values in figures.items():
         rows.loc[: count - 1, column] = values
@@ -213,9 +219,8 @@ def _position(compared: pd.DataFrame, baseline: str) -> int:
 
 def _order(rows: pd.DataFrame, metric: str) -> list[int]:
     """Best first; then those that are not compared; then those that failed or diverged, which never win."""
-    unusable = rows["status"].isin(["diverged", "failed"])
     less = _plain(metric) in LESS_IS_BETTER
-    keys = rows.assign(_gap=~rows["compared"], _unusable=unusable)
+    keys = rows.assign(_gap=~rows["compared"], _unusable=~are_usable(rows))
     order = keys.sort_values(
         ["_gap", "_unusable", metric], ascending=[True, True, less], na_position="last", kind="stable"
     )

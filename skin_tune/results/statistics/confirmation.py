@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.results.contrasts import contrasts, seeded_runs
-from skin_tune.results.store import load_trials
+from skin_tune.results.statistics.contrasts import contrasts, seeded_runs
+from skin_tune.results.store.status import UNUSABLE
+from skin_tune.results.store.tables import load_trials
 
 _CONFIRMED = "-confirm"
 
@@ -76,11 +77,9 @@ def championship(
         raise StoreError(f"the configs of {experiment!r} have no seed in common: they do not compare")
     status = load_trials(storage, region, experiment).set_index("trial_id")["status"]
     whole = {config: ids for config, ids in runs.items() if all(status.get(own_id) == "completed" for own_id in ids)}
-    failed = [
-        config for config, ids in runs.items() if any(status.get(own_id) in ("diverged", "failed") for own_id in ids)
-    ]
-    if cut_off := [config for config in runs if config not in whole and config not in failed]:
-        raise StoreError(f"runs of {', '.join(cut_off)} were cut off; the same command goes on with them")
+    failed = [config for config, ids in runs.items() if any(status.get(own_id) in UNUSABLE for own_id in ids)]
+    if interrupted := [config for config in runs if config not in whole and config not in failed]:
+        raise StoreError(f"runs of {', '.join(interrupted)} were interrupted; the same command resumes them")
     if not whole:
         raise StoreError("a run of every config diverged or failed: none can be champion")
     seeded = seeded_runs(storage, region, experiment, list(whole.values()), metric)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from skin_tune.errors import StoreError
 from skin_tune.metrics import Tallies, scores_of
-from skin_tune.results.bootstrap import (
+from skin_tune.results.statistics.bootstrap import (
     LEVEL,
     RESAMPLES,
     Floats,
@@ -20,7 +20,7 @@ from skin_tune.results.bootstrap import (
     left_out,
     weighted,
 )
-from skin_tune.results.gather import gather
+from skin_tune.results.statistics.trial_predictions import gather
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.results.bootstrap import Floats
-from skin_tune.results.classes import class_names
-from skin_tune.results.contrasts import contrasts, seeded_runs
-from skin_tune.results.store import load_predictions, load_trials
+from skin_tune.results.statistics.bootstrap import Floats
+from skin_tune.results.statistics.contrasts import contrasts, seeded_runs
+from skin_tune.results.store.classes import class_names
+from skin_tune.results.store.tables import load_predictions, load_trials
 
 METRICS = ("val_balanced_acc", "val_macro_f1")
 _RARE = 3
@@ -45,7 +45,7 @@ def factorial(storage: Path, region: str, experiment: str, runs: Mapping[Cell, S
     done = trials.index[trials["status"] == "completed"]
     whole = [seed for seed, ids in enumerate(zip(*runs.values(), strict=True)) if set(ids) <= set(done)]
     if not whole:
-        raise StoreError(f"no seed of {experiment!r} has been run in every cell; the same command goes on with it")
+        raise StoreError(f"no seed of {experiment!r} has been run in every cell; the same command resumes it")
     kept = [[ids[seed] for seed in whole] for ids in runs.values()]
     cells = pd.DataFrame(list(runs), columns=["loss", "oversampling", "augmentation"])
     weights = effect_weights(list(runs))

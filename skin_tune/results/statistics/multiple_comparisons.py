@@ -6,7 +6,7 @@ Figures are oriented so that more is better: `point` [T] of the trials, `resampl
 import numpy as np
 
 from skin_tune.metrics import Tallies
-from skin_tune.results.bootstrap import TIE, Floats
+from skin_tune.results.statistics.bootstrap import TIE, Floats
 
 
 def chance_better(resampled: Floats, baseline: int) -> Floats:
@@ -17,7 +17,7 @@ def chance_better(resampled: Floats, baseline: int) -> Floats:
         return wins / (~np.isnan(lead)).sum(axis=0)
 
 
-def p_behind_best(point: Floats, resampled: Floats) -> Floats:
+def mcb_p_values(point: Floats, resampled: Floats) -> Floats:
     """For each trial [T]: were it as good as any, how often luck alone would put the best of T this far ahead of it.
 
     The trials for which this is at least 0.05 hold the truly best one in 95 of 100 cases, however many were tried:
@@ -29,7 +29,7 @@ def p_behind_best(point: Floats, resampled: Floats) -> Floats:
     return _share(lead >= np.nanmax(point) - point - TIE, point)
 
 
-def p_unlike_baseline(point: Floats, resampled: Floats, baseline: int) -> Floats:
+def max_t_p_values(point: Floats, resampled: Floats, baseline: int) -> Floats:
     """For each trial [T]: were all as good as the baseline, how often luck alone would set the one that differs most
     this far apart from it.
 
@@ -47,7 +47,7 @@ def p_unlike_baseline(point: Floats, resampled: Floats, baseline: int) -> Floats
     return p
 
 
-def expected_of_winner(tallies: Tallies, resampled: Floats, draws: Floats) -> Tallies:
+def bias_corrected_winner(tallies: Tallies, resampled: Floats, draws: Floats) -> Tallies:
     """Tallies [..., without trials] that estimate the winner's figures on people who did not choose it.
 
     In each resample the trial that is best there is asked about the people who were not drawn (bootstrap bias-corrected

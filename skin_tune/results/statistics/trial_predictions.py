@@ -11,17 +11,18 @@ import pandas as pd
 
 from skin_tune.errors import StoreError
 from skin_tune.metrics import Numbers, Tallies
-from skin_tune.results.bootstrap import tally_subjects
-from skin_tune.results.classes import are_ordinal, check_has_metric, class_names
-from skin_tune.results.ranking import no_trial
-from skin_tune.results.store import load_predictions, load_trials
+from skin_tune.results.statistics.bootstrap import tally_subjects
+from skin_tune.results.store.classes import are_ordinal, check_has_metric, class_names
+from skin_tune.results.store.ranking import no_trial
+from skin_tune.results.store.status import are_usable
+from skin_tune.results.store.tables import load_predictions, load_trials
 
 _KEY = ["experiment", "trial_id"]
 _FEW_SUBJECTS = 3
 
 
 @dataclass(frozen=True)
-class Gathered:
+class ComparableTrials:
     """Trials, those that can be compared first."""
 
     trials: pd.DataFrame
@@ -37,7 +38,7 @@ class Gathered:
         return 0 if self.tallies is None else self.tallies.hits.shape[1]
 
 
-def gather(storage: str | Path, region: str, experiments: Sequence[str], metric: str) -> Gathered:
+def gather(storage: str | Path, region: str, experiments: Sequence[str], metric: str) -> ComparableTrials:
     """Trials of a region's `experiments` (all if none) and their tallies on the validation split.
 
     Raises StoreError where an experiment has no trial, where trials were trained on different packs, and for a metric
@@ -55,7 +56,7 @@ def gather(storage: str | Path, region: str, experiments: Sequence[str], metric:
     ordinal = are_ordinal(trials)
     tallies = _tallies(_predictions(storage, region, experiments), storage)
     keys = list(trials[_KEY].itertuples(index=False, name=None))
-    unusable = trials["status"].isin(["diverged", "failed"]).to_list()
+    unusable = (~are_usable(trials)).to_list()
     usable = [row for row, key in enumerate(keys) if key in tallies and not unusable[row]]
     images = Counter(tallies[keys[row]].true.tobytes() for row in usable).most_common(1)
     compared = [row for row in usable if tallies[keys[row]].true.tobytes() == images[0][0]]
@@ -66,7 +67,7 @@ def gather(storage: str | Path, region: str, experiments: Sequence[str], metric:
         *_notes_on_trials(trials, metric, {keys[row][0] for row in usable}, missing, len(usable) - len(compared)),
         *(_notes_on_subjects(whole.true[:, 0], trials, "grade" if ordinal else "class") if whole else ()),
     ]
-    return Gathered(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, ordinal, tuple(notes))
+    return ComparableTrials(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, ordinal, tuple(notes))
 
 
 def _check_pack(trials: pd.DataFrame, region: str) -> None:

@@ -1,0 +1,1 @@
+"""The Parquet results store: its tables, and who may write them."""

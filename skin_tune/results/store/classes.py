@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.grades import grade_values
 from skin_tune.metrics import ORDINAL_METRICS
+from skin_tune.text.grades import grade_values
 
 _RECALL = "val_recall_"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import RunPaths, cache_folder, is_local, is_regular, remove_half_written
-from skin_tune.results.schema import now
-from skin_tune.scratch import remove_abandoned
+from skin_tune.results.store.schema import now
+from skin_tune.storage.files import cache_folder, cannot_write, is_local, is_regular, remove_half_written
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.storage.scratch import remove_abandoned
 
 _BEAT_SECONDS = 20
 _DEAD_SECONDS = 90
@@ -61,7 +62,7 @@ class FileLock:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a+")
         except OSError as error:
-            raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
+            raise cannot_write(path.parent, error) from None
         self._file.seek(0)
         self.found = self._file.read().strip()
         try:
@@ -103,7 +104,7 @@ def check_storage(lock: Path, held: int | None = None) -> None:
     except FileNotFoundError:
         raise StoreError(f"{str(lock.parent)!r} was removed while a run wrote to it") from None
     except OSError as error:
-        raise StoreError(f"cannot write to {str(lock.parent)!r}: {error.strerror or error}") from None
+        raise cannot_write(lock.parent, error) from None
     if held is not None and not os.path.samestat(there, os.fstat(held)):
         raise StoreError(f"{str(lock.parent)!r} was removed while a run wrote to it, and made anew by another one")
 
@@ -123,7 +124,7 @@ class BucketLock:
             self._etag = self._taken()
         except OSError as error:
             self._here.release()
-            raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
+            raise cannot_write(path.parent, error) from None
         except StoreError:
             self._here.release()
             raise

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import is_regular, one_name
+from skin_tune.storage.files import is_regular
+from skin_tune.storage.run_paths import one_name
 
 _ASKED: Mapping[str, Any] = {
     "pack": str,
@@ -58,7 +59,7 @@ def read_note(file: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def wrong_asked(content: Mapping[str, Any]) -> str:
+def wrong_spec(content: Mapping[str, Any]) -> str:
     """The entry of an `asked.json` that is not what it should be; empty if there is none."""
     if wrong := _wrong_kind(content, _ASKED):
         return wrong

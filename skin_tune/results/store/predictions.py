@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.about import ABOUT
-from skin_tune.paths import RunPaths
-from skin_tune.results.schema import PREDICTIONS
-from skin_tune.results.store import save_table
+from skin_tune.results.store.schema import PREDICTIONS
+from skin_tune.results.store.tables import save_table
+from skin_tune.storage.photo_columns import ABOUT
+from skin_tune.storage.run_paths import RunPaths
 
 
 def write_predictions(

@@ -5,8 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.results.classes import check_has_metric
-from skin_tune.results.store import load_trials
+from skin_tune.results.store.classes import check_has_metric
+from skin_tune.results.store.status import are_usable
+from skin_tune.results.store.tables import load_trials
 
 _LESS_IS_BETTER = ("train_loss", "val_loss", "val_mae", "seconds", "gpu_seconds")
 
@@ -37,8 +38,7 @@ def rank_trials(
 
 def best_first(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Rows of the store's `trials`, best `metric` first, those that cannot win last."""
-    unusable = trials["status"].isin(["diverged", "failed"])
-    order = trials.assign(_unusable=unusable).sort_values(
+    order = trials.assign(_unusable=~are_usable(trials)).sort_values(
         ["_unusable", metric], ascending=[True, metric in _LESS_IS_BETTER], na_position="last", kind="stable"
     )
     return order.drop(columns="_unusable").reset_index(drop=True)

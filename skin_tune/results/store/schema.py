@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from skin_tune.about import ABOUT
+from skin_tune.storage.photo_columns import ABOUT
 
 # The grades of the built-in regions: always there, so that partitions of different regions share a schema.
 _RECALLS = [(f"val_recall_{grade}", pa.float64()) for grade in range(7)]

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import is_regular
-from skin_tune.results.schema import SCHEMAS
-from skin_tune.text import shown
+from skin_tune.results.store.schema import SCHEMAS
+from skin_tune.storage.files import is_regular
+from skin_tune.text.escaping import shown
 
 _NEVER_EMPTY: Mapping[str, Sequence[str]] = {
     "trials": ("trial_id", "status"),

@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import RunPaths, atomic_write, location, one_name
-from skin_tune.results.lock import lock_experiment
-from skin_tune.results.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
-from skin_tune.results.table_file import check_same_kinds, read_table
+from skin_tune.results.store.lock import lock_experiment
+from skin_tune.results.store.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
+from skin_tune.results.store.table_file import check_same_kinds, read_table
+from skin_tune.storage.files import atomic_write, cannot_write, location
+from skin_tune.storage.run_paths import RunPaths, one_name
+from skin_tune.text.numbers import none_if_nan
 
 Names = Sequence[str] | None
 
@@ -132,21 +134,6 @@ def record_test_opening(
     save_table(folder / f"{opened_at:%Y%m%dT%H%M%S.%f}.parquet", pa.Table.from_pylist([row], TEST_OPENINGS))
 
 
-def usable(row: Mapping[str, Any], metric: str) -> bool:
-    """Whether a row of `trials` may win: it has the metric, and has neither diverged nor failed."""
-    return row.get(metric) is not None and row["status"] not in ("diverged", "failed")
-
-
-def unfinished(row: Mapping[str, Any]) -> bool:
-    """Whether the trial of a row of `trials` can go on: it runs, or was cut off by a budget, a signal or a crash.
-
-    Older versions called one that was cut off `stopped_early`, without an end.
-    """
-    if row["status"] == "stopped_early":
-        return row.get("ended_at") is None
-    return row["status"] in ("running", "interrupted")
-
-
 def load_trials(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
     """One row per trial, in the order they started within each experiment; empty where nothing matches.
 
@@ -220,9 +207,9 @@ def _rows_of(file: Path, table: str) -> list[dict[str, Any]]:
 
 
 def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
-    columns = {name: [_plain(row.get(name)) for row in rows] for name in schema.names}
+    columns = {name: [none_if_nan(row.get(name)) for row in rows] for name in schema.names}
     extra = dict.fromkeys(name for row in rows for name in row if name not in columns)
-    columns |= {name: [_plain(row.get(name)) for row in rows] for name in extra}
+    columns |= {name: [none_if_nan(row.get(name)) for row in rows] for name in extra}
     arrays = [pa.array(values, _type_of(name, schema)) for name, values in columns.items()]
     table = pa.table(arrays, names=list(columns))
     # Measured values hardly repeat: split into their bytes they are written and read several times faster.
@@ -244,8 +231,4 @@ def save_table(file: Path, table: pa.Table, **encoding: Any) -> None:
         with atomic_write(file) as temporary:
             pq.write_table(table, temporary, compression="zstd", **encoding)
     except OSError as error:
-        raise StoreError(f"cannot write to {str(file.parent)!r}: {error.strerror or error}") from None
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+        raise cannot_write(file.parent, error) from None

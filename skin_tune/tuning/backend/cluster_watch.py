@@ -12,10 +12,10 @@ from types import FrameType
 
 import ray
 
-from skin_tune import interruption
 from skin_tune.errors import ClusterLostError
-from skin_tune.processes import family
-from skin_tune.tuning import gpus
+from skin_tune.processes import interruption
+from skin_tune.processes.family import family
+from skin_tune.tuning.backend import machine_gpus as gpus
 
 _LOOK_SECONDS = 1.0
 _REFUSALS = 5
@@ -33,13 +33,13 @@ class _Lost(BaseException):
 
 
 @contextmanager
-def membership(go_on: str) -> Iterator[None]:
+def membership(how_to_resume: str) -> Iterator[None]:
     """Leave the cluster at the end, or end it where it was begun for this run.
 
-    Raises ClusterLostError from within where it is lost before; `go_on` says how to go on with the run then.
+    Raises ClusterLostError from within where it is lost before; the message ends with `how_to_resume`.
     """
     lost, over = threading.Event(), threading.Event()
-    reason = f"{_REASON}; {go_on}"
+    reason = f"{_REASON}; {how_to_resume}"
     main = threading.current_thread() is threading.main_thread()
 
     def raise_lost(number: int, frame: FrameType | None) -> None:

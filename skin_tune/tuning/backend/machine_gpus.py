@@ -9,8 +9,8 @@ import socket
 import subprocess
 
 from skin_tune.errors import ClusterError, StoreError
-from skin_tune.paths import cache_folder
-from skin_tune.results.lock import FileLock
+from skin_tune.results.store.lock import FileLock
+from skin_tune.storage.files import cache_folder
 
 _SECONDS = 20
 _held: list[FileLock] = []

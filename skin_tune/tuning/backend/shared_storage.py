@@ -8,8 +8,8 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from skin_tune.errors import ClusterError
-from skin_tune.tuning.live_line import doing
-from skin_tune.tuning.trial import one_line
+from skin_tune.text.escaping import one_line
+from skin_tune.tuning.tracking.live_line import doing
 
 _SECONDS = 120
 """How long a node may take to start a process and look."""

@@ -6,8 +6,10 @@ after the other. An order is a Tune config to train for one more epoch.
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 import ray.train
@@ -16,23 +18,18 @@ import torch
 from ray import tune
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
-from skin_tune.scratch import ScratchFolder
+from skin_tune.storage.scratch import ScratchFolder
+from skin_tune.text.escaping import one_line
 from skin_tune.training.checkpoint import BackgroundSaver
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
-from skin_tune.tuning.cluster import TrialResources
-from skin_tune.tuning.trial import (
-    OWN_ID,
-    REGION,
-    Settings,
-    WeightsTable,
-    ending,
-    last_epoch,
-    next_epoch,
-    one_line,
-    start,
-)
+from skin_tune.tuning.backend.resources import TrialResources
+from skin_tune.tuning.trial.context import REGION, TRIAL_ID, Settings, WeightsTable
+from skin_tune.tuning.trial.epochs import build_trainer, epoch_result, failure_result, next_epoch
+
+_Result = TypeVar("_Result")
+
 
 _CLOSING_SECONDS = 20
 """How long a group that is told to end may take to give its workers back, before it is ended by force."""
@@ -73,6 +70,43 @@ class DistributedTrial(tune.Trainable):
 
     def cleanup(self) -> None:
         close_group(self._group)
+
+
+@contextmanager
+def worker_group(
+    settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int
+) -> Iterator[Callable[[Mapping[str, Any]], Mapping[str, Any]]]:
+    """A group for the length of the block, as a function: train a Tune config for one more epoch, return its result.
+
+    The function raises WorkersLostError where the workers died more than `max_failures` times.
+    """
+    group = start_group(settings, weights, resources, max_failures)
+
+    def train_epoch(config: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            result: Mapping[str, Any] = ray.get(group.carry_out.remote(dict(config)))
+        except ray.exceptions.RayError as error:
+            raise WorkersLostError(_reason(error)) from None
+        return result
+
+    try:
+        yield train_epoch
+    finally:
+        close_group(group)
+
+
+def run_on_worker(resources: TrialResources, function: Callable[..., _Result], *arguments: Any) -> _Result:
+    """`function(*arguments)`, run where a worker with `resources` would be. Raises WorkersLostError."""
+    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)(function)
+    try:
+        result: _Result = ray.get(task.remote(*arguments))
+    except ray.exceptions.RayError as error:
+        raise WorkersLostError(_reason(error)) from None
+    return result
+
+
+def _reason(error: Exception) -> str:
+    return one_line(getattr(error, "cause", None) or error)
 
 
 def start_group(settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int) -> Any:
@@ -125,7 +159,7 @@ class WorkerGroup:
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._result is not None or self._closed)
             if self._result is None:
-                raise WorkersLostError(f"the workers of {config[OWN_ID]} ended: {self._reason}")
+                raise WorkersLostError(f"the workers of {config[TRIAL_ID]} ended: {self._reason}")
             return self._result
 
     def order_after(self, number: int, rank: int) -> Order | None:
@@ -158,14 +192,14 @@ class WorkerGroup:
 
     def _may_begin(self, order: Order) -> bool:
         """Whether an order has been begun less often than is allowed; if not, its trial fails."""
-        trial = (order.config[REGION], order.config[OWN_ID])
+        trial = (order.config[REGION], order.config[TRIAL_ID])
         if self._begun == order.number:
             self._failures[trial] += 1
         self._begun = order.number
         if self._failures[trial] <= self._max_failures:
             return True
         error = WorkersLostError(f"its workers were lost {self._failures[trial]} times: {self._reason}")
-        self._result = ending(error, 0)
+        self._result = failure_result(error, 0)
         self._changed.notify_all()
         return False
 
@@ -213,24 +247,24 @@ def _serve(arguments: dict[str, Any]) -> None:
         try:
             if region not in packs:
                 packs[region] = setting.open_pack()
-            taken_up = trainer is None or trial != (region, order.config[OWN_ID])
-            if trainer is None or taken_up:
-                trainer, trial = None, (region, order.config[OWN_ID])
+            restored = trainer is None or trial != (region, order.config[TRIAL_ID])
+            if trainer is None or restored:
+                trainer, trial = None, (region, order.config[TRIAL_ID])
                 device = ray.train.torch.get_device()
-                trainer = start(
+                trainer = build_trainer(
                     order.config, setting, packs[region], weights, device=device, rank=rank, world_size=world_size
                 )
-            if taken_up and trainer.epoch:
-                result = last_epoch(trainer, order.config, setting)
+            if restored and trainer.epoch:
+                result = epoch_result(trainer, order.config, setting)
             else:
                 result = next_epoch(trainer, saver, order.config, setting)
         except (ConfigError, CheckpointError, TrainingDivergedError) as error:  # all ranks raise it alike
-            result = ending(error, trainer.epoch - 1 if trainer else 0)
+            result = failure_result(error, trainer.epoch - 1 if trainer else 0)
             trainer = None
         except Exception as error:  # the other ranks would wait for this one for ever
             if isinstance(error, StoreError | PackError | torch.OutOfMemoryError):
                 epochs = trainer.epoch - 1 if trainer else 0
-                ray.get(group.deliver.remote(number, ending(error, epochs)))
+                ray.get(group.deliver.remote(number, failure_result(error, epochs)))
             ray.get(group.lost.remote(one_line(error)))
             raise
         if rank == 0:

@@ -1,0 +1,1 @@
+"""Experiments from request to ranked trials."""

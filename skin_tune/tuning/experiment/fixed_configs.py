@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
-from skin_tune.paths import RunPaths, check_experiment_name
-from skin_tune.training.fit import check_fit
-from skin_tune.tuning.experiment import Outcome, run_experiment
-from skin_tune.tuning.plan import Plan, TuneRequest, check_numbers
-from skin_tune.tuning.space import Parameter, Space
-from skin_tune.tuning.wandb_log import check_mode
+from skin_tune.data.pack.format import Pack
+from skin_tune.storage.run_paths import RunPaths, check_experiment_name
+from skin_tune.training.compatibility import check_compatibility
+from skin_tune.tuning.experiment.plan import Plan
+from skin_tune.tuning.experiment.request import TuneRequest, check_numbers
+from skin_tune.tuning.experiment.runner import Outcome, run_experiment
+from skin_tune.tuning.space.parameters import Parameter, Space
+from skin_tune.tuning.tracking.wandb_client import check_mode
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Resources:
     wandb: str | None = None
 
 
-def run_given(
+def run_fixed_configs(
     configs: Sequence[Mapping[str, Any]], name: str, pack: Pack, metric: str, storage: Path, resources: Resources
 ) -> Outcome:
     """Run `configs`, each with its `trial_id`, as experiment `name`; those that are in the store are not repeated.
@@ -43,12 +44,12 @@ def run_given(
         gpus_per_trial=resources.gpus_per_trial,
         concurrent=resources.concurrent,
         wandb=resources.wandb,
-        resume=paths.asked(pack.info.region, name).is_file(),
+        resume=paths.spec(pack.info.region, name).is_file(),
     )
     check_numbers(request)
     for config in configs:
         values = {key: value for key, value in config.items() if key != "trial_id"}
-        check_fit(TrialConfig.from_mapping(values), pack)
+        check_compatibility(TrialConfig.from_mapping(values), pack)
     plan = Plan(
         request=request,
         space=_space_of(configs, metric),

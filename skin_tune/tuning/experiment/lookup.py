@@ -7,16 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import ExperimentError, PackError
-from skin_tune.paths import RunPaths, location
-from skin_tune.results.ranking import rank_trials
-from skin_tune.training.metrics import SELECTION_METRICS
-from skin_tune.tuning.asked import read_asked
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.results.store.ranking import rank_trials
+from skin_tune.results.store.status import are_usable
+from skin_tune.storage.files import location
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.tuning.experiment.spec import read_spec
 
 
 @dataclass(frozen=True)
-class KnownExperiment:
+class StoredExperiment:
     """What the store and the experiment's folder say of it."""
 
     paths: RunPaths
@@ -34,7 +36,7 @@ class KnownExperiment:
 
         Raises ExperimentError where there is none.
         """
-        able = ~self.trials["status"].isin(["diverged", "failed"]) & self.trials[self.metric].notna()
+        able = are_usable(self.trials, self.metric)
         if not able.any():
             raise ExperimentError(f"every trial of {self.name!r} diverged, failed or ran no epoch")
         return self.trials[able]
@@ -49,7 +51,7 @@ class KnownExperiment:
         return pack
 
 
-def find_experiment(storage: Path, name: str, region: str | None = None, pack: Path | None = None) -> KnownExperiment:
+def find_experiment(storage: Path, name: str, region: str | None = None, pack: Path | None = None) -> StoredExperiment:
     """The experiment `name` below `storage`; `pack` is where its pack is now, if it was moved.
 
     Raises ExperimentError or StoreError where there is no such experiment, or several regions have one.
@@ -59,12 +61,12 @@ def find_experiment(storage: Path, name: str, region: str | None = None, pack: P
     regions = sorted(set(trials["region"]))
     if len(regions) > 1:
         raise ExperimentError(f"{', '.join(regions)} have an experiment {name!r} each; give --region")
-    asked_file = paths.asked(regions[0], name)
-    asked = read_asked(asked_file) if asked_file.is_file() else None
+    spec_file = paths.spec(regions[0], name)
+    asked = read_spec(spec_file) if spec_file.is_file() else None
     if pack is None and asked is None:
         raise ExperimentError(f"experiment {name!r} does not say where its pack is; give --pack")
     metric = asked.metric if asked else SELECTION_METRICS[0]
-    return KnownExperiment(
+    return StoredExperiment(
         paths=paths,
         region=regions[0],
         name=name,

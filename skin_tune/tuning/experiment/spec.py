@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
-from skin_tune.errors import ExperimentError, StoreError
-from skin_tune.paths import atomic_write
-from skin_tune.results.notes import read_note, wrong_asked
-from skin_tune.tuning.space import Parameter, Space
+from skin_tune.data.pack.format import Pack
+from skin_tune.errors import ExperimentError
+from skin_tune.results.store.notes import read_note, wrong_spec
+from skin_tune.storage.files import atomic_write, cannot_write
+from skin_tune.tuning.space.parameters import Parameter, Space
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExperimentSpec:
     """Kept as `asked.json` in the experiment's folder."""
 
     pack: str
@@ -45,7 +45,7 @@ class Asked:
         trials: int,
         warm_start: Sequence[str],
         noted: dict[str, Any] | None = None,
-    ) -> "Asked":
+    ) -> "ExperimentSpec":
         return cls(
             pack=str(pack.path),
             pack_id=pack.info.pack_id,
@@ -69,9 +69,9 @@ class Asked:
             with atomic_write(path) as file:
                 file.write_text(json.dumps(asdict(self), indent=1))
         except OSError as error:
-            raise StoreError(f"cannot write to {str(path.parent)!r}: {error.strerror or error}") from None
+            raise cannot_write(path.parent, error) from None
 
-    def changes(self, now: "Asked") -> list[str]:
+    def changes(self, now: "ExperimentSpec") -> list[str]:
         """What of `now` would make other trials, each as ``seed was 0, is 1``.
 
         A hyper-parameter that one of them does not name has its default there, as in files that are older than it.
@@ -89,12 +89,12 @@ class Asked:
         return {**run, "warm start": ", ".join(self.warm_start) or "none", **self.space}
 
 
-def read_asked(path: Path) -> Asked:
+def read_spec(path: Path) -> ExperimentSpec:
     """Read what `Asked.write` wrote. Raises ExperimentError where it is not that."""
     content = read_note(path)
     try:
-        if not wrong_asked(content):
-            return Asked(**content)
+        if not wrong_spec(content):
+            return ExperimentSpec(**content)
     except TypeError:  # an entry is missing, or unknown
         pass
     raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts")

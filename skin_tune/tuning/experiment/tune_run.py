@@ -3,117 +3,112 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from ray import tune
-from ray.tune import CheckpointConfig, FailureConfig, RunConfig, Stopper, TuneConfig, Tuner
+from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
 from ray.tune.experiment import Trial
 from ray.tune.stopper import CombinedStopper
 
-from skin_tune.errors import ClusterError, ClusterLostError, StoreError
-from skin_tune.results.store import ExperimentWriter
-from skin_tune.scratch import ScratchFolder
-from skin_tune.tuning import cluster, watch
-from skin_tune.tuning.cluster import TrialResources
-from skin_tune.tuning.distributed import DistributedTrial
-from skin_tune.tuning.experiment import Experiment
-from skin_tune.tuning.journal import Journal
-from skin_tune.tuning.live_line import LiveLine, doing, live_line
-from skin_tune.tuning.patience import be_patient, ray_error_of
-from skin_tune.tuning.plan import Plan
-from skin_tune.tuning.preflight import check_seen_everywhere
-from skin_tune.tuning.progress import ProgressCallback
-from skin_tune.tuning.scheduler import rungs_of
-from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.together import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
-from skin_tune.tuning.tracking import StoreCallback
-from skin_tune.tuning.trial import OWN_ID, REGION, Settings, TrialSetting, TuneTrial, WeightsTable, one_line
-from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
-from skin_tune.tuning.warm import Units, chosen_once
+from skin_tune.errors import ClusterError, ClusterLostError
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.files import cannot_write
+from skin_tune.storage.scratch import ScratchFolder
+from skin_tune.text.escaping import one_line
+from skin_tune.tuning.backend import cluster, cluster_watch
+from skin_tune.tuning.backend.actor_failures import be_patient, ray_error_of
+from skin_tune.tuning.backend.resources import TrialResources, room_for, trial_resources
+from skin_tune.tuning.backend.shared_storage import check_seen_everywhere
+from skin_tune.tuning.backend.trainable import trainable_class
+from skin_tune.tuning.experiment.gpu_budget import GpuBudget
+from skin_tune.tuning.experiment.plan import Experiment, Plan
+from skin_tune.tuning.search.asha import rungs_of
+from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
+from skin_tune.tuning.search.optuna_journal import Journal
+from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.search.warm_start import Units, chosen_once
+from skin_tune.tuning.tracking.live_line import LiveLine, doing, live_line
+from skin_tune.tuning.tracking.progress_callback import ProgressCallback
+from skin_tune.tuning.tracking.store_callback import StoreCallback
+from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
+from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
+
+
+@dataclass(frozen=True)
+class RegionRun:
+    """One region's share of a Tune run."""
+
+    plan: Plan
+    writer: ExperimentWriter
+    setting: TrialSetting
+    journal: Journal
+    store: StoreCallback
+
+    @property
+    def region(self) -> str:
+        return self.plan.region
 
 
 def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_order: bool = False) -> None:
-    """Run what is left of the experiments, one of each region, or until Ctrl-C, recording into their writers.
+    """Run what is left of experiments of different regions, or until Ctrl-C, recording into their writers.
 
-    What concerns the run as a whole is taken from the first one's request. Raises ClusterError, before any trial
-    starts, where the cluster cannot hold one.
+    The first one's request decides what concerns the whole run. Raises ClusterError, before any trial starts, where the
+    cluster cannot hold one.
     """
     first = experiments[0].plan
+    request = first.request
     doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
-    cluster.connect(worker_groups=first.request.workers_per_trial > 1, gpus=first.request.gpus_per_trial != 0)
+    cluster.connect(worker_groups=request.workers_per_trial > 1, gpus=request.gpus_per_trial != 0)
     try:
-        with watch.membership(_how_to_go_on(first)), live_line("preparing the trials") as line:
-            _run_on_cluster(experiments, weights, in_order, line)  # leaving ends what is still running, too
+        with cluster_watch.membership(first.how_to_resume), live_line("preparing the trials") as line:
+            resources = _resources(experiments)
+            plans = [experiment.plan for experiment in experiments]
+            check_seen_everywhere([path for plan in plans for path in (plan.pack.path, plan.spec_file)])
+            _run_tune(experiments, resources, weights, in_order, line)  # leaving the block ends what still runs
     except OSError as error:
-        raise StoreError(f"cannot write to {str(first.paths.storage)!r}: {error.strerror or error}") from None
+        raise cannot_write(first.paths.storage, error) from None
 
 
-def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in_order: bool, line: LiveLine) -> None:
-    plans = {experiment.plan.region: experiment.plan for experiment in experiments}
-    writers = {experiment.plan.region: experiment.writer for experiment in experiments}
-    to_run = {region: plan.to_run for region, plan in plans.items()}
-    first = experiments[0].plan
-    request, storage = first.request, first.paths
-    at_once = min(sum(to_run.values()), request.concurrent or sum(to_run.values()))
-    resources = cluster.trial_resources(
-        request.cpus_per_trial, request.gpus_per_trial, at_once, request.workers_per_trial
-    )
+def _resources(experiments: Sequence[Experiment]) -> TrialResources:
+    """What each trial gets. Raises ClusterError where the cluster cannot give it."""
+    request = experiments[0].plan.request
+    to_run = sum(experiment.plan.to_run for experiment in experiments)
+    at_once = min(to_run, request.concurrent or to_run)
+    resources = trial_resources(request.cpus_per_trial, request.gpus_per_trial, at_once, request.workers_per_trial)
     if request.gpu_hours is not None and not resources.gpus:
         raise ClusterError(
             f"--gpu-hours {request.gpu_hours:g} cannot be counted: trials hold no GPU; see --time-budget"
         )
-    check_seen_everywhere([path for plan in plans.values() for path in (plan.pack.path, plan.asked_file)])
-    settings = {region: _setting(plan) for region, plan in plans.items()}
-    targets = RegionTargets({region: plan.space for region, plan in plans.items()})
-    budgets = [GpuBudget(request.gpu_hours, list(writers.values()))] if request.gpu_hours is not None else []
-    wandb_process = WandbProcess(storage.storage, request.wandb)
-    journals = {region: Journal(plan.paths.search_journal(region, plan.name)) for region, plan in plans.items()}
-    stores = {
-        region: StoreCallback(
-            writers[region],
-            settings[region],
-            WandbLog(wandb_process, region, plan.name),
-            journals[region],
-            plan.request.keep_checkpoints,
-            resources.gpus * resources.workers,
-            partial(targets.has_ended, region),
-            plan.pack,
-        )
-        for region, plan in plans.items()
-    }
-    progress = ProgressCallback(
-        writers, first.space.metric if len(plans) == 1 else None, sum(plan.trials for plan in plans.values()), line
-    )
-    searchers = {region: _searcher(plan, journals[region], list(stores.values())) for region, plan in plans.items()}
-    rungs = {region: rungs_of(plan.space, plan.history) for region, plan in plans.items()}
+    return resources
+
+
+def _run_tune(
+    experiments: Sequence[Experiment], resources: TrialResources, weights: WeightsTable, in_order: bool, line: LiveLine
+) -> None:
+    first = experiments[0].plan
+    wandb_process = WandbProcess(first.paths.storage, first.request.wandb)
+    targets = RegionTargets({experiment.plan.region: experiment.plan.space for experiment in experiments})
+    runs = [_region_run(experiment, wandb_process, targets, resources) for experiment in experiments]
+    writers = {run.region: run.writer for run in runs}
+    metric = first.space.metric if len(runs) == 1 else None
+    progress = ProgressCallback(writers, metric, sum(run.plan.trials for run in runs), line)
     notes = ScratchFolder("ray")  # what Ray writes down for itself
+    hours = first.request.gpu_hours
+    budgets = [GpuBudget(hours, list(writers.values()))] if hours is not None else []
     tuner = Tuner(
-        tune.with_resources(_trainable(settings, weights, resources, request.max_failures), resources.of_trial()),
-        tune_config=TuneConfig(
-            metric=first.space.metric,
-            mode="max",
-            num_samples=sum(to_run.values()),
-            search_alg=RegionSearcher(
-                searchers,
-                to_run,
-                room=partial(cluster.room_for, resources),
-                in_order=in_order,
-                has_ended=targets.has_ended,
-            ),
-            scheduler=RegionScheduler(rungs, targets.has_ended),
-            max_concurrent_trials=min(filter(None, (request.concurrent, resources.room)), default=None),
-            time_budget_s=request.time_budget,
-            reuse_actors=True,
-            trial_dirname_creator=_dirname,
+        tune.with_resources(
+            trainable_class({run.region: run.setting for run in runs}, weights, resources, first.request.max_failures),
+            resources.of_trial(),
         ),
+        tune_config=_tune_config(runs, targets, resources, in_order),
         run_config=RunConfig(
             name=first.name,
             storage_path=str(notes.path),
             stop=CombinedStopper(targets, *budgets),
-            failure_config=FailureConfig(max_failures=request.max_failures),
+            failure_config=FailureConfig(max_failures=first.request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[RegionCallbacks(stores), progress],
+            callbacks=[RegionCallbacks({run.region: run.store for run in runs}), progress],
             verbose=0,
         ),
     )
@@ -125,44 +120,69 @@ def _run_on_cluster(experiments: Sequence[Experiment], weights: WeightsTable, in
     except Exception as error:
         if (cause := ray_error_of(error)) is None:
             raise
-        raise ClusterLostError(f"Ray has ended the run: {one_line(cause)}; {_how_to_go_on(first)}") from None
+        raise ClusterLostError(f"Ray has ended the run: {one_line(cause)}; {first.how_to_resume}") from None
     finally:
         progress.close()
         try:
-            for store in stores.values():
-                store.save(force=True)
+            for run in runs:
+                run.store.save(force=True)
         finally:
             notes.remove()
-            if said := wandb_process.close():
-                print(said, file=sys.stderr)
+            if message := wandb_process.close():
+                print(message, file=sys.stderr)
 
 
-class GpuBudget(Stopper):
-    """Ends a run once its experiments, earlier runs of theirs included, have held GPUs for so many hours."""
-
-    def __init__(self, hours: float, writers: Sequence[ExperimentWriter]):
-        self._seconds, self._writers = 3600 * hours, writers
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        spent = sum(row.get("gpu_seconds") or 0.0 for writer in self._writers for row in writer.trials())
-        return spent >= self._seconds
-
-
-def _how_to_go_on(plan: Plan) -> str:
-    return "the same command goes on with it" if plan.configs else f"--name {plan.name} --resume goes on with it"
-
-
-def _setting(plan: Plan) -> TrialSetting:
-    return TrialSetting.of(plan.pack, plan.paths.storage, plan.name, plan.space.metric)
+def _region_run(
+    experiment: Experiment, wandb_process: WandbProcess, targets: RegionTargets, resources: TrialResources
+) -> RegionRun:
+    plan = experiment.plan
+    setting = TrialSetting.of(plan.pack, plan.paths.storage, plan.name, plan.space.metric)
+    journal = Journal(plan.paths.search_journal(plan.region, plan.name))
+    store = StoreCallback(
+        experiment.writer,
+        setting,
+        WandbLog(wandb_process, plan.region, plan.name),
+        journal,
+        plan.request.keep_checkpoints,
+        resources.gpus * resources.workers,
+        partial(targets.has_ended, plan.region),
+        plan.pack,
+    )
+    return RegionRun(plan, experiment.writer, setting, journal, store)
 
 
-def _searcher(plan: Plan, journal: Journal, stores: Sequence[StoreCallback]) -> SpaceSearcher:
+def _tune_config(
+    runs: Sequence[RegionRun], targets: RegionTargets, resources: TrialResources, in_order: bool
+) -> TuneConfig:
+    request = runs[0].plan.request
+    to_run = {run.region: run.plan.to_run for run in runs}
+    searcher = RegionSearcher(
+        {run.region: _searcher(run, runs) for run in runs},
+        to_run,
+        room=partial(room_for, resources),
+        in_order=in_order,
+        has_ended=targets.has_ended,
+    )
+    rungs = {run.region: rungs_of(run.plan.space, run.plan.history) for run in runs}
+    return TuneConfig(
+        metric=runs[0].plan.space.metric,
+        mode="max",
+        num_samples=sum(to_run.values()),
+        search_alg=searcher,
+        scheduler=RegionScheduler(rungs, targets.has_ended),
+        max_concurrent_trials=min(filter(None, (request.concurrent, resources.room)), default=None),
+        time_budget_s=request.time_budget,
+        reuse_actors=True,
+        trial_dirname_creator=_dirname,
+    )
+
+
+def _searcher(run: RegionRun, runs: Sequence[RegionRun]) -> SpaceSearcher:
+    plan = run.plan
+
     def choose() -> Sequence[Units]:
-        for store in stores:  # the siblings may be among them
-            store.save(force=True)
+        for sibling in runs:  # regions to start from may be part of this run
+            sibling.store.save(force=True)
         return plan.best_of_siblings()
 
     def warm_start() -> Sequence[Units]:
@@ -174,20 +194,12 @@ def _searcher(plan: Plan, journal: Journal, stores: Sequence[StoreCallback]) -> 
         plan.space,
         plan.request.seed,
         plan.name,
-        journal.file,
-        taken=plan.taken,
+        run.journal.file,
+        started_ids=plan.started_ids,
         unfinished=plan.unfinished,
         warm_start=warm_start,
     )
 
 
-def _trainable(settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int) -> Any:
-    if resources.workers == 1:
-        return tune.with_parameters(TuneTrial, settings=settings, weights=weights, cpus=resources.cpus)
-    return tune.with_parameters(
-        DistributedTrial, settings=settings, weights=weights, resources=resources, max_failures=max_failures
-    )
-
-
 def _dirname(trial: Trial) -> str:
-    return f"{trial.config[REGION]}-{trial.config[OWN_ID]}"
+    return f"{trial.config[REGION]}-{trial.config[TRIAL_ID]}"

@@ -1,0 +1,1 @@
+"""A champion trained to its last epoch and tested once."""

@@ -1,20 +1,19 @@
 """What a refit leaves behind: its model, its predictions of the test split, its model card."""
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from skin_tune.evidence import code_version, libraries
-from skin_tune.metrics import METRICS
-from skin_tune.paths import atomic_write, remove_tree
-from skin_tune.results.card import CardFacts, model_card
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.store import load_test_openings
+from skin_tune.metrics import METRICS, class_table, metrics_of
+from skin_tune.provenance import code_version, libraries
+from skin_tune.results.report.model_card import CardFacts, model_card
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.tables import load_test_openings
+from skin_tune.storage.files import atomic_write, remove_tree
+from skin_tune.text.numbers import none_if_nan
 from skin_tune.training.evaluation import Evaluation
-from skin_tune.training.metrics import class_table, metrics_of
-from skin_tune.tuning.refit_plan import RefitPlan
+from skin_tune.tuning.refit.plan import RefitPlan
 
 
 def facts_of(
@@ -35,7 +34,7 @@ def facts_of(
             "class": row["class"],
             "train_images": int(train_images),
             "test_images": row["images"],
-            **{name: _defined(row[name]) for name in ("precision", "recall", "f1")},
+            **{name: none_if_nan(row[name]) for name in ("precision", "recall", "f1")},
         }
         for row, train_images in zip(
             class_table(evaluation.confusion, plan.pack.classes), plan.pack.class_counts(*trained_on), strict=True
@@ -60,7 +59,7 @@ def facts_of(
         metrics={
             "test_loss": evaluation.loss,
             **{f"test_{name}": None for name in METRICS},  # what nominal classes cannot have stays a gap
-            **{f"test_{name}": _defined(value) for name, value in scores.items()},
+            **{f"test_{name}": none_if_nan(value) for name, value in scores.items()},
         },
         classes=classes,
         confusion=evaluation.confusion.tolist(),
@@ -94,7 +93,3 @@ def write_refit(plan: RefitPlan, facts: CardFacts, evaluation: Evaluation) -> No
         with atomic_write(plan.folder / name) as temporary:
             temporary.write_text(text)
     remove_tree(plan.checkpoints)
-
-
-def _defined(value: float) -> float | None:
-    return None if math.isnan(value) else value

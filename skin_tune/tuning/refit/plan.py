@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExperimentError, PackError
-from skin_tune.paths import RunPaths, refit_name
-from skin_tune.training.fit import check_fit
-from skin_tune.tuning.known import KnownExperiment, find_experiment
-from skin_tune.tuning.stored_config import config_of
-from skin_tune.tuning.wandb_log import check_mode
+from skin_tune.storage.run_paths import RunPaths, refit_name
+from skin_tune.training.compatibility import check_compatibility
+from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
+from skin_tune.tuning.tracking.wandb_client import check_mode
+from skin_tune.tuning.trial.stored_config import config_of
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def plan_refit(request: RefitRequest) -> RefitPlan:
     if not len(pack.indices("test")):
         raise PackError(f"pack {str(pack.path)!r} has no test image; prepare it with another --split")
     config = config_of(row)
-    check_fit(config, pack, request.workers, include_val=request.include_val)
+    check_compatibility(config, pack, request.workers, include_val=request.include_val)
     return RefitPlan(
         request=request,
         paths=known.paths,
@@ -87,7 +87,7 @@ def plan_refit(request: RefitRequest) -> RefitPlan:
     )
 
 
-def _chosen(known: KnownExperiment, trial: str | None) -> Mapping[Any, Any]:
+def _chosen(known: StoredExperiment, trial: str | None) -> Mapping[Any, Any]:
     """The row of the trial to refit: the best one's, or that of `trial`."""
     usable = known.usable()
     if trial is None:

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skin_tune.errors import StoreError
+from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.model.network import load_weights
-from skin_tune.results.card import CardFacts
-from skin_tune.results.lock import lock_experiment
-from skin_tune.results.notes import read_note, wrong_facts
-from skin_tune.results.store import record_test_opening
+from skin_tune.results.report.model_card import CardFacts
+from skin_tune.results.store.lock import lock_experiment
+from skin_tune.results.store.notes import read_note, wrong_facts
+from skin_tune.results.store.tables import record_test_opening
+from skin_tune.storage.files import cannot_write
 from skin_tune.training.checkpoint import load_run
-from skin_tune.training.evaluation import evaluate_file
-from skin_tune.tuning.live_line import doing
-from skin_tune.tuning.refit_plan import RefitPlan, RefitRequest, plan_refit
-from skin_tune.tuning.refit_record import facts_of, write_refit
-from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
+from skin_tune.tuning.refit.artifacts import facts_of, write_refit
+from skin_tune.tuning.refit.plan import RefitPlan, RefitRequest, plan_refit
+from skin_tune.tuning.tracking.live_line import doing
+from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 
 _MAX_FAILURES = 3
 """How often lost workers are replaced."""
@@ -49,7 +50,7 @@ def run_refit(
             return Refit(plan.model, plan.folder, _facts_in(complete), new=False)
         return _run(plan, on_epoch)
     except OSError as error:
-        raise StoreError(f"cannot write to {str(plan.folder)!r}: {error.strerror or error}") from None
+        raise cannot_write(plan.folder, error) from None
     finally:
         lock.release()
 
@@ -71,8 +72,8 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
         (plan.config.weights, plan.config.backbone): load_weights(plan.config.weights, plan.config.backbone),
     }
     doing("loading Ray")
-    from skin_tune.tuning import refit_workers  # Ray takes seconds to import: not before the checks above
-    from skin_tune.tuning.trial import TrialSetting
+    from skin_tune.tuning.refit import workers  # Ray takes seconds to import: not before the checks above
+    from skin_tune.tuning.trial.context import TrialSetting
 
     last = plan.checkpoints / "last.pt"
     epochs = {row["epoch"]: row for row in (load_run(last)["history"] if last.is_file() else ())}
@@ -92,11 +93,11 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
 
     status = "failed"
     try:
-        with refit_workers.on_cluster(request.workers, [plan.pack.path, plan.paths.results]) as resources:
+        with workers.on_cluster(request.workers, [plan.pack.path, plan.paths.results]) as resources:
             setting = TrialSetting.of(
                 plan.pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
             )
-            ended = refit_workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
+            ended = workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
             doing("grading the test split")
             record_test_opening(
                 plan.paths.storage,
@@ -106,7 +107,7 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
                 command="refit",
                 pack_id=plan.pack.info.pack_id,
             )
-            evaluation = refit_workers.on_one_worker(
+            evaluation = workers.on_one_worker(
                 resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test", plan.pack.info.pack_id
             )
         seconds = sum(row["epoch_seconds"] for row in epochs.values())

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from skin_tune.config import TrialConfig
-from skin_tune.tuning.space import Space
-from skin_tune.tuning.trial import OWN_ID
+from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.trial.context import TRIAL_ID
 
 History = Mapping[str, Mapping[int, float]]
 """The selection metric of trials by id and epoch."""
@@ -36,7 +36,7 @@ class AshaRungs:
 
     def stops(self, config: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
         """Whether the trial of a Tune config is to be stopped at the epoch it reports."""
-        return "status" not in result and self.falls_short(config[OWN_ID], result["epoch"], result[self._score])
+        return "status" not in result and self.falls_short(config[TRIAL_ID], result["epoch"], result[self._score])
 
     def falls_short(self, trial_id: str, epoch: int, best: float) -> bool:
         """Enter a trial at the rung of this epoch, if it is one; whether its best so far is below the rung's cut."""

@@ -13,11 +13,11 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from skin_tune.tuning.scheduler import AshaRungs
-from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import Space
-from skin_tune.tuning.target import is_reached
-from skin_tune.tuning.trial import REGION
+from skin_tune.tuning.search.asha import AshaRungs
+from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.search.target import is_reached
+from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.trial.context import REGION
 
 
 class RegionTargets(Stopper):

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import download, is_local, is_regular, upload
-from skin_tune.scratch import ScratchFolder
+from skin_tune.storage.files import download, is_local, is_regular, upload
+from skin_tune.storage.scratch import ScratchFolder
 
 OPTUNAS_LOCK = ".lock"
 """What Optuna adds to the name of a journal for the lock that it holds while it writes."""

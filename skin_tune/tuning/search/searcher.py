@@ -13,9 +13,9 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from skin_tune.config import TrialConfig
-from skin_tune.tuning.space import Parameter, Space
-from skin_tune.tuning.trial import OWN_ID
-from skin_tune.tuning.warm import Units
+from skin_tune.tuning.search.warm_start import Units
+from skin_tune.tuning.space.parameters import Parameter, Space
+from skin_tune.tuning.trial.context import TRIAL_ID
 
 _RANDOM_FIRST = 10
 """Trials that TPE draws at random before it trusts what it has seen."""
@@ -32,9 +32,8 @@ class SpaceSearcher(Searcher):
     pass them however bad they are, and are not to rank above better ones that were stopped. One that diverged ranks
     below them all.
 
-    Trials whose ids are in `taken` were started before an interruption; the configs of `unfinished` ones are suggested
-    again first.
-    `warm_start` is asked, when the first new config is due, for configs to try before those of the method.
+    An earlier run started the trials whose ids are in `started_ids`; configs of the `unfinished` ones are suggested
+    first. `warm_start` is called when the first new config is due, for configs to try before those of the method.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class SpaceSearcher(Searcher):
         experiment: str,
         journal: Path,
         *,
-        taken: Collection[str] = (),
+        started_ids: Collection[str] = (),
         unfinished: Sequence[Mapping[str, Any]] = (),
         warm_start: Callable[[], Sequence[Units]] = tuple,
     ):
@@ -54,9 +53,9 @@ class SpaceSearcher(Searcher):
         self._defaults = TrialConfig(seed=seed).to_dict()
         self._study = _study(journal) if space.method == "bayes" else None
         self._untold = _untold(self._study) if self._study else {}
-        self._taken = set(taken)
+        self._started_ids = set(started_ids)
         self._number = 0
-        self._skip_taken()
+        self._skip_started()
         self._unfinished = [dict(config) for config in unfinished]
         self._warm_start = warm_start
         self._warm: Sequence[Units] | None = None
@@ -73,15 +72,15 @@ class SpaceSearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         if self._unfinished:
             config = self._unfinished.pop(0)
-            if trial := self._asked_before(config[OWN_ID]):
+            if trial := self._asked_before(config[TRIAL_ID]):
                 self._asked[trial_id] = trial
         elif self._grid is not None and self._number >= len(self._grid):
             return Searcher.FINISHED
         else:
-            own_id = self._own_id()
-            config = {**self._defaults, **self._drawn(trial_id, own_id), OWN_ID: own_id}
+            own_id = self._next_id()
+            config = {**self._defaults, **self._drawn(trial_id, own_id), TRIAL_ID: own_id}
             self._number += 1
-            self._skip_taken()
+            self._skip_started()
         return config
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -112,7 +111,7 @@ class SpaceSearcher(Searcher):
                 self._study.enqueue_trial(fixed)
             self._study.sampler = _sampler(self._seed, self._number)
             trial = self._study.ask()
-            trial.set_user_attr(OWN_ID, own_id)
+            trial.set_user_attr(TRIAL_ID, own_id)
         self._asked[trial_id] = trial
         return self._space.config({parameter.name: _unit(trial, parameter) for parameter in self._space.searched})
 
@@ -122,12 +121,12 @@ class SpaceSearcher(Searcher):
             return None
         return optuna.trial.Trial(self._study, self._untold.pop(own_id))
 
-    def _own_id(self) -> str:
+    def _next_id(self) -> str:
         return f"{self._experiment}-{self._number:03d}"
 
-    def _skip_taken(self) -> None:
+    def _skip_started(self) -> None:
         """Go on to the next number of which no trial was started: trials need not start in their order."""
-        while self._own_id() in self._taken:
+        while self._next_id() in self._started_ids:
             self._number += 1
 
 
@@ -154,7 +153,7 @@ def _sampler(seed: int, number: int) -> optuna.samplers.BaseSampler:
 def _untold(study: optuna.Study) -> dict[str, int]:
     """Trials whose end a study has not been told, by our id."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return {trial.user_attrs[OWN_ID]: trial._trial_id for trial in running if OWN_ID in trial.user_attrs}
+    return {trial.user_attrs[TRIAL_ID]: trial._trial_id for trial in running if TRIAL_ID in trial.user_attrs}
 
 
 def _asked(parameter: Parameter, units: Units) -> float:

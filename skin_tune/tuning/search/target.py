@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skin_tune.results.store import usable
+from skin_tune.results.store.status import usable
 
 _ROUNDING = 1e-9
 """Of a mean of shares: that of 2/3, 11/15 and 1 falls short of 0.8 by 1e-16."""

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import ExperimentError
-from skin_tune.paths import atomic_write
-from skin_tune.results.store import load_trials
-from skin_tune.tuning.space import Space
-from skin_tune.tuning.stored_config import config_of
+from skin_tune.results.store.status import are_usable
+from skin_tune.results.store.tables import load_trials
+from skin_tune.storage.files import atomic_write
+from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.trial.stored_config import config_of
 
 CONFIGS = 5
 """How many configs are tried first: enough for some to fit, few enough to leave the search its budget."""
@@ -81,4 +82,4 @@ def _usable(storage: Path, region: str, experiment: str) -> pd.DataFrame:
         return pd.DataFrame(columns=["region", "experiment"])
     trials = load_trials(storage)
     own = trials["region"].eq(region) & trials["experiment"].eq(experiment)
-    return trials[~own & trials["val_balanced_acc"].notna() & ~trials["status"].isin(["diverged", "failed"])]
+    return trials[~own & are_usable(trials, "val_balanced_acc")]

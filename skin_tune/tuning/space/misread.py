@@ -7,7 +7,7 @@ themselves gets numbers near 1, or beyond all bounds, where a learning rate near
 import math
 
 from skin_tune.errors import SpaceError
-from skin_tune.tuning.distributions import quantile
+from skin_tune.tuning.space.distributions import quantile
 
 _NEAR_ZERO = 0.1
 """Exponents from 0 to here draw from 1 to 1.105, which is no range to search."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from skin_tune.config import FIELDS
 from skin_tune.errors import SpaceError
-from skin_tune.tuning import distributions
+from skin_tune.tuning.space import distributions
 
 LISTED = ("categorical", "categorical_w_probabilities")
 """wandb's distributions that list their values."""

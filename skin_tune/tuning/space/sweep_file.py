@@ -13,11 +13,11 @@ from typing import Any
 
 from skin_tune.config import FIELDS, TrialConfig, check_name
 from skin_tune.errors import ConfigError, SpaceError
-from skin_tune.training.metrics import SELECTION_METRICS
-from skin_tune.tuning import checks, distributions
-from skin_tune.tuning.misread import check_meant, exponent_hint
-from skin_tune.tuning.space import LISTED, EarlyTerminate, Parameter, Space, Value
-from skin_tune.tuning.sweep_yaml import read_yaml
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.tuning.space import distributions, validation
+from skin_tune.tuning.space.misread import check_meant, exponent_hint
+from skin_tune.tuning.space.parameters import LISTED, EarlyTerminate, Parameter, Space, Value
+from skin_tune.tuning.space.sweep_yaml import read_yaml
 
 METHODS = ("bayes", "random", "grid")
 USED_KEYS = ("method", "metric", "parameters", "early_terminate", "run_cap")
@@ -52,10 +52,10 @@ def with_constants(space: Space, values: Mapping[str, Any]) -> Space:
 
 
 def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
-    top = checks.mapping("a space", content)
-    checks.keys("", top, (*USED_KEYS, *UNUSED_KEYS))
-    method = checks.choice("method", checks.required("", top, "method"), METHODS)
-    specs = dict(checks.mapping("parameters", checks.required("", top, "parameters")))
+    top = validation.mapping("a space", content)
+    validation.keys("", top, (*USED_KEYS, *UNUSED_KEYS))
+    method = validation.choice("method", validation.required("", top, "method"), METHODS)
+    specs = dict(validation.mapping("parameters", validation.required("", top, "parameters")))
     if not specs:
         raise SpaceError("parameters={} names no hyper-parameter")
     specs |= {name: {"value": value} for name, value in overrides.items()}
@@ -69,14 +69,14 @@ def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
         metric=metric,
         parameters=parameters,
         early_terminate=_early_terminate(top["early_terminate"]) if "early_terminate" in top else None,
-        run_cap=checks.count("run_cap", top["run_cap"]) if "run_cap" in top else None,
+        run_cap=validation.count("run_cap", top["run_cap"]) if "run_cap" in top else None,
         target=target,
     )
 
 
 def _parameter(name: Any, spec: Any) -> Parameter:
     where = f"parameters.{name}"
-    spec = checks.mapping(where, spec)
+    spec = validation.mapping(where, spec)
     if "parameters" in spec:
         raise SpaceError(f"{where}.parameters: nested parameters are not supported, since a config is flat")
     try:
@@ -85,8 +85,8 @@ def _parameter(name: Any, spec: Any) -> Parameter:
         raise SpaceError(f"{where}: {error}") from None
     distribution = _distribution(where, spec)
     if distribution == "constant":
-        checks.keys(f"{where}.", spec, ("distribution", "value"))
-        value = _legal(f"{where}.value", name, checks.required(f"{where}.", spec, "value"))
+        validation.keys(f"{where}.", spec, ("distribution", "value"))
+        value = _legal(f"{where}.value", name, validation.required(f"{where}.", spec, "value"))
         return Parameter(name, distribution, values=(value,))
     if distribution in LISTED:
         return _listed(where, name, distribution, spec)
@@ -97,22 +97,22 @@ def _distribution(where: str, spec: Mapping[str, Any]) -> str:
     """The distribution given, else the one wandb implies."""
     if "distribution" in spec:
         known = ("constant", *LISTED, *distributions.SHAPE_KEYS)
-        return checks.choice(f"{where}.distribution", spec["distribution"], known)
+        return validation.choice(f"{where}.distribution", spec["distribution"], known)
     if "value" in spec:
         return "constant"
     if "values" in spec:
         return "categorical"
     if "min" in spec or "max" in spec:
-        ends = [checks.number(f"{where}.{key}", spec[key]) for key in ("min", "max") if key in spec]
+        ends = [validation.number(f"{where}.{key}", spec[key]) for key in ("min", "max") if key in spec]
         return "int_uniform" if all(isinstance(end, int) for end in ends) else "uniform"
     known = ("value", "values", "min", "max", "distribution")
-    checks.keys(f"{where}.", spec, known)
+    validation.keys(f"{where}.", spec, known)
     raise SpaceError(f"{where}={spec} has none of {', '.join(known)}")
 
 
 def _listed(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -> Parameter:
-    checks.keys(f"{where}.", spec, ("distribution", "values", "probabilities"))
-    listed = checks.listing(f"{where}.values", checks.required(f"{where}.", spec, "values"))
+    validation.keys(f"{where}.", spec, ("distribution", "values", "probabilities"))
+    listed = validation.listing(f"{where}.values", validation.required(f"{where}.", spec, "values"))
     values = tuple(_legal(f"{where}.values", name, value) for value in listed)
     for i, value in enumerate(values):
         if value in values[:i]:
@@ -121,7 +121,8 @@ def _listed(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -
         return Parameter(name, distribution, values)
     key = f"{where}.probabilities"
     shares = tuple(
-        float(checks.number(key, p)) for p in checks.listing(key, checks.required(f"{where}.", spec, "probabilities"))
+        float(validation.number(key, p))
+        for p in validation.listing(key, validation.required(f"{where}.", spec, "probabilities"))
     )
     if len(shares) != len(values):
         raise SpaceError(f"{key}: {len(shares)} probabilities are given for {len(values)} values")
@@ -133,10 +134,10 @@ def _listed(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -
 def _numeric(where: str, name: str, distribution: str, spec: Mapping[str, Any]) -> Parameter:
     quantised = distribution.startswith("q_")
     keys = (*distributions.SHAPE_KEYS[distribution], *(("q",) if quantised else ()))
-    checks.keys(f"{where}.", spec, ("distribution", *keys))
+    validation.keys(f"{where}.", spec, ("distribution", *keys))
     filled = {**distributions.DEFAULTS, **spec}
     first, second, *quantum = (
-        checks.number(f"{where}.{key}", checks.required(f"{where}.", filled, key)) for key in keys
+        validation.number(f"{where}.{key}", validation.required(f"{where}.", filled, key)) for key in keys
     )
     q = quantum[0] if quantised else 1.0
     if FIELDS[name] not in (int, float):
@@ -174,7 +175,7 @@ def _legal(where: str, name: str, value: Any) -> Value:
     """`value` as TrialConfig writes it, or SpaceError with the rule it breaks."""
     for item in value if isinstance(value, list | tuple) else [value]:
         if isinstance(item, list | dict | set):
-            raise SpaceError(f"{where}: {checks.shown(item)} is not a plain value")
+            raise SpaceError(f"{where}: {validation.shown(item)} is not a plain value")
     try:
         return TrialConfig.from_mapping({name: value}).to_dict()[name]
     except ConfigError as error:
@@ -183,34 +184,36 @@ def _legal(where: str, name: str, value: Any) -> Value:
 
 def _metric(spec: Any) -> tuple[str, float | None]:
     """Name and target."""
-    spec = checks.mapping("metric", spec)
-    checks.keys("metric.", spec, ("name", "goal", "target"))
-    name = checks.choice("metric.name", checks.required("metric.", spec, "name"), SELECTION_METRICS)
+    spec = validation.mapping("metric", spec)
+    validation.keys("metric.", spec, ("name", "goal", "target"))
+    name = validation.choice("metric.name", validation.required("metric.", spec, "name"), SELECTION_METRICS)
     if "goal" not in spec:
         raise SpaceError(f"metric.goal is missing, which wandb takes for minimize; {name} needs 'goal: maximize'")
     if spec["goal"] != "maximize":
-        raise SpaceError(f"metric.goal={checks.shown(spec['goal'])} is not maximize, the only goal of {name}")
+        raise SpaceError(f"metric.goal={validation.shown(spec['goal'])} is not maximize, the only goal of {name}")
     return name, _target(name, spec["target"]) if "target" in spec else None
 
 
 def _target(name: str, value: Any) -> float:
-    target = float(checks.number("metric.target", value))
+    target = float(validation.number("metric.target", value))
     if not 0 < target <= 1:
         raise SpaceError(f"metric.target={target:g} is outside (0, 1], where {name} lies; give a share such as 0.8")
     return target
 
 
 def _early_terminate(spec: Any) -> EarlyTerminate:
-    spec = checks.mapping("early_terminate", spec)
-    checks.keys("early_terminate.", spec, ("type", "min_iter", "max_iter", "s", "eta", "strict"))
-    checks.choice("early_terminate.type", checks.required("early_terminate.", spec, "type"), ("hyperband",))
+    spec = validation.mapping("early_terminate", spec)
+    validation.keys("early_terminate.", spec, ("type", "min_iter", "max_iter", "s", "eta", "strict"))
+    validation.choice("early_terminate.type", validation.required("early_terminate.", spec, "type"), ("hyperband",))
     if spec.get("strict", False) is not False:
-        raise SpaceError(f"early_terminate.strict={checks.shown(spec['strict'])} is not supported; leave it out")
-    eta = checks.number("early_terminate.eta", spec.get("eta", 3))
+        raise SpaceError(f"early_terminate.strict={validation.shown(spec['strict'])} is not supported; leave it out")
+    eta = validation.number("early_terminate.eta", spec.get("eta", 3))
     if eta <= 1:
         raise SpaceError(f"early_terminate.eta={eta:g} is not above 1")
     counts = {
-        key: checks.count(f"early_terminate.{key}", spec[key]) for key in ("min_iter", "max_iter", "s") if key in spec
+        key: validation.count(f"early_terminate.{key}", spec[key])
+        for key in ("min_iter", "max_iter", "s")
+        if key in spec
     }
     max_iter = counts.get("max_iter")
     if "s" not in counts:

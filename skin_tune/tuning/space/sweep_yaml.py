@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from skin_tune.errors import SpaceError
-from skin_tune.numerals import number_from
-from skin_tune.paths import is_regular
+from skin_tune.storage.files import is_regular
+from skin_tune.text.numbers import number_from
 
 
 def read_yaml(path: Path) -> Any:

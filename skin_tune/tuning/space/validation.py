@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from skin_tune.errors import SpaceError
-from skin_tune.numerals import number_from
+from skin_tune.text.numbers import number_from
 
 
 def keys(prefix: str, given: Mapping[Any, Any], known: Collection[str]) -> None:

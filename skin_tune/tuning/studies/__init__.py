@@ -1,0 +1,1 @@
+"""What is asked of finished trials: confirmation with new seeds, ablations, evaluation."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import ExperimentError
-from skin_tune.training.metrics import SELECTION_METRICS
-from skin_tune.tuning.experiment import Outcome
-from skin_tune.tuning.given import Resources, run_given
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.tuning.experiment.fixed_configs import Resources, run_fixed_configs
+from skin_tune.tuning.experiment.runner import Outcome
 
 FACTORS: dict[str, dict[str, str]] = {
     "train_loss": {"cross-entropy": "ce", "focal": "focal", "class-balanced": "cb"},
@@ -74,5 +74,5 @@ def run_ablation(request: AblationRequest) -> Ablation:
             own_id = f"{request.name}-{len(configs):03d}"
             runs.setdefault(cell, []).append(own_id)
             configs.append({**config.to_dict(), "trial_id": own_id})
-    outcome = run_given(configs, request.name, pack, SELECTION_METRICS[0], request.storage, request.resources)
+    outcome = run_fixed_configs(configs, request.name, pack, SELECTION_METRICS[0], request.storage, request.resources)
     return Ablation(pack.info.region, request.name, runs, outcome)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from skin_tune.errors import ExperimentError
-from skin_tune.results.champion import confirmation_of, run_of
-from skin_tune.tuning.experiment import Outcome
-from skin_tune.tuning.given import Resources, run_given
-from skin_tune.tuning.known import find_experiment
-from skin_tune.tuning.stored_config import config_of
+from skin_tune.results.statistics.confirmation import confirmation_of, run_of
+from skin_tune.tuning.experiment.fixed_configs import Resources, run_fixed_configs
+from skin_tune.tuning.experiment.lookup import find_experiment
+from skin_tune.tuning.experiment.runner import Outcome
+from skin_tune.tuning.trial.stored_config import config_of
 
 
 @dataclass(frozen=True)
@@ -62,5 +62,5 @@ def run_confirm(request: ConfirmRequest) -> Confirmation:
         for seed, own_id in zip(seeds, runs[row["trial_id"]], strict=True)
     ]
     name = confirmation_of(request.experiment)
-    outcome = run_given(configs, name, pack, known.metric, known.paths.storage, request.resources)
+    outcome = run_fixed_configs(configs, name, pack, known.metric, known.paths.storage, request.resources)
     return Confirmation(known.region, name, known.metric, runs, outcome)

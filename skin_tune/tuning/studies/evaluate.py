@@ -4,13 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from skin_tune.data.pack import Pack, open_pack
-from skin_tune.data.split import SPLITS
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackError
-from skin_tune.paths import made_by
-from skin_tune.results.store import load_test_openings, record_test_opening
-from skin_tune.training.evaluation import Evaluation, evaluate_model
-from skin_tune.training.trained import TrainedModel, check_same_task, load_model
+from skin_tune.inference.evaluate import evaluate_model
+from skin_tune.inference.model_file import TrainedModel, check_same_task, load_model
+from skin_tune.results.store.tables import load_test_openings, record_test_opening
+from skin_tune.storage.run_paths import made_by
+from skin_tune.training.evaluation import Evaluation
 
 
 @dataclass(frozen=True)

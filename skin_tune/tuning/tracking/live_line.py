@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from skin_tune.text import escaped
-from skin_tune.wording import duration
+from skin_tune.text.escaping import escaped
+from skin_tune.text.wording import duration
 
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 30.0

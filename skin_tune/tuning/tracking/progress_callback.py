@@ -7,10 +7,11 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from skin_tune.results.store import ExperimentWriter, unfinished
-from skin_tune.tuning.live_line import LiveLine
-from skin_tune.tuning.progress_line import WAITING, progress_line
-from skin_tune.tuning.trial import OWN_ID, REGION
+from skin_tune.results.store.status import unfinished
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.tuning.tracking.live_line import LiveLine
+from skin_tune.tuning.tracking.progress_line import WAITING, progress_line
+from skin_tune.tuning.trial.context import REGION, TRIAL_ID
 
 
 class ProgressCallback(Callback):
@@ -70,4 +71,4 @@ class ProgressCallback(Callback):
 
 
 def _key(trial: Trial) -> tuple[str, str]:
-    return trial.config[REGION], trial.config[OWN_ID]
+    return trial.config[REGION], trial.config[TRIAL_ID]

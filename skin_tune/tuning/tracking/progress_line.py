@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skin_tune.results.store import usable
-from skin_tune.wording import duration
+from skin_tune.results.store.status import usable
+from skin_tune.text.wording import duration
 
 Row = Mapping[str, Any]
 

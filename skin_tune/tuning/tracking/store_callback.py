@@ -8,24 +8,27 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from skin_tune import interruption
-from skin_tune.data.pack import Pack
+from skin_tune.data.pack.format import Pack
 from skin_tune.errors import PackChangedError, SkinTuneError
-from skin_tune.evidence import code_version, joined, libraries
-from skin_tune.results.classes import class_columns
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter, unfinished, usable
-from skin_tune.tuning.journal import Journal
-from skin_tune.tuning.trial import OWN_ID, TrialSetting, epoch_metrics, hyper_parameters, one_line
-from skin_tune.tuning.wandb_log import WandbLog
-from skin_tune.tuning.wandb_sync import write_again
+from skin_tune.processes import interruption
+from skin_tune.provenance import append_version, code_version, libraries
+from skin_tune.results.store.classes import class_columns
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.status import unfinished, usable
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.text.escaping import one_line
+from skin_tune.tuning.search.optuna_journal import Journal
+from skin_tune.tuning.tracking.wandb_client import WandbLog
+from skin_tune.tuning.tracking.wandb_sync import write_again
+from skin_tune.tuning.trial.context import TRIAL_ID, TrialSetting, hyper_parameters
+from skin_tune.tuning.trial.epochs import epoch_metrics
 
 
 class StoreCallback(Callback):
     """Writes the tables `trials` and `epochs` of one experiment, and its wandb runs.
 
     `gpus` are those that a trial holds; the best `keep` trials that are over keep their model. The search's `journal`
-    is saved along with the tables. Trials that stop because the experiment `has_ended` are cut off, as by a budget.
+    is saved along with the tables. Trials that stop because the experiment `has_ended` are interrupted, as by a budget.
     """
 
     def __init__(
@@ -61,10 +64,10 @@ class StoreCallback(Callback):
             own_id,
             status="running",
             ended_at=None,
-            code_version=joined(row.get("code_version"), code_version()),
-            libraries=joined(row.get("libraries"), libraries()),
+            code_version=append_version(row.get("code_version"), code_version()),
+            libraries=append_version(row.get("libraries"), libraries()),
         )
-        self._kept = [row for row in self._kept if row["trial_id"] != own_id]  # it may have been cut off and go on
+        self._kept = [row for row in self._kept if row["trial_id"] != own_id]  # it may be a resumed one
         self._retired = [name for name in self._retired if name != own_id]
         self._wandb.start(own_id, hyper_parameters(trial.config), self._writer.epochs_of(own_id))
 
@@ -73,7 +76,7 @@ class StoreCallback(Callback):
     ) -> None:
         if self._has_to_end():
             return
-        own_id = trial.config[OWN_ID]
+        own_id = trial.config[TRIAL_ID]
         seconds, gpu_seconds = self._earlier[own_id]
         self._writer.update_trial(
             own_id,
@@ -88,7 +91,7 @@ class StoreCallback(Callback):
             self._writer.update_trial(own_id, status=result["status"], error=result["error"])
             return
         known = self._writer.trial(own_id).get("hardware")
-        self._writer.update_trial(own_id, hardware=joined(known, result["hardware"]))
+        self._writer.update_trial(own_id, hardware=append_version(known, result["hardware"]))
         metrics = epoch_metrics(result)
         self._writer.add_epoch(own_id, metrics)
         self._wandb.log(own_id, metrics)
@@ -98,7 +101,7 @@ class StoreCallback(Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         if self._fatal is not None:
             return
-        own_id = trial.config[OWN_ID]
+        own_id = trial.config[TRIAL_ID]
         row = self._writer.trial(own_id)
         if not row:  # it waited for a place when its experiment ended
             return
@@ -151,7 +154,7 @@ class StoreCallback(Callback):
 
     def _known(self, trial: Trial) -> str:
         """The trial's own id; its row is made if there is none."""
-        own_id: str = trial.config[OWN_ID]
+        own_id: str = trial.config[TRIAL_ID]
         if not self._writer.trial(own_id):
             config = {f"config/{name}": value for name, value in hyper_parameters(trial.config).items()}
             self._writer.update_trial(

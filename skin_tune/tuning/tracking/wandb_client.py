@@ -1,7 +1,6 @@
 """Trials as wandb runs, handed to a process of their own as they go."""
 
 import json
-import math
 import os
 import queue
 import signal
@@ -15,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import EnvironmentVariableError, ExperimentError
-from skin_tune.paths import RunPaths
-from skin_tune.text import has_control, shown
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.text.escaping import has_control, shown
+from skin_tune.text.numbers import none_if_nan
 
 MODES = ("online", "offline", "disabled")
 CLOSING_SECONDS = 30
@@ -89,7 +89,7 @@ class WandbProcess:
         self._sent = 0
         self._moved = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "skin_tune.tuning.wandb_writer"],
+            [sys.executable, "-m", "skin_tune.tuning.tracking.wandb_process"],
             stdin=subprocess.PIPE,
             stdout=self._said,
             stderr=self._moved,
@@ -274,8 +274,4 @@ def _end_in_words(exit_code: int) -> str:
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Without what the store has no value for: a gap is not logged, neither as null nor as NaN."""
-    return {name: value for name, value in values.items() if name != "trial_id" and not _is_gap(value)}
-
-
-def _is_gap(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return {name: value for name, value in values.items() if name != "trial_id" and none_if_nan(value) is not None}

@@ -19,9 +19,11 @@ import wandb
 from filelock import FileLock, Timeout
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import atomic_write, is_local, location
-from skin_tune.tuning.wandb_files import on_disk
-from skin_tune.tuning.wandb_session import WandbSession, first_line
+from skin_tune.results.store.status import UNUSABLE
+from skin_tune.storage.files import atomic_write, is_local, location
+from skin_tune.text.escaping import one_line
+from skin_tune.tuning.tracking.wandb_files import on_disk
+from skin_tune.tuning.tracking.wandb_session import WandbSession
 
 INTERRUPTED = "interrupted"
 """The state of a run whose trial can go on."""
@@ -139,12 +141,12 @@ class WandbWriter:
         ended.summary.update({**best, "status": status, **({"error": error} if error else {})})
         if status != INTERRUPTED:  # which it is only until it goes on, and tags stay
             ended.tags = (*ended.tags, status)
-        self._finish(ended, int(status in ("diverged", "failed")))
+        self._finish(ended, int(status in UNUSABLE))
         self._notes[run][1]["ended"] = _ending(status, self._steps[run])
         self._note(run)
 
     def close(self, moved: Callable[[], object] = lambda: None) -> None:
-        """Close the runs of trials that were cut off, to be continued; `moved` is called for each."""
+        """Close the runs of interrupted trials, to be continued; `moved` is called for each."""
         for run in self._runs.values():
             try:
                 run.summary.update({"status": INTERRUPTED})
@@ -228,7 +230,7 @@ def main() -> None:
         except Exception as error:  # one run's trouble is not the others'
             leave_if_core_is_lost(error)
             if not complained:
-                writer.say(f"not everything was logged: {type(error).__name__}: {first_line(error)}")
+                writer.say(f"not everything was logged: {type(error).__name__}: {one_line(error, 160)}")
                 complained = True
         os.write(counted, b".")
     writer.close(lambda: os.write(counted, b"."))

@@ -7,6 +7,8 @@ from typing import Any
 
 import wandb
 
+from skin_tune.text.escaping import one_line
+
 INIT_SECONDS = 15
 """How long a server may take to accept a run before this and the following ones are written offline."""
 
@@ -47,7 +49,7 @@ class WandbSession:
 
     def _go_offline(self, error: Exception) -> None:
         self.mode = "offline"
-        self._say(f"the server cannot be used ({first_line(error)}); going on offline")
+        self._say(f"the server cannot be used ({one_line(error, 160)}); going on offline")
 
     def _opened(self, labels: dict[str, str], config: dict[str, Any], run_id: str) -> Any:
         region, experiment, trial = labels["region"], labels["experiment"], labels["trial"]
@@ -74,8 +76,3 @@ class WandbSession:
                 x_save_requirements=False,  # the list of installed packages is nine tenths of what a run costs
             ),
         )
-
-
-def first_line(error: Exception) -> str:
-    """Of an error's message, at most 160 characters of it."""
-    return next(iter(str(error).splitlines()), "")[:160]

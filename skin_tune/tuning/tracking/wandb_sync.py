@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import ExperimentError, StoreError
-from skin_tune.paths import RunPaths
-from skin_tune.results.ranking import rank_trials
-from skin_tune.results.store import ExperimentWriter, unfinished
-from skin_tune.tuning.stored_config import config_of
-from skin_tune.tuning.wandb_log import WandbLog, check_mode, configured_mode, end_of, run_of
+from skin_tune.results.store.ranking import rank_trials
+from skin_tune.results.store.status import unfinished
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.tuning.tracking.wandb_client import WandbLog, check_mode, configured_mode, end_of, run_of
+from skin_tune.tuning.trial.stored_config import config_of
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _sync(
     mode: str,
     progress: Callable[[int, int], None],
 ) -> Synced:
-    from skin_tune.tuning.wandb_writer import INTERRUPTED, WandbWriter  # which takes a second to import wandb
+    from skin_tune.tuning.tracking.wandb_process import INTERRUPTED, WandbWriter  # which takes a second to import wandb
 
     folder = paths.wandb.resolve()
     writer = WandbWriter(folder, mode)

@@ -1,0 +1,1 @@
+"""One trial, epoch by epoch. No Ray here."""

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from pillow_heif import register_heif_opener
 
-from skin_tune.data.pack import open_pack
-from skin_tune.data.photos import Wanted, cut_crops
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.pack.format import open_pack
+from skin_tune.data.preparation.inference_crops import Wanted, cut_crops
+from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.sources.request import PrepareRequest
 from tests.data.icc import (
     ADOBE_RGB,
     DISPLAY_P3,

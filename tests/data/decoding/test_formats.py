@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skin_tune.data.aihub import read_aihub
-from skin_tune.data.files import IMAGE_SUFFIXES, NO_PHOTO_SUFFIXES
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.sources.aihub import read_aihub
+from skin_tune.data.sources.files import IMAGE_SUFFIXES, NO_PHOTO_SUFFIXES
+from skin_tune.data.sources.request import PrepareRequest
 from tests.data.image_files import BLUE, GREEN, RED, WHITE, Directory, assert_corners, read, refusal, tiff
 
 Draw = Callable[..., Image.Image]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.photos import find_photos, wanted_crops
+from skin_tune.data.preparation.inference_crops import find_photos, wanted_crops
 from skin_tune.errors import SourceError
 from tests.data.image_files import BLUE, GREEN, RED, WHITE, assert_corners, cut, header_of, read, refusal
 

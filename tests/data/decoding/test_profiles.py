@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from skin_tune.data.decoding import BAD_PROFILE
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.decoding.decoder import BAD_PROFILE
+from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.sources.request import PrepareRequest
 from tests.data.icc import DISPLAY_P3, SRGB, cmyk_profile, grey_profile, rgb_profile, srgb_of
 from tests.data.image_files import assert_colour, cut
 

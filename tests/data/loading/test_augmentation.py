@@ -10,7 +10,7 @@ import torchvision.transforms.v2.functional as tv
 from torch import Tensor
 
 from skin_tune.config import AUGMENTATION_METHODS
-from skin_tune.data.augment import JITTER, MAX_ROTATION_DEGREES, augment, network_input, normalise, resize
+from skin_tune.data.loading.augmentation import JITTER, MAX_ROTATION_DEGREES, augment, network_input, normalise, resize
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skin_tune.data.sampling import RANDOMS_PER_DRAW, batches, epoch_plan, target_counts
+from skin_tune.data.loading.oversampling import RANDOMS_PER_DRAW, batches, epoch_plan, target_counts
 
 FOREHEAD = np.array([572, 5083, 3393, 2340, 1092, 819, 637])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from skin_tune.data.batches import map_ahead, prefetched
+from skin_tune.data.loading.prefetch import map_ahead, prefetched
 
 
 def test_prefetched_batches_hold_the_rows_asked_for_in_order() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import PackChangedError
-from skin_tune.paths import location, upload
+from skin_tune.storage.files import location, upload
 from tests.conftest import Bucket, PackMaker
 
 

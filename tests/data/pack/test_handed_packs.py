@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from skin_tune.data.pack import open_pack
+from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import PackError, SkinTuneError
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import PackError
-from skin_tune.paths import location, upload
+from skin_tune.storage.files import location, upload
 from tests.conftest import Bucket, PackMaker
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skin_tune.data.split import SPLITS, parse_ratios, shared_subjects, split_by_subject
+from skin_tune.data.pack.subject_split import SPLITS, parse_ratios, shared_subjects, split_by_subject
 from skin_tune.errors import SourceError
 
 # Each subject: (grade, images) once per grade it has; a person's two eyes may differ.

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data import crops
-from skin_tune.data.crops import Cut, CutResult, cut_all, cut_photo
-from skin_tune.data.manifest import Box, Row
+from skin_tune.data.preparation import crops
+from skin_tune.data.preparation.crops import Cut, CutResult, cut_all, cut_photo
+from skin_tune.data.sources.manifest import Box, Row
 from skin_tune.errors import SourceError
 
 Draw = Callable[..., Image.Image]

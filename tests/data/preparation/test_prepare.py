@@ -18,11 +18,11 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-import skin_tune.data.packing as packing
-import skin_tune.data.prepare as prepare_module
-from skin_tune.data.pack import open_pack
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
+import skin_tune.data.preparation.pack_builder as packing
+import skin_tune.data.preparation.prepare as prepare_module
+from skin_tune.data.pack.format import open_pack
+from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
 from skin_tune.regions import CATALOGUE
 
@@ -536,8 +536,8 @@ def test_ctrl_c_while_processes_cut_leaves_nothing_and_no_process_complains(
         """
         import os, sys
         from pathlib import Path
-        from skin_tune.data.prepare import prepare
-        from skin_tune.data.request import PrepareRequest
+        from skin_tune.data.preparation.prepare import prepare
+        from skin_tune.data.sources.request import PrepareRequest
         if __name__ == "__main__":
             os.sched_getaffinity = lambda pid: {0, 1}
             try:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.pack import Pack, open_pack
+from skin_tune.data.pack.format import Pack, open_pack
 
 Cli = Callable[..., tuple[int, str]]
 Rows = Sequence[Sequence[object]]

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from skin_tune.data.aihub import read_aihub
-from skin_tune.data.files import PHOTO_NAME
-from skin_tune.data.manifest import Manifest
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.sources.aihub import read_aihub
+from skin_tune.data.sources.files import PHOTO_NAME
+from skin_tune.data.sources.manifest import Manifest
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.regions import CATALOGUE
 
 AddLabel = Callable[..., Path]

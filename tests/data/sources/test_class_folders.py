@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skin_tune.data.manifest import Manifest
-from skin_tune.data.request import PrepareRequest
 from skin_tune.data.sources.class_folders import read_folders
+from skin_tune.data.sources.manifest import Manifest
+from skin_tune.data.sources.request import PrepareRequest
 
 Folders = Callable[..., Path]
 

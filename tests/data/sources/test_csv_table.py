@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.manifest import Manifest
-from skin_tune.data.prepare import prepare
-from skin_tune.data.request import PrepareRequest
+from skin_tune.data.preparation.prepare import prepare
 from skin_tune.data.sources.csv_table import read_csv
+from skin_tune.data.sources.manifest import Manifest
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SourceError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.files import SubjectRule, files_under, inside, leaves_roots
-from skin_tune.data.manifest import as_box
+from skin_tune.data.sources.files import SubjectRule, files_under, inside, leaves_roots
+from skin_tune.data.sources.manifest import as_box
 from skin_tune.errors import SourceError
 
 Folders = Callable[..., Path]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data import sample
-from skin_tune.data.sample import GRADE_WEIGHTS, MIN_SUBJECTS, allocate, draw_sample, plan_subjects
+from skin_tune.data.synthetic import dataset as sample
+from skin_tune.data.synthetic.dataset import GRADE_WEIGHTS, MIN_SUBJECTS, allocate, draw_sample, plan_subjects
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from skin_tune.metrics import METRICS, ORDINAL_METRICS, scores_of, tallies_of
-from skin_tune.paths import RunPaths
-from skin_tune.results.classes import class_columns
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter, record_test_opening
+from skin_tune.results.store.classes import class_columns
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter, record_test_opening
+from skin_tune.storage.run_paths import RunPaths
 
 TRAIN_IMAGES = (40, 30, 20, 6)
 ORDINAL = [f"val_{name}" for name in ORDINAL_METRICS]
@@ -93,14 +93,14 @@ def write_trials(
             write_predictions(storage, region, experiment, trial, "val", **said)
     writer.flush()
     writer.close()
-    write_asked(storage, region, experiment, classes=classes)
+    write_spec(storage, region, experiment, classes=classes)
 
 
-def write_asked(
+def write_spec(
     storage: Path, region: str, experiment: str, metric: str = "val_balanced_acc", classes: Sequence[str] = ()
 ) -> None:
     """What `tune` leaves beside the store."""
-    file = RunPaths(storage).asked(region, experiment)
+    file = RunPaths(storage).spec(region, experiment)
     file.parent.mkdir(parents=True, exist_ok=True)
     counts = {"train": dict(zip(classes or "0123", TRAIN_IMAGES, strict=True))}
     file.write_text(json.dumps({"metric": metric, "counts": counts}))

@@ -12,23 +12,23 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_score
 
 from skin_tune.errors import StoreError
-from skin_tune.paths import RunPaths
 from skin_tune.results import load_predictions
-from skin_tune.results.champion import run_of
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.ranking import rank_trials
 from skin_tune.results.report import write_report
-from skin_tune.results.report.graded import calibration, graded
+from skin_tune.results.report.cost import cost_of
 from skin_tune.results.report.importance import FEWEST, importances, is_logarithmic
 from skin_tune.results.report.markup import said, table
-from skin_tune.results.report.savings import cost_of
+from skin_tune.results.report.model_performance import calibration, graded
 from skin_tune.results.report.section import sections
-from skin_tune.results.report.words import WORDS
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.results.report.translations import WORDS
+from skin_tune.results.statistics.confirmation import run_of
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.ranking import rank_trials
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
-from tests.results.report_store import TRAIN_IMAGES, answers, scores, write_asked, write_refit, write_trials
+from tests.results.report.report_store import TRAIN_IMAGES, answers, scores, write_refit, write_spec, write_trials
 
 
 def report_of(storage: Path, **options: Any) -> str:
@@ -256,7 +256,7 @@ def test_a_confirmation_without_a_result_yet_is_said(tmp_path: Path):
 
 def test_the_champion_is_chosen_by_the_metric_of_its_experiment(tmp_path: Path):
     write_trials(tmp_path)
-    write_asked(tmp_path, "lip_dryness", "exp", metric="val_macro_f1")
+    write_spec(tmp_path, "lip_dryness", "exp", metric="val_macro_f1")
     (section,) = sections(tmp_path)
     assert section.champion is not None
     assert section.champion["trial_id"] == rank_trials(tmp_path, sort="val_macro_f1")["trial_id"][0]
@@ -308,7 +308,7 @@ def test_a_single_subject_has_no_interval(tmp_path: Path):
 
 def test_a_store_of_an_older_version_has_marked_gaps(tmp_path: Path):
     write_trials(tmp_path, predictions=False)
-    RunPaths(tmp_path).asked("lip_dryness", "exp").unlink()
+    RunPaths(tmp_path).spec("lip_dryness", "exp").unlink()
     newer = {"split_seed", "code_version", "libraries", "hardware", "val_qwk", "val_within_one", "seed"}
     for table_name in ("trials", "epochs"):
         (file,) = RunPaths(tmp_path).partition(table_name, "lip_dryness", "exp").glob("*.parquet")
@@ -323,7 +323,7 @@ def test_a_store_of_an_older_version_has_marked_gaps(tmp_path: Path):
 
 def test_predictions_without_device_and_training_counts_are_marked_gaps(tmp_path: Path):
     write_trials(tmp_path, trials=3)
-    RunPaths(tmp_path).asked("lip_dryness", "exp").write_text('{"metric": "val_balanced_acc"}')
+    RunPaths(tmp_path).spec("lip_dryness", "exp").write_text('{"metric": "val_balanced_acc"}')
     for file in RunPaths(tmp_path).partition("predictions", "lip_dryness", "exp").glob("*.parquet"):
         pq.write_table(pq.read_table(file).drop_columns(["device", "angle"]), file)
     text = text_of(report_of(tmp_path))
@@ -450,6 +450,6 @@ def test_a_page_on_ordinal_classes_says_what_a_step_is(tmp_path: Path):
 
 def test_a_training_without_a_search_names_its_classes(tmp_path: Path):
     write_trials(tmp_path, trials=3, classes=SKIN, ordinal=False)
-    RunPaths(tmp_path).asked("lip_dryness", "exp").unlink()
+    RunPaths(tmp_path).spec("lip_dryness", "exp").unlink()
     (section,) = sections(tmp_path)
     assert section.classes == list(SKIN)

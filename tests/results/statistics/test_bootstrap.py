@@ -5,7 +5,7 @@ from sklearn import metrics as reference
 
 from benchmarks.compare import coverage, draw_photos
 from skin_tune.metrics import Tallies, scores_of
-from skin_tune.results.bootstrap import (
+from skin_tune.results.statistics.bootstrap import (
     Floats,
     draws_of,
     in_parts,
@@ -14,7 +14,12 @@ from skin_tune.results.bootstrap import (
     tally_subjects,
     weighted,
 )
-from skin_tune.results.luck import chance_better, expected_of_winner, p_behind_best, p_unlike_baseline
+from skin_tune.results.statistics.multiple_comparisons import (
+    bias_corrected_winner,
+    chance_better,
+    max_t_p_values,
+    mcb_p_values,
+)
 
 
 def trials_of(count: int, subjects: int, seed: int = 0, skill: float = 0.9) -> tuple[np.ndarray, ...]:
@@ -131,7 +136,7 @@ def test_p_values_equal_those_of_a_plain_loop():
     resampled = rng.normal(0, 0.03, (400, 5)) + np.linspace(0.5, 0.4, 5)
     point = np.array([0.5, 0.49, 0.45, 0.43, 0.4])
     luck = resampled - point
-    behind, unlike = p_behind_best(point, resampled), p_unlike_baseline(point, resampled, 1)
+    behind, unlike = mcb_p_values(point, resampled), max_t_p_values(point, resampled, 1)
     for trial in range(5):
         leads = sum(max(row) - row[trial] >= point.max() - point[trial] for row in luck)
         assert behind[trial] == pytest.approx((leads + 1) / 401)
@@ -154,9 +159,9 @@ def test_of_equally_good_trials_the_winner_is_flattered_and_its_estimate_is_not(
         point = scores_of(weighted(tallies, np.ones((1, 60))))["acc"][0]
         resampled = scores_of(weighted(tallies, draws))["acc"]
         flattered.append(point.max())
-        estimated.append(float(scores_of(expected_of_winner(tallies, resampled, draws))["acc"]))
-        excluded.append(p_behind_best(point, resampled)[0] < 0.05)
-        baseline.append(np.nanmin(p_unlike_baseline(point, resampled, 0)) < 0.05)
+        estimated.append(float(scores_of(bias_corrected_winner(tallies, resampled, draws))["acc"]))
+        excluded.append(mcb_p_values(point, resampled)[0] < 0.05)
+        baseline.append(np.nanmin(max_t_p_values(point, resampled, 0)) < 0.05)
     assert np.mean(flattered) - real > 0.03
     assert abs(np.mean(estimated) - real) < 0.01
     assert np.mean(excluded) <= 0.1  # 5 in 100 at most, and three standard errors

@@ -10,13 +10,14 @@ import pytest
 from rich.console import Console
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import METRICS
-from skin_tune.results.classes import class_columns
-from skin_tune.results.compare import SCORES, compare, compare_regions
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.store import ExperimentWriter, now
-from skin_tune.show import comparison, trials
-from skin_tune.training.metrics import confusion_matrix, metrics_of
+from skin_tune.metrics import METRICS, confusion_matrix, metrics_of
+from skin_tune.results.statistics.compare import SCORES, compare, compare_regions
+from skin_tune.results.store.classes import class_columns
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.show import comparison
+from skin_tune.show import experiments as trials
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
 

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from skin_tune.errors import StoreError
-from skin_tune.results.champion import championship, run_of, runs_by_config
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.results.statistics.confirmation import championship, run_of, runs_by_config
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
 
 SUBJECTS, PHOTOS, SEEDS = 60, 4, 4
 
@@ -74,7 +75,7 @@ def test_a_config_of_which_a_run_failed_cannot_be_champion(tmp_path: Path):
 
 def test_runs_that_were_cut_off_are_waited_for(tmp_path: Path):
     runs = write_runs(tmp_path, {"exp-001": 0.9, "exp-002": 0.4}, {"exp-002-seed3": "stopped_early"})
-    with pytest.raises(StoreError, match="exp-002 were cut off; the same command goes on"):
+    with pytest.raises(StoreError, match="exp-002 were interrupted; the same command resumes"):
         championship(tmp_path, "lip_dryness", "exp-confirm", runs, "val_balanced_acc")
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skin_tune.results.bootstrap import draws_of
-from skin_tune.results.contrasts import SeededRuns, contrasts
-from skin_tune.results.factorial import effect_weights
+from skin_tune.results.statistics.bootstrap import draws_of
+from skin_tune.results.statistics.contrasts import SeededRuns, contrasts
+from skin_tune.results.statistics.factorial import effect_weights
 
 ONE = np.ones((1, 1))
 

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.pack import read_pack_id
-from skin_tune.paths import RunPaths, location
+from skin_tune.data.pack.format import read_pack_id
 from skin_tune.results import load_epochs, load_predictions, load_trials
-from skin_tune.results.compare import compare_regions
-from skin_tune.results.ranking import rank_trials
 from skin_tune.results.report import write_report
+from skin_tune.results.statistics.compare import compare_regions
+from skin_tune.results.store.ranking import rank_trials
+from skin_tune.storage.files import location
+from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.checkpoint import load_checkpoint
-from skin_tune.tuning.asked import read_asked
+from skin_tune.tuning.experiment.spec import read_spec
 from tests.cli_runner import skin_tune_here
 from tests.conftest import Bucket
 
@@ -24,14 +25,15 @@ import itertools, sys
 from pathlib import Path
 import numpy as np
 import torch
-from skin_tune.data.pack import open_pack
-from skin_tune.paths import RunPaths, is_local, location, upload
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.data.pack.format import open_pack
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.storage.files import is_local, location, upload
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.training.checkpoint import save_checkpoint
-from skin_tune.tuning.asked import Asked
-from skin_tune.tuning.space import Space
+from skin_tune.tuning.experiment.spec import ExperimentSpec
+from skin_tune.tuning.space.parameters import Space
 from tests.conftest import write_synthetic_pack
 
 storage, scratch = location(sys.argv[1]), Path(sys.argv[2])
@@ -56,8 +58,8 @@ for turn in itertools.count(1):
     )
     writer.flush()
     if not is_local(storage):
-        Asked.of(packs[turn % 2], Space("random", "val_balanced_acc", ()), turn, turn, []).write(
-            paths.asked("lip_dryness", "one")
+        ExperimentSpec.of(packs[turn % 2], Space("random", "val_balanced_acc", ()), turn, turn, []).write(
+            paths.spec("lip_dryness", "one")
         )
         noise = torch.rand(20000 + 1000 * (turn % 7))
         save_checkpoint(paths.checkpoints("lip_dryness", "one", "one-000") / "last.pt", {"epoch": turn, "x": noise})
@@ -126,7 +128,7 @@ def test_every_other_file_of_a_bucket_is_read_as_a_whole_too(bucket: Bucket, tmp
     last = paths.checkpoints("lip_dryness", "one", "one-000") / "last.pt"
     with writing(str(storage), tmp_path):
         for _ in range(70):
-            assert read_asked(paths.asked("lip_dryness", "one")).metric == "val_balanced_acc"
+            assert read_spec(paths.spec("lip_dryness", "one")).metric == "val_balanced_acc"
             state = load_checkpoint(last)
             assert len(state["x"]) == 20000 + 1000 * (state["epoch"] % 7)
             assert len(read_pack_id(storage / "pack.arrow")) == 32

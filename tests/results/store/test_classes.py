@@ -7,10 +7,10 @@ import pytest
 
 from skin_tune.errors import StoreError
 from skin_tune.results import load_trials
-from skin_tune.results.classes import are_ordinal, class_columns, class_names
-from skin_tune.results.ranking import rank_trials
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.results.store.classes import are_ordinal, class_columns, class_names
+from skin_tune.results.store.ranking import rank_trials
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
 
 
 def write(storage: Path, region: str, classes: list[str], ordinal: bool | None, **values: float) -> None:

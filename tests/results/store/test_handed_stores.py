@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from skin_tune.errors import SkinTuneError, StoreError
-from skin_tune.paths import RunPaths
 from skin_tune.results import load_epochs, load_predictions, load_trials
-from skin_tune.results.predictions import write_predictions
-from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 
 Change = Callable[[pa.Table], pa.Table]

@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from skin_tune.results import load_predictions
-from skin_tune.results.predictions import write_predictions
+from skin_tune.results.store.predictions import write_predictions
 
 ROWS, CLASSES = 2800, 7
 

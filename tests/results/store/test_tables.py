@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from skin_tune.errors import StoreError
-from skin_tune.results import load_epochs, load_trials, store
-from skin_tune.results.ranking import rank_trials, varied
-from skin_tune.results.store import ExperimentWriter, now
+from skin_tune.results import load_epochs, load_trials
+from skin_tune.results.store import tables as store
+from skin_tune.results.store.ranking import rank_trials, varied
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
 
 
 def metrics(epoch: int, balanced: float, **more: float) -> dict[str, float]:
@@ -135,7 +137,7 @@ def test_a_reader_beside_a_writer_that_is_killed_never_sees_half_a_file(tmp_path
     script = """
 import sys
 from pathlib import Path
-from skin_tune.results.store import ExperimentWriter
+from skin_tune.results.store.tables import ExperimentWriter
 writer = ExperimentWriter(Path(sys.argv[1]), "lip_dryness", "one")
 print("ready", flush=True)
 for epoch in range(1, 10**6):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.errors import ClusterError
-from skin_tune.tuning import gpus
+from skin_tune.tuning.backend import machine_gpus as gpus
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,14 @@ def test_a_machine_without_the_driver_has_none(monkeypatch: pytest.MonkeyPatch):
     assert gpus.visible_gpus() == []
 
 
-HOLDER = "import sys; from skin_tune.tuning import gpus; gpus.take(); print('has them', flush=True); sys.stdin.read()"
+HOLDER = """
+import sys
+from skin_tune.tuning.backend import machine_gpus
+
+machine_gpus.take()
+print("has them", flush=True)
+sys.stdin.read()
+"""
 
 
 def test_a_second_run_is_told_who_has_them_and_gets_them_when_that_is_dead(monkeypatch: pytest.MonkeyPatch):

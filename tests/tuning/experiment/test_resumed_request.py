@@ -1,4 +1,4 @@
-"""The name of an experiment is enough to go on with it."""
+"""The name of an experiment is enough to resume it."""
 
 import json
 from dataclasses import replace
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.cli import tune_request
+from skin_tune.cli.main import tune_request
+from skin_tune.cli.options import TuneOptions
 from skin_tune.errors import SkinTuneError
-from skin_tune.options import TuneOptions
-from skin_tune.results.store import ExperimentWriter
-from skin_tune.tuning.plan import Plan, checked
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.tuning.experiment.plan import Plan, make_plan
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker
 
@@ -45,14 +45,14 @@ def begun(make_pack: PackMaker, tmp_path: Path) -> Plan:
     """An experiment as it is noted when it begins."""
     (tmp_path / "space.yaml").write_text(SPACE)
     options = TuneOptions(space=tmp_path / "space.yaml", name="exp", storage=tmp_path / "runs", **BEGUN)
-    plan = checked(tune_request(make_pack().path, "lip_dryness", ["epochs=4", "backbone=resnet18"], options))
-    plan.asked.write(plan.asked_file)
+    plan = make_plan(tune_request(make_pack().path, "lip_dryness", ["epochs=4", "backbone=resnet18"], options))
+    plan.spec.write(plan.spec_file)
     return plan
 
 
 def resumed(tmp_path: Path, *overrides: str, pack: Path | None = None, **typed: object) -> Plan:
     options = TuneOptions(name="exp", storage=tmp_path / "runs", resume=True, **typed)  # type: ignore[arg-type]
-    return checked(tune_request(pack, None, list(overrides), options))
+    return make_plan(tune_request(pack, None, list(overrides), options))
 
 
 def test_space_overrides_flags_and_pack_are_those_it_began_with(begun: Plan, tmp_path: Path):
@@ -62,14 +62,14 @@ def test_space_overrides_flags_and_pack_are_those_it_began_with(begun: Plan, tmp
     assert plan.pack.info == begun.pack.info
     assert plan.trials == 5
     assert plan.request == replace(begun.request, space=begun.space, warm_start=[], resume=True)
-    assert not begun.asked.changes(plan.asked)
+    assert not begun.spec.changes(plan.spec)
 
 
 def test_what_may_differ_is_taken_and_holds_from_then_on(begun: Plan, tmp_path: Path):
     plan = resumed(tmp_path, trials=8, gpu_hours=9.0, time_budget="2h")
     assert (plan.trials, plan.request.gpu_hours, plan.request.time_budget) == (8, 9.0, 7200.0)
     assert plan.request.concurrent == 2
-    plan.asked.write(plan.asked_file)
+    plan.spec.write(plan.spec_file)
     assert resumed(tmp_path).trials == 8
 
 
@@ -96,7 +96,7 @@ def test_a_budget_that_is_spent_is_to_be_raised(begun: Plan, tmp_path: Path):
 def test_what_must_not_differ_is_refused(
     overrides: list[str], typed: dict[str, object], said: str, begun: Plan, tmp_path: Path
 ):
-    from skin_tune.tuning import plan
+    from skin_tune.tuning.experiment import plan
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(plan, "check_siblings", lambda *arguments: None)
@@ -110,12 +110,12 @@ def test_what_is_typed_again_the_same_is_no_difference(begun: Plan, tmp_path: Pa
 
 
 def test_an_experiment_of_an_older_version_is_told_what_to_give(begun: Plan, tmp_path: Path):
-    noted = json.loads(begun.asked_file.read_text())
+    noted = json.loads(begun.spec_file.read_text())
     del noted["noted"]
-    begun.asked_file.write_text(json.dumps(noted))
+    begun.spec_file.write_text(json.dumps(noted))
     where = ("tune", "--name", "exp", "--storage", tmp_path / "runs", "--resume")
     assert_one_line_error(skin_tune_here(*where), "image_size=224", "older version", "--space", "name=value")
-    assert_one_line_error(skin_tune_here(*where, "image_size=16"), "cannot go on", "older version", "--space")
+    assert_one_line_error(skin_tune_here(*where, "image_size=16"), "cannot be resumed", "older version", "--space")
     plan = resumed(tmp_path, "epochs=4", "backbone=resnet18", space=tmp_path / "space.yaml")
     assert (plan.trials, plan.request.seed) == (5, 3)
 
@@ -127,8 +127,8 @@ def test_a_name_that_does_not_say_which_is_asked_about(begun: Plan, make_pack: P
     assert_one_line_error(skin_tune_here("tune", "epochs=3"), "PACK", "--name", "--resume")
     other = make_pack(name="other", region="chin_sagging")
     options = TuneOptions(space=tmp_path / "space.yaml", name="exp", storage=tmp_path / "runs")
-    plan = checked(tune_request(other.path, "chin_sagging", None, options))
-    plan.asked.write(plan.asked_file)
+    plan = make_plan(tune_request(other.path, "chin_sagging", None, options))
+    plan.spec.write(plan.spec_file)
     assert_one_line_error(skin_tune_here(*where, "--name", "exp"), "chin_sagging, lip_dryness", "PACK")
     again = tune_request(other.path, "chin_sagging", None, replace(options, resume=True))
-    assert checked(again).region == "chin_sagging"
+    assert make_plan(again).region == "chin_sagging"

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 from ray.tune.schedulers import ASHAScheduler, TrialScheduler
 
-from skin_tune.tuning.scheduler import AshaRungs
-from skin_tune.tuning.together import RegionScheduler
+from skin_tune.tuning.search.asha import AshaRungs
+from skin_tune.tuning.search.multi_region import RegionScheduler
 
 
 def trial(name: str) -> SimpleNamespace:

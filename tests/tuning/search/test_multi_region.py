@@ -4,9 +4,9 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space_file import load_space
-from skin_tune.tuning.together import RegionSearcher
+from skin_tune.tuning.search.multi_region import RegionSearcher
+from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.space.sweep_file import load_space
 
 REGIONS = ("lip_dryness", "chin_sagging", "cheek_pore")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.paths import location, upload
-from skin_tune.tuning.journal import Journal
-from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import Parameter, Space
+from skin_tune.storage.files import location, upload
+from skin_tune.tuning.search.optuna_journal import Journal
+from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.space.parameters import Parameter, Space
 from tests.conftest import Bucket
 
 SPACE = Space("bayes", "val_balanced_acc", (Parameter("learning_rate", "log_uniform_values", (), (), (1e-5, 1e-2)),))
@@ -18,7 +18,7 @@ SPACE = Space("bayes", "val_balanced_acc", (Parameter("learning_rate", "log_unif
 def search(journal: Path, number: int) -> None:
     """Ask for one more trial and tell of its end."""
     taken = [f"exp-{earlier:03d}" for earlier in range(number)]
-    searcher = SpaceSearcher(SPACE, 0, "exp", Journal(journal).file, taken=taken)
+    searcher = SpaceSearcher(SPACE, 0, "exp", Journal(journal).file, started_ids=taken)
     assert searcher.suggest("t")["trial_id"] == f"exp-{number:03d}"
     searcher.on_trial_complete("t", {"best_val_balanced_acc": 0.5})
 

@@ -4,10 +4,10 @@ import pytest
 from ray.tune.search import Searcher
 
 from skin_tune.config import TrialConfig
-from skin_tune.tuning.scheduler import most_epochs
-from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import Space
-from skin_tune.tuning.space_file import load_space
+from skin_tune.tuning.search.asha import most_epochs
+from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.space.sweep_file import load_space
 
 SPACE = """
 method: {method}
@@ -113,7 +113,9 @@ def test_a_resumed_search_goes_on_with_the_draws_an_unbroken_one_would_make(tmp_
     text = "method: {method}\nparameters:\n  gamma: {{values: [0, 1, 2, 3]}}\n  oversample: {{values: [none, sqrt]}}\n"
     unbroken = searcher_of(tmp_path / "a", method, text)
     drawn = [unbroken.suggest(str(number)) for number in range(6)]
-    resumed = searcher_of(tmp_path / "b", method, text, taken=["exp-000", "exp-001", "exp-002"], unfinished=[drawn[1]])
+    resumed = searcher_of(
+        tmp_path / "b", method, text, started_ids=["exp-000", "exp-001", "exp-002"], unfinished=[drawn[1]]
+    )
     assert [resumed.suggest(str(number)) for number in range(4)] == [drawn[1], *drawn[3:]]
 
 
@@ -126,7 +128,7 @@ def test_a_resumed_bayes_search_draws_what_an_unbroken_one_would(tmp_path: Path)
         searcher = searcher_of(tmp_path / name, "bayes")
         for number in range(20):
             if name == "resumed" and number in (4, 15):  # before and after TPE has begun to learn
-                searcher = searcher_of(tmp_path / name, "bayes", taken=[config["trial_id"] for config in configs])
+                searcher = searcher_of(tmp_path / name, "bayes", started_ids=[config["trial_id"] for config in configs])
             config = searcher.suggest(str(number))
             assert isinstance(config, dict)
             result = {"epoch": 4, "val_balanced_acc": score(config), "best_val_balanced_acc": score(config)}
@@ -140,7 +142,7 @@ def test_a_resumed_bayes_search_remembers_what_was_tried_and_takes_up_what_was_r
     for number in range(3):
         run(searcher, str(number), 0.1 * number)
     running = searcher.suggest("running")
-    resumed = searcher_of(tmp_path, "bayes", taken=[f"exp-00{n}" for n in range(4)], unfinished=[running])  # type: ignore[list-item]
+    resumed = searcher_of(tmp_path, "bayes", started_ids=[f"exp-00{n}" for n in range(4)], unfinished=[running])  # type: ignore[list-item]
     assert [trial.state.name for trial in resumed._study.trials] == ["COMPLETE"] * 3 + ["RUNNING"]
     assert resumed.suggest("again") == running
     resumed.on_trial_complete("again", {"epoch": 4, "val_balanced_acc": 0.9, "best_val_balanced_acc": 0.9})
@@ -167,7 +169,7 @@ def test_bayes_comes_to_avoid_where_trials_diverge_even_late(tmp_path: Path):
 def test_a_trial_that_was_suggested_and_not_started_is_suggested_again(tmp_path: Path, method: str):
     searcher = searcher_of(tmp_path, method)
     drawn = [searcher.suggest(str(number)) for number in range(4)]
-    resumed = searcher_of(tmp_path, method, taken=["exp-000", "exp-003"])
+    resumed = searcher_of(tmp_path, method, started_ids=["exp-000", "exp-003"])
     again = [resumed.suggest(str(number)) for number in range(3)]
     assert again[:2] == drawn[1:3]
     assert again[2]["trial_id"] == "exp-004"  # type: ignore[index]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from skin_tune.errors import SpaceError
-from skin_tune.tuning.asked import Asked, read_asked
-from skin_tune.tuning.space import Space
-from skin_tune.tuning.space_file import load_space
-from skin_tune.tuning.target import first_to_reach, is_reached
-from skin_tune.tuning.together import RegionTargets
+from skin_tune.tuning.experiment.spec import ExperimentSpec, read_spec
+from skin_tune.tuning.search.multi_region import RegionTargets
+from skin_tune.tuning.search.target import first_to_reach, is_reached
+from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.space.sweep_file import load_space
 from tests.conftest import PackMaker
 
 METRIC = "val_balanced_acc"
@@ -125,11 +125,11 @@ def test_what_an_experiment_was_started_with_holds_the_target_and_older_files_op
     make_pack: PackMaker, tmp_path: Path
 ):
     spaces = [space_of(tmp_path, f"{{name: {METRIC}, goal: maximize, target: {target}}}") for target in (0.7, 0.8)]
-    before, after = (Asked.of(make_pack(), space, 0, 4, ()) for space in spaces)
+    before, after = (ExperimentSpec.of(make_pack(), space, 0, 4, ()) for space in spaces)
     assert after.changes(before) == [], "another target makes no other trials"
     before.write(tmp_path / "asked.json")
-    assert read_asked(tmp_path / "asked.json").target == 0.7
+    assert read_spec(tmp_path / "asked.json").target == 0.7
     older = json.loads((tmp_path / "asked.json").read_text())
     del older["target"]
     (tmp_path / "asked.json").write_text(json.dumps(older))
-    assert read_asked(tmp_path / "asked.json").target is None
+    assert read_spec(tmp_path / "asked.json").target is None

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skin_tune.errors import ExperimentError
-from skin_tune.results.store import ExperimentWriter
-from skin_tune.tuning.search import SpaceSearcher
-from skin_tune.tuning.space import Space
-from skin_tune.tuning.space_file import load_space
-from skin_tune.tuning.warm import CONFIGS, best_of_siblings, check_siblings, chosen_once
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.search.warm_start import CONFIGS, best_of_siblings, check_siblings, chosen_once
+from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.space.sweep_file import load_space
 
 SPACE = """
 method: {method}
@@ -85,7 +85,7 @@ def test_a_search_tries_them_first_and_then_goes_its_own_way(tmp_path: Path, met
     def searcher(name: str, *, warm: bool, started: int = 0) -> SpaceSearcher:
         taken = [f"own-{number:03d}" for number in range(started)]
         head_start = (lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", space)) if warm else tuple
-        return SpaceSearcher(space, 0, "own", tmp_path / name, warm_start=head_start, taken=taken)
+        return SpaceSearcher(space, 0, "own", tmp_path / name, warm_start=head_start, started_ids=taken)
 
     warm, cold = searcher("warm", warm=True), searcher("cold", warm=False)
     rates = [warm.suggest(str(number))["learning_rate"] for number in range(CONFIGS + 2)]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from skin_tune.errors import SpaceError
-from skin_tune.tuning.space import Parameter
-from skin_tune.tuning.space_file import load_space
+from skin_tune.tuning.space.parameters import Parameter
+from skin_tune.tuning.space.sweep_file import load_space
 
 
 @pytest.fixture

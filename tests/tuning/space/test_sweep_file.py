@@ -2,7 +2,6 @@
 
 import math
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,12 @@ from scipy import stats
 
 from skin_tune.config import FIELDS, TrialConfig
 from skin_tune.errors import SpaceError
-from skin_tune.tuning.distributions import SHAPE_KEYS, check_shape, is_bounded, quantile
-from skin_tune.tuning.space import EarlyTerminate, Parameter, Space
-from skin_tune.tuning.space_file import load_space
+from skin_tune.tuning.space.distributions import SHAPE_KEYS, check_shape, is_bounded, quantile
+from skin_tune.tuning.space.parameters import EarlyTerminate, Parameter, Space
+from skin_tune.tuning.space.sweep_file import load_space
+from tests.cli_runner import ROOT
 
-SPACES = Path(__file__).parents[2] / "search_spaces"
+SPACES = ROOT / "search_spaces"
 UNITS = st.floats(0, 1, exclude_max=True)
 
 BRIEF = """\

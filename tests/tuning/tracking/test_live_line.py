@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from skin_tune.tuning import live_line as module
-from skin_tune.tuning.live_line import LiveLine, announce, doing, live_line
+from skin_tune.tuning.tracking import live_line as module
+from skin_tune.tuning.tracking.live_line import LiveLine, announce, doing, live_line
 
 
 class Terminal(io.StringIO):

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from skin_tune.errors import ExperimentError
-from skin_tune.tuning.experiment import ranked
-from skin_tune.tuning.plan import parse_duration
-from skin_tune.tuning.progress_line import progress_line
-from skin_tune.wording import counted, duration
+from skin_tune.text.wording import counted, duration
+from skin_tune.tuning.experiment.request import parse_duration
+from skin_tune.tuning.experiment.runner import ranked
+from skin_tune.tuning.tracking.progress_line import progress_line
 
 
 def row(status: str, epochs: int, full: int = 6, score: float | None = None) -> dict[str, Any]:

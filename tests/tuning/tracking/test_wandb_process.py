@@ -10,12 +10,12 @@ import psutil
 import pytest
 
 from skin_tune.config import TrialConfig
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
-from skin_tune.tuning import wandb_log
-from skin_tune.tuning.wandb_files import on_disk
-from skin_tune.tuning.wandb_log import WandbLog, WandbProcess
-from skin_tune.tuning.wandb_sync import sync_experiment, write_again
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.tuning.tracking import wandb_client as wandb_log
+from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
+from skin_tune.tuning.tracking.wandb_files import on_disk
+from skin_tune.tuning.tracking.wandb_sync import sync_experiment, write_again
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.integration.offline_runs import OfflineRun, offline_runs
 from tests.integration.processes import wait_until
@@ -172,7 +172,7 @@ def test_a_run_without_wandb_can_be_brought_there_later(storage: Path):
     run.store.close()
     assert sync_experiment(storage, "exp", mode="offline").written == 3
     check(storage)
-    again = Run(storage)  # and the trial that was cut off goes on in its run
+    again = Run(storage)  # and the interrupted trial goes on in its run
     again.begin("exp-002")
     again.epochs("exp-002", 5, 6)
     again.end("exp-002", "completed")

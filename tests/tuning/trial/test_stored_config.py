@@ -8,13 +8,13 @@ import pytest
 from skin_tune.config import TrialConfig
 from skin_tune.errors import ConfigError
 from skin_tune.results import load_trials
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
-from skin_tune.tuning.asked import Asked
-from skin_tune.tuning.experiment import _to_go_on
-from skin_tune.tuning.space import Parameter, Space
-from skin_tune.tuning.stored_config import config_of
-from skin_tune.tuning.warm import best_of_siblings
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.tuning.experiment.resume import resumable_configs
+from skin_tune.tuning.experiment.spec import ExperimentSpec
+from skin_tune.tuning.search.warm_start import best_of_siblings
+from skin_tune.tuning.space.parameters import Parameter, Space
+from skin_tune.tuning.trial.stored_config import config_of
 from tests.conftest import PackMaker
 
 YOUNG = "sync_batchnorm"
@@ -47,7 +47,7 @@ def test_an_experiment_older_than_a_hyper_parameter_can_be_resumed_twice(tmp_pat
     begin(tmp_path, "exp-000", without=YOUNG)
     for number in (1, 2):
         writer = ExperimentWriter(tmp_path, "lip_dryness", "exp")
-        for config in _to_go_on(writer):
+        for config in resumable_configs(writer):
             trial_id = config.pop("trial_id")
             assert config == TrialConfig(backbone="resnet18", augmentation_methods=()).to_dict(), trial_id
             TrialConfig.from_mapping(config)
@@ -64,8 +64,8 @@ def test_it_can_be_a_sibling_to_start_from(tmp_path: Path):
 def test_what_it_was_started_with_does_not_differ_by_a_default(make_pack: PackMaker):
     pack = make_pack()
 
-    def asked(*parameters: Parameter) -> Asked:
-        return Asked.of(pack, Space("random", "val_balanced_acc", parameters), 0, 4, [])
+    def asked(*parameters: Parameter) -> ExperimentSpec:
+        return ExperimentSpec.of(pack, Space("random", "val_balanced_acc", parameters), 0, 4, [])
 
     old = asked(Parameter("epochs", "constant", (3,)))
     same = asked(Parameter("epochs", "constant", (3,)), Parameter(YOUNG, "constant", (True,)))

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from skin_tune.paths import RunPaths, refit_name
-from skin_tune.results.schema import now
-from skin_tune.results.store import ExperimentWriter
-from skin_tune.tuning.experiment import _remove_leftovers
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.run_paths import RunPaths, refit_name
+from skin_tune.tuning.experiment.resume import remove_leftovers
 
 
 def test_only_checkpoints_that_something_goes_on_from_are_kept(tmp_path: Path):
@@ -21,6 +21,6 @@ def test_only_checkpoints_that_something_goes_on_from_are_kept(tmp_path: Path):
         last = paths.checkpoints("lip_dryness", "exp", name) / "last.pt"
         last.parent.mkdir(parents=True)
         last.touch()
-    _remove_leftovers(writer, paths, "lip_dryness", "exp")
+    remove_leftovers(writer, paths, "lip_dryness", "exp")
     assert paths.resumable("lip_dryness", "exp") == {"exp-002", "exp-003", "exp-005", *refits}
     writer.close()

@@ -1,0 +1,32 @@
+"""A finished model on one split of a pack."""
+
+from pathlib import Path
+
+import torch
+import torch.distributed
+
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.inference.model_file import TrainedModel, check_same_task, load_model
+from skin_tune.training.device import best_device
+from skin_tune.training.evaluation import Evaluation, evaluate
+
+
+def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
+    """What `model` says of a split, on this machine's GPU if it has one.
+
+    Raises PackError for a pack of other classes or of images too small.
+    """
+    check_same_task(model, pack)
+    device = best_device()
+    network = model.network.to(device).to(memory_format=torch.channels_last)
+    return evaluate(network, pack, split, model.config, device)
+
+
+def evaluate_file(model: Path, pack: Path, split: str, pack_id: str | None = None) -> Evaluation:
+    """What the model in a `best.pt` or `model.pt` says of a split of a pack, which is `pack_id` if that is given.
+
+    Raises CheckpointError for a file that holds no model, PackError for a pack of other classes or another pack.
+    """
+    opened = open_pack(pack, pack_id)
+    opened.verify()
+    return evaluate_model(load_model(model), opened, split)

@@ -1,0 +1,90 @@
+"""What the trials of an experiment share, and what a Tune config holds beside hyper-parameters."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.model.network import StateDict
+from skin_tune.results.store.lock import check_storage
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.training.evaluation import Evaluation
+
+TRIAL_ID = "trial_id"
+"""Entry of a Tune config that is no hyper-parameter: the trial's id in the store, kept over restarts."""
+
+
+REGION = "region"
+"""Entry of a Tune config that is no hyper-parameter: the region whose experiment the trial belongs to."""
+
+
+WeightsTable = Mapping[tuple[str, str], StateDict | None]
+"""Starting weights by (`weights`, `backbone`), resolved once by the driver."""
+
+
+@dataclass(frozen=True)
+class TrialSetting:
+    """What all trials of an experiment share."""
+
+    pack: Path
+    pack_id: str
+    storage: Path
+    region: str
+    experiment: str
+    metric: str
+    split_seed: int
+    classes: Sequence[str]
+    ordinal: bool
+    include_val: bool = False
+    """Whether the validation images are trained on, too."""
+    run: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Tells this run from others, so that each machine has its pack hashed once in it."""
+
+    @classmethod
+    def of(
+        cls, pack: Pack, storage: Path, experiment: str, metric: str, *, include_val: bool = False
+    ) -> "TrialSetting":
+        """Of trials on `pack`."""
+        info = pack.info
+        return cls(
+            pack=pack.path,
+            pack_id=info.pack_id,
+            storage=storage,
+            region=info.region,
+            experiment=experiment,
+            metric=metric,
+            split_seed=info.split_seed,
+            classes=info.classes,
+            ordinal=info.ordinal,
+            include_val=include_val,
+        )
+
+    def checkpoints(self, trial_id: str) -> Path:
+        """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
+        return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
+
+    def keep_validation(self, trial_id: str, validation: Evaluation) -> None:
+        """Put what a trial's best epoch so far says of the validation images into the store."""
+        write_predictions(self.storage, self.region, self.experiment, trial_id, "val", **validation.columns())
+
+    def check_storage(self) -> None:
+        """Raise StoreError where the experiment's folder was removed: nothing is to be written there any more."""
+        check_storage(RunPaths(self.storage).lock(self.region, self.experiment))
+
+    def open_pack(self) -> Pack:
+        """The experiment's pack. Raises PackError where it is not to be had on this machine, or another is there."""
+        pack = open_pack(self.pack, self.pack_id)
+        pack.verify(self.run)
+        return pack
+
+
+Settings = Mapping[str, TrialSetting]
+"""By region: the experiments that share a Tune run."""
+
+
+def hyper_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A Tune config without the entries that are no hyper-parameters."""
+    return {name: value for name, value in config.items() if name not in (TRIAL_ID, REGION)}
