@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
+from skin_tune.config.choices import LOSSES
 from skin_tune.model.class_weights import class_weights
 
 
@@ -48,10 +49,27 @@ class SmoothedCrossEntropy(nn.Module):
         return F.cross_entropy(logits.float(), labels, label_smoothing=self.smoothing, reduction="none")
 
 
+def cross_entropy(config: TrialConfig, counts: npt.ArrayLike) -> nn.Module:
+    """Plain cross-entropy."""
+    return SmoothedCrossEntropy()
+
+
+def label_smoothing(config: TrialConfig, counts: npt.ArrayLike) -> nn.Module:
+    """Cross-entropy against labels smoothed by `config.smoothing`."""
+    return SmoothedCrossEntropy(config.smoothing)
+
+
+def focal(config: TrialConfig, counts: npt.ArrayLike) -> nn.Module:
+    """Focal loss with `config.gamma`."""
+    return FocalLoss(config.gamma)
+
+
+def class_balanced(config: TrialConfig, counts: npt.ArrayLike) -> nn.Module:
+    """Focal loss with `config.gamma`, times the class-balanced weights of `counts` [K] and `config.beta`."""
+    return FocalLoss(config.gamma, class_balanced_weights(counts, config.beta))
+
+
 def build_loss(config: TrialConfig, original_counts: npt.ArrayLike) -> nn.Module:
     """The training loss of `config`. `original_counts` [K] are the training images per class before oversampling."""
-    if config.train_loss == "cb":
-        return FocalLoss(config.gamma, class_balanced_weights(original_counts, config.beta))
-    if config.train_loss == "focal":
-        return FocalLoss(config.gamma)
-    return SmoothedCrossEntropy(config.smoothing if config.train_loss == "label_smoothing" else 0.0)
+    loss: nn.Module = LOSSES[config.train_loss].load()(config, original_counts)
+    return loss

@@ -6,18 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from skin_tune.config.choices import AUGMENTATION_METHODS, CHOICES
 from skin_tune.errors import ConfigError
 from skin_tune.text.numbers import number_from, whole_number_from
-
-CHOICES: dict[str, tuple[str, ...]] = {
-    "backbone": ("resnet18", "resnet34", "resnet50", "resnet101"),
-    "train_loss": ("ce", "label_smoothing", "focal", "cb"),
-    "oversample": ("none", "sqrt", "balanced"),
-    "augment": ("added", "all"),
-    "optimizer": ("adamw", "adam", "sgd"),
-    "schedule": ("cosine", "constant"),
-}
-AUGMENTATION_METHODS = ("horizontal_flip", "rotation", "color_jitter")
 
 # name: (lowest, highest, lowest itself allowed, highest itself allowed)
 _RANGES: dict[str, tuple[float, float, bool, bool]] = {

@@ -1,0 +1,54 @@
+"""What the hyper-parameters with a choice may be: one entry a value, from which all else follows.
+
+An entry names the function that builds it, so that a config can be checked without loading torch. To add a loss or an
+optimiser, write its function in `model/losses.py` or `training/optimizer.py`, and its entry here: `train_loss=NAME`,
+search spaces and the tables of the documentation know it then.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value of a hyper-parameter that something is built from."""
+
+    builder: str
+    """``module:function`` below `skin_tune`."""
+    summary: str
+    """What it is, for tables."""
+
+    def load(self) -> Callable[..., Any]:
+        """The function that builds it."""
+        module, _, function = self.builder.partition(":")
+        builder: Callable[..., Any] = getattr(import_module(f"skin_tune.{module}"), function)
+        return builder
+
+
+LOSSES: Mapping[str, Choice] = {
+    "ce": Choice("model.losses:cross_entropy", "cross-entropy"),
+    "label_smoothing": Choice("model.losses:label_smoothing", "cross-entropy against smoothed labels (`smoothing`)"),
+    "focal": Choice("model.losses:focal", "focal loss (`gamma`)"),
+    "cb": Choice("model.losses:class_balanced", "class-balanced focal loss (`gamma`, `beta`)"),
+}
+"""Functions of a TrialConfig and the original training counts [K]; each returns a module as `model.losses` says."""
+
+OPTIMIZERS: Mapping[str, Choice] = {
+    "adamw": Choice("training.optimizer:adamw", "Adam with decoupled weight decay"),
+    "adam": Choice("training.optimizer:adam", "Adam"),
+    "sgd": Choice("training.optimizer:sgd", "stochastic gradient descent with Nesterov momentum 0.9"),
+}
+"""Functions of parameter groups and a TrialConfig; each returns a torch optimiser."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "backbone": ("resnet18", "resnet34", "resnet50", "resnet101"),
+    "train_loss": tuple(LOSSES),
+    "oversample": ("none", "sqrt", "balanced"),
+    "augment": ("added", "all"),
+    "optimizer": tuple(OPTIMIZERS),
+    "schedule": ("cosine", "constant"),
+}
+
+AUGMENTATION_METHODS = ("horizontal_flip", "rotation", "color_jitter")
