@@ -9,8 +9,8 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, PackError
 from skin_tune.model.network import build_network
-from skin_tune.training.checkpoint import is_ordinal, kind_of, load_checkpoint
-from skin_tune.training.checkpoint_checks import OF_A_MODEL, check_entries, check_tensors
+from skin_tune.training.checkpoint import load_checkpoint
+from skin_tune.training.checkpoint_checks import OF_A_MODEL, check_entries, check_tensors, is_ordinal, kind_of
 
 
 @dataclass(frozen=True)

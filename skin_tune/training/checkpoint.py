@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,16 +83,6 @@ def load_run(path: Path) -> dict[str, Any]:
     content = load_checkpoint(path)
     resumable_config(path, content)
     return content
-
-
-def is_ordinal(content: Mapping[str, Any]) -> bool:
-    """Whether a checkpoint's classes have an order; those of older versions, which do not say, have one."""
-    return bool(content.get("ordinal", True))
-
-
-def kind_of(ordinal: bool) -> str:
-    """The word for classes with or without an order."""
-    return "ordinal" if ordinal else "nominal"
 
 
 def resumable_config(path: Path, content: dict[str, Any]) -> TrialConfig:

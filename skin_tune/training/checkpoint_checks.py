@@ -3,16 +3,18 @@
 Every problem is a CheckpointError that names the entry and what it holds; who has the file adds its name.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
+from torch.optim import Optimizer
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
+from skin_tune.data.pack.format import PackInfo
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.storage.run_paths import check_experiment_name
@@ -44,6 +46,31 @@ def check_run(content: Mapping[Any, Any]) -> None:
         raise CheckpointError(f"best_metrics lack {content['metric']}")
 
 
+def check_same_run(content: Mapping[Any, Any], config: TrialConfig, pack: PackInfo, metric: str) -> None:
+    """Raise CheckpointError unless a run was one of this network and optimiser, on this pack, by this metric."""
+    theirs = TrialConfig.from_mapping(content["config"])
+    for name in ("backbone", "optimizer", "stem_stride", "last_stride"):
+        if getattr(theirs, name) != getattr(config, name):
+            raise CheckpointError(f"the checkpoint is of {name}={getattr(theirs, name)}, not {getattr(config, name)}")
+    if is_ordinal(content) != pack.ordinal:
+        raise CheckpointError(
+            f"the checkpoint is of {kind_of(is_ordinal(content))} classes, not of {kind_of(pack.ordinal)} ones"
+        )
+    for name, value in {"classes": pack.classes, "pack_id": pack.pack_id, "metric": metric}.items():
+        if content[name] != value:
+            raise CheckpointError(f"the checkpoint is of {name} {content[name]!r}, not {value!r}")
+
+
+def is_ordinal(content: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint's classes have an order; those of older versions, which do not say, have one."""
+    return bool(content.get("ordinal", True))
+
+
+def kind_of(ordinal: bool) -> str:
+    """The word for classes with or without an order."""
+    return "ordinal" if ordinal else "nominal"
+
+
 def check_tensors(state: Any, network: nn.Module) -> None:
     """Raise CheckpointError unless `state` has the tensors of `network`, in their shapes and types."""
     own = network.state_dict()
@@ -66,15 +93,25 @@ def check_optimizer(state: Any, optimizer: Optimizer) -> None:
     if [group.get("params") if isinstance(group, Mapping) else None for group in groups] != numbers:
         raise CheckpointError("optimizer is of other parameters than the model's")
     parameters = dict(zip(chain(*numbers), chain(*(group["params"] for group in optimizer.param_groups)), strict=True))
-    names = {"momentum_buffer"} if isinstance(optimizer, SGD) else {"step", "exp_avg", "exp_avg_sq"}
+    scalar_by_name = _state_of(type(optimizer), optimizer.defaults)
     for number, own in values.items():
-        if number not in parameters or not isinstance(own, Mapping) or set(own) != names:
+        if number not in parameters or not isinstance(own, Mapping) or set(own) != set(scalar_by_name):
             raise CheckpointError(
-                f"optimizer has a state of {shown(number)} that is none of {', '.join(sorted(names))}"
+                f"optimizer has a state of {shown(number)} that is none of {', '.join(sorted(scalar_by_name))}"
             )
         for name, value in own.items():
-            wanted = torch.zeros(()) if name == "step" else parameters[number]
+            wanted = torch.zeros(()) if scalar_by_name[name] else parameters[number]
             _check_like(f"optimizer: {name} of parameter {number}", value, wanted)
+
+
+def _state_of(kind: type[Optimizer], defaults: Mapping[str, Any]) -> dict[str, bool]:
+    """What an optimiser keeps of each parameter, by name, and whether that is one number: told by a step of its own."""
+    known = inspect.signature(kind).parameters
+    probe = torch.zeros(2, requires_grad=True)
+    probe.grad = torch.zeros(2)
+    optimizer: Any = kind([probe], **{name: value for name, value in defaults.items() if name in known})
+    optimizer.step()
+    return {name: value.ndim == 0 for name, value in optimizer.state[probe].items()}
 
 
 def _check_like(name: str, found: Any, wanted: Tensor) -> None:

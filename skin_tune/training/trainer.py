@@ -2,7 +2,8 @@
 
 import math
 import time
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,16 +12,20 @@ from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.loading.augmentation import network_input
-from skin_tune.data.loading.oversampling import batches, epoch_plan, target_counts
+from skin_tune.data.loading.oversampling import EpochPlan, batches, epoch_plan, target_counts
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.pack.format import Pack
-from skin_tune.errors import CheckpointError, ConfigError, SkinTuneError
+from skin_tune.errors import ConfigError, SkinTuneError
 from skin_tune.metrics import SELECTION_METRICS, metrics_of
 from skin_tune.model.distributed_layers import average_buffers, synchronised
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
-from skin_tune.training.checkpoint import is_ordinal, kind_of
-from skin_tune.training.checkpoint_checks import check_optimizer, check_run, check_tensors
+from skin_tune.training.checkpoint_checks import (
+    check_optimizer,
+    check_run,
+    check_same_run,
+    check_tensors,
+)
 from skin_tune.training.compatibility import check_compatibility, train_splits
 from skin_tune.training.device import autocast
 from skin_tune.training.evaluation import Evaluation, evaluate
@@ -37,6 +42,17 @@ class TrainingDivergedError(SkinTuneError):
     """A loss or the selection metric is no longer finite."""
 
     exit_code = 1
+
+
+class _Batch(NamedTuple):
+    images: Tensor
+    """float32 [B, 3, S, S], B the share of this rank."""
+    labels: Tensor
+    """int64 [B]"""
+    draws: int
+    """Of the global batch, over all ranks."""
+    share_of_epoch: float
+    """At the middle of the batch, in (0, 1)."""
 
 
 class Trainer:
@@ -116,34 +132,20 @@ class Trainer:
         # Reseeded every epoch, so that a resumed run draws the same dropout as an unbroken one.
         torch.manual_seed(_dropout_seed(self.config.seed, self.epoch))
         plan = epoch_plan(self.train_labels, self.targets, seed=self.config.seed, epoch=self.epoch)
-        steps = batches(len(plan), self.config.batch_size, rank=self.rank, world_size=self.world_size)
-        draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
-        stream = prefetched(self.pack.images, [self.train_rows[plan.positions[step]] for step in steps], self.device)
-        chosen = plan.added if self.config.augment == "added" else np.ones(len(plan), dtype=bool)
-
         self.model.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
-        for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
-            self.pack.file.check()  # a file that was cut short is met here before it is read beyond its end
-            images = network_input(
-                pixels,
-                self.config.image_size,
-                torch.from_numpy(plan.randoms[step]).to(self.device, non_blocking=True),
-                torch.from_numpy(chosen[step]),
-                self.config.augmentation_methods,
-            )
-            labels = torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device, non_blocking=True)
-            learning_rate = self._set_learning_rate((number + 0.5) / len(steps))
-            self.dropout.share(self.rank, self.world_size, draws_per_step[number])
+        for number, batch in enumerate(self._batches(plan)):
+            learning_rate = self._set_learning_rate(batch.share_of_epoch)
+            self.dropout.share(self.rank, self.world_size, batch.draws)
             with autocast(self.config, self.device):
-                logits = self.model(images)
-            losses = self.loss(logits, labels)
+                logits = self.model(batch.images)
+            losses = self.loss(logits, batch.labels)
             # Averaging over ranks, as DDP does, then gives the mean over the global batch, whatever each rank's share.
-            (losses.sum() * self.world_size / draws_per_step[number]).backward()
+            (losses.sum() * self.world_size / batch.draws).backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
-            sums += torch.stack([losses.detach().sum().double(), (logits.argmax(1) == labels).sum().double()])
+            sums += torch.stack([losses.detach().sum().double(), (logits.argmax(1) == batch.labels).sum().double()])
             if number % _FINITE_CHECK_EVERY == 0:
                 self._check_finite("train_loss", self._summed(sums[0].clone()).item())  # all ranks end, or none
         if self.world_size > 1 and not self.config.sync_batchnorm:
@@ -166,6 +168,24 @@ class Trainer:
             self.best_epoch, self.best_metrics = self.epoch, metrics
         self.history.append(metrics)
         return metrics
+
+    def _batches(self, plan: EpochPlan) -> Iterator[_Batch]:
+        """This rank's share of the epoch's batches, augmented, on the Trainer's device."""
+        config = self.config
+        steps = batches(len(plan), config.batch_size, rank=self.rank, world_size=self.world_size)
+        draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
+        stream = prefetched(self.pack.images, [self.train_rows[plan.positions[step]] for step in steps], self.device)
+        chosen = plan.added if config.augment == "added" else np.ones(len(plan), dtype=bool)
+        for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
+            self.pack.file.check()  # a file that was cut short is met here before it is read beyond its end
+            randoms = torch.from_numpy(plan.randoms[step]).to(self.device, non_blocking=True)
+            augmented = torch.from_numpy(chosen[step])
+            yield _Batch(
+                images=network_input(pixels, config.image_size, randoms, augmented, config.augmentation_methods),
+                labels=torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device, non_blocking=True),
+                draws=draws_per_step[number],
+                share_of_epoch=(number + 0.5) / len(steps),
+            )
 
     def _validate(self) -> dict[str, float]:
         self.validation = validation = self.evaluate("val")
@@ -209,23 +229,9 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`. Raises CheckpointError where it is none, or of another model, pack or metric."""
+        """Restore a `state_dict`. Raises CheckpointError where it is none, or of another model, pack or metric."""
         check_run(state)
-        theirs = TrialConfig.from_mapping(state["config"])
-        for name in ("backbone", "optimizer", "stem_stride", "last_stride"):
-            if getattr(theirs, name) != getattr(self.config, name):
-                raise CheckpointError(
-                    f"the checkpoint is of {name}={getattr(theirs, name)}, not {getattr(self.config, name)}"
-                )
-        theirs_ordinal, ours_ordinal = is_ordinal(state), self.pack.info.ordinal
-        if theirs_ordinal != ours_ordinal:
-            raise CheckpointError(
-                f"the checkpoint is of {kind_of(theirs_ordinal)} classes, not of {kind_of(ours_ordinal)} ones"
-            )
-        mine = {"classes": self.pack.classes, "pack_id": self.pack.info.pack_id, "metric": self.metric}
-        for name, value in mine.items():
-            if state[name] != value:
-                raise CheckpointError(f"the checkpoint is of {name} {state[name]!r}, not {value!r}")
+        check_same_run(state, self.config, self.pack.info, self.metric)
         check_tensors(state["model"], self.network)
         check_optimizer(state["optimizer"], self.optimizer)
         self.network.load_state_dict(state["model"])

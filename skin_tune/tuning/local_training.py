@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack.format import open_pack
+from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.uses import note_use
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.inference.model_file import load_model
@@ -24,7 +24,7 @@ from skin_tune.storage.files import atomic_write, cannot_write
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.training.checkpoint import BackgroundSaver, load_run, save_checkpoint
 from skin_tune.training.compatibility import check_compatibility
-from skin_tune.training.device import hardware
+from skin_tune.training.device import best_device, hardware
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.tracking.live_line import doing
@@ -70,57 +70,110 @@ def run_training(
 ) -> TrainOutcome:
     """Train to the last epoch, recording each in the store; `last.pt` and `best.pt` are kept as it goes.
 
-    A resumed run takes the checkpoint's config, changed by the overrides, and goes on under the checkpoint's name in
-    `storage`, unless a new name is given. Raises TrainingDivergedError where training fails.
+    A resumed run takes the checkpoint's config, changed by the overrides, and keeps the checkpoint's name in `storage`
+    unless a new name is given. Raises TrainingDivergedError where training fails.
     """
     check_mode(request.wandb)
     pack = open_pack(request.pack)
-    region = pack.info.region
     state = load_run(request.resume) if request.resume is not None else None
-    earlier = state["config"] if state is not None else {}
-    config = TrialConfig.from_mapping({**earlier, **request.overrides})
+    config = _config(request, state, pack)
+    run_id = request.wandb_id or run_id_given()
+    name = _run_name(request, state, pack.info.region)
+    trainer = _build_trainer(request, state, config, pack, name)
+    pack.verify()
+    run = _open_run(request, trainer, name)
+    run.wandb_log.start(run.trial_id, config.to_dict(), () if run_id else trainer.history, run_id)
+    message = _record(run, request.resume, on_epoch)
+    return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, run.folder, message)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A training and where it is recorded."""
+
+    trainer: Trainer
+    paths: RunPaths
+    name: str
+    trial_id: str
+    writer: ExperimentWriter
+    wandb_process: WandbProcess
+    wandb_log: WandbLog
+
+    @property
+    def region(self) -> str:
+        return self.trainer.pack.info.region
+
+    @property
+    def folder(self) -> Path:
+        """Of its checkpoints."""
+        return self.paths.checkpoints(self.region, self.name, self.trial_id)
+
+
+def _config(request: TrainRequest, state: Mapping[str, Any] | None, pack: Pack) -> TrialConfig:
+    config = TrialConfig.from_mapping({**(state["config"] if state else {}), **request.overrides})
     check_compatibility(config, pack)
     if state is not None and state["epoch"] >= config.epochs:
         raise CheckpointError(
             f"checkpoint {str(request.resume)!r} has run all {state['epoch']} of its epochs; "
-            f"give epochs={state['epoch'] + 10} or so to go on"
+            f"give epochs={state['epoch'] + 10} or so to train on"
         )
-    run_id = request.wandb_id or run_id_given()
-    own_name = (state or {}).get("name")
-    name = check_experiment_name(request.name or own_name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}")
+    return config
+
+
+def _run_name(request: TrainRequest, state: Mapping[str, Any] | None, region: str) -> str:
+    """Raises ExperimentError for a name that another run has."""
+    stored_name = (state or {}).get("name")
+    name = check_experiment_name(request.name or stored_name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}")
     paths = RunPaths(request.storage)
-    if name != own_name and paths.experiment(region, name).exists():
+    if name != stored_name and paths.experiment(region, name).exists():
         raise _name_in_use(paths, region, name)
+    return name
+
+
+def _build_trainer(
+    request: TrainRequest, state: dict[str, Any] | None, config: TrialConfig, pack: Pack, name: str
+) -> Trainer:
+    """The Trainer, where its checkpoint left it if there is one."""
     doing("building the network")
     trainer = Trainer(
         config,
         pack,
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device=best_device(),
         metric=request.metric or (state or {}).get("metric", SELECTION_METRICS[0]),
         weights=None if state is None else {},  # a checkpoint brings its own
     )
     if request.resume is not None and state is not None:
         trainer.load_state_dict(state)
-        if request.resume.resolve().parent.parent != paths.checkpoints(region, name, name).parent.resolve():
+        own = RunPaths(request.storage).checkpoints(pack.info.region, name, name)
+        if request.resume.resolve().parent.parent != own.parent.resolve():
             load_model(request.resume.with_name("best.pt"))  # which is about to be copied
-    pack.verify()
+    return trainer
+
+
+def _open_run(request: TrainRequest, trainer: Trainer, name: str) -> _Run:
+    region = trainer.pack.info.region
     writer = ExperimentWriter(request.storage, region, name)
     trial_id = _OLD_TRIAL_ID if writer.trial(_OLD_TRIAL_ID) else name
-    folder = paths.checkpoints(region, name, trial_id)
-    _start(writer, trainer, trial_id)
-    note_use(pack, paths, name)
+    _write_row(writer, trainer, trial_id)
+    paths = RunPaths(request.storage)
+    note_use(trainer.pack, paths, name)
     wandb_process = WandbProcess(request.storage.resolve(), request.wandb)
     wandb_log = WandbLog(wandb_process, region, name)
     wandb_log.on_restart(partial(write_again, wandb_log, writer))
-    wandb_log.start(trial_id, config.to_dict(), () if run_id else trainer.history, run_id)
+    return _Run(trainer, paths, name, trial_id, writer, wandb_process, wandb_log)
+
+
+def _record(run: _Run, resume: Path | None, on_epoch: Callable[[Mapping[str, float], int], None]) -> str:
+    """Train to the end, and close store and wandb run however that goes; what there is to know of the wandb run."""
+    writer, trial_id, config = run.writer, run.trial_id, run.trainer.config
     try:
-        _asked(trainer).write(paths.spec(region, name))
-        if request.resume is not None and request.resume.parent.resolve() != folder.resolve():
-            with atomic_write(folder / "best.pt") as temporary:
-                temporary.write_bytes(request.resume.with_name("best.pt").read_bytes())
-        _run(trainer, writer, wandb_log, request.storage, name, trial_id, on_epoch)
+        _spec(run.trainer).write(run.paths.spec(run.region, run.name))
+        if resume is not None and resume.parent.resolve() != run.folder.resolve():
+            with atomic_write(run.folder / "best.pt") as temporary:
+                temporary.write_bytes(resume.with_name("best.pt").read_bytes())
+        _train(run, on_epoch)
     except OSError as error:
-        raise cannot_write(folder, error) from None
+        raise cannot_write(run.folder, error) from None
     except torch.OutOfMemoryError:
         message = f"batch_size={config.batch_size} at image_size={config.image_size} needs more memory than the GPU has"
         writer.update_trial(trial_id, status="failed", error=message, ended_at=now())
@@ -135,9 +188,9 @@ def run_training(
             writer.flush()
         finally:
             writer.close()
-            wandb_log.end(trial_id, writer.trial(trial_id))
-            said = wandb_process.close()
-    return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, folder, said)
+            run.wandb_log.end(trial_id, writer.trial(trial_id))
+            closing_message = run.wandb_process.close()
+    return closing_message
 
 
 def _name_in_use(paths: RunPaths, region: str, name: str) -> ExperimentError:
@@ -149,7 +202,7 @@ def _name_in_use(paths: RunPaths, region: str, name: str) -> ExperimentError:
     )
 
 
-def _asked(trainer: Trainer) -> ExperimentSpec:
+def _spec(trainer: Trainer) -> ExperimentSpec:
     """What `refit`, `confirm` and the report need to know of an experiment: its pack, its metric, its class counts."""
     info, config = trainer.pack.info, trainer.config.to_dict()
     return ExperimentSpec(
@@ -164,7 +217,7 @@ def _asked(trainer: Trainer) -> ExperimentSpec:
     )
 
 
-def _start(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> None:
+def _write_row(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> None:
     row = writer.trial(trial_id)
     fresh = {} if row else {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()}
     writer.update_trial(
@@ -184,17 +237,8 @@ def _start(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> None:
     )
 
 
-def _run(
-    trainer: Trainer,
-    writer: ExperimentWriter,
-    wandb_log: WandbLog,
-    storage: Path,
-    name: str,
-    trial_id: str,
-    on_epoch: Callable[[Mapping[str, float], int], None],
-) -> None:
-    region = trainer.pack.info.region
-    folder = RunPaths(storage).checkpoints(region, name, trial_id)
+def _train(run: _Run, on_epoch: Callable[[Mapping[str, float], int], None]) -> None:
+    trainer, writer, trial_id, folder = run.trainer, run.writer, run.trial_id, run.folder
     row = writer.trial(trial_id)
     earlier, earlier_gpu = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
     started = time.monotonic()
@@ -209,15 +253,16 @@ def _run(
             if trainer.improved:
                 save_checkpoint(folder / "best.pt", trainer.model_state())
                 if trainer.validation is not None:
-                    write_predictions(storage, region, name, trial_id, "val", **trainer.validation.columns())
+                    columns = trainer.validation.columns()
+                    write_predictions(run.paths.storage, run.region, run.name, trial_id, "val", **columns)
                 writer.record_best(trial_id, metrics, str(folder / "best.pt"))
             spent = time.monotonic() - started
             writer.update_trial(
                 trial_id, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
             )
             writer.flush()  # before the checkpoint: a run killed in between repeats the epoch
-            saver.save(folder / "last.pt", {**trainer.state_dict(), "name": name})
-            wandb_log.log(trial_id, metrics)
+            saver.save(folder / "last.pt", {**trainer.state_dict(), "name": run.name})
+            run.wandb_log.log(trial_id, metrics)
             on_epoch(metrics, trainer.config.epochs)
     finally:
         saver.wait()
