@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from skin_tune.results.statistics.factorial import Factorial
 from skin_tune.storage.files import atomic_write
 
+_METRIC = "val_balanced_acc"
 _COLOURS = ("#8c8c8c", "#e69f00", "#0072b2")  # of the losses; told apart by colour-blind eyes, too (Okabe & Ito 2008)
 
 
@@ -29,29 +31,43 @@ def figure_of(result: Factorial) -> go.Figure:
         row_heights=[0.45, 0.55],
         vertical_spacing=0.13,
     )
-    metric = "val_balanced_acc"
     for column, augmentation in enumerate(("off", "on"), start=1):
-        of_column = result.cells[result.cells["augmentation"] == augmentation]
-        for number, (loss, rows) in enumerate(of_column.groupby("loss", sort=False)):
-            figure.add_scatter(
-                row=1,
-                col=column,
-                x=[place + 0.05 * (number - 1) for place in range(len(rows))],
-                y=rows[metric],
-                error_y={
-                    "array": rows[f"{metric}_high"] - rows[metric],
-                    "arrayminus": rows[metric] - rows[f"{metric}_low"],
-                },
-                name=str(loss),
-                legendgroup=str(loss),
-                showlegend=column == 1,
-                line={"color": _COLOURS[number % len(_COLOURS)]},
-            )
-        figure.update_xaxes(
-            row=1, col=column, tickvals=[0, 1], ticktext=["none", "balanced"], range=[-0.4, 1.4], title="oversampling"
-        )
+        _add_cells(figure, column, result.cells[result.cells["augmentation"] == augmentation])
     figure.update_yaxes(row=1, col=1, title="balanced accuracy")
-    effects = result.effects[result.effects["metric"] == metric].iloc[::-1]
+    _add_effects(figure, result.effects[result.effects["metric"] == _METRIC].iloc[::-1])
+    figure.update_layout(
+        template="plotly_white",
+        height=900,
+        width=1000,
+        legend={"orientation": "h", "y": 1.08},
+        margin={"l": 40, "r": 20, "t": 90, "b": 40},
+    )
+    figure.update_yaxes(automargin=True)
+    return figure
+
+
+def _add_cells(figure: go.Figure, column: int, cells: pd.DataFrame) -> None:
+    for number, (loss, rows) in enumerate(cells.groupby("loss", sort=False)):
+        figure.add_scatter(
+            row=1,
+            col=column,
+            x=[place + 0.05 * (number - 1) for place in range(len(rows))],
+            y=rows[_METRIC],
+            error_y={
+                "array": rows[f"{_METRIC}_high"] - rows[_METRIC],
+                "arrayminus": rows[_METRIC] - rows[f"{_METRIC}_low"],
+            },
+            name=str(loss),
+            legendgroup=str(loss),
+            showlegend=column == 1,
+            line={"color": _COLOURS[number % len(_COLOURS)]},
+        )
+    figure.update_xaxes(
+        row=1, col=column, tickvals=[0, 1], ticktext=["none", "balanced"], range=[-0.4, 1.4], title="oversampling"
+    )
+
+
+def _add_effects(figure: go.Figure, effects: pd.DataFrame) -> None:
     figure.add_scatter(
         row=2,
         col=1,
@@ -63,12 +79,3 @@ def figure_of(result: Factorial) -> go.Figure:
         showlegend=False,
     )
     figure.add_vline(row=2, col=1, x=0, line={"color": "#8c8c8c", "dash": "dot"})
-    figure.update_layout(
-        template="plotly_white",
-        height=900,
-        width=1000,
-        legend={"orientation": "h", "y": 1.08},
-        margin={"l": 40, "r": 20, "t": 90, "b": 40},
-    )
-    figure.update_yaxes(automargin=True)
-    return figure

@@ -136,8 +136,29 @@ def recall(
         "marker": {"color": "#3b82d0"},
         "hovertemplate": "%{y}: %{x}<extra></extra>",
     }
-    known = [(name, each) for name, each in zip(names, recalls, strict=True) if each.low == each.low]
-    reaches: Spec = {
+    absent = [
+        {"x": 0, "y": name, "xref": "x2", "text": word("no_image"), "showarrow": False, "xanchor": "left"}
+        for name, value in zip(names, values, strict=True)
+        if value is None
+    ]
+    layout = {
+        "height": 120 + 34 * len(names),
+        "showlegend": False,
+        "annotations": absent,
+        "xaxis": axis("train_images", domain=[0, 0.4], nticks=4),
+        "xaxis2": axis("recall", domain=[0.46, 1], range=[0, 1.02], anchor="y", nticks=6),
+        "yaxis": axis(noun("class", ordinal), type="category", autorange="reversed"),
+    }
+    if train_images is None:
+        layout |= {"xaxis2": axis("recall", range=[0, 1.02], anchor="y"), "xaxis": {"visible": False}}
+    counts = [_image_counts(names, train_images)] if train_images else []
+    return {"data": [*counts, bars, _recall_bounds(names, recalls)], "layout": layout}
+
+
+def _recall_bounds(names: Sequence[str], recalls: Sequence[Figure]) -> Spec:
+    """Error bars, of an invisible line: those of bars cannot be coloured with the theme."""
+    known = [(name, each) for name, each in zip(names, recalls, strict=True) if not math.isnan(each.low)]
+    return {
         "type": "scatter",
         "mode": "markers",
         "y": [name for name, _ in known],
@@ -155,16 +176,14 @@ def recall(
             "width": 4,
         },
     }
-    absent = [
-        {"x": 0, "y": name, "xref": "x2", "text": word("no_image"), "showarrow": False, "xanchor": "left"}
-        for name, value in zip(names, values, strict=True)
-        if value is None
-    ]
-    counts: Spec = {
+
+
+def _image_counts(names: Sequence[str], images: Sequence[int]) -> Spec:
+    return {
         "type": "bar",
         "orientation": "h",
         "y": names,
-        "x": list(train_images or []),
+        "x": list(images),
         "texttemplate": "%{x}",
         "textposition": "auto",
         "insidetextfont": {"color": "#ffffff"},
@@ -172,17 +191,6 @@ def recall(
         "marker": {"color": "#8b93a1"},
         "hoverinfo": "skip",
     }
-    layout = {
-        "height": 120 + 34 * len(names),
-        "showlegend": False,
-        "annotations": absent,
-        "xaxis": axis("train_images", domain=[0, 0.4], nticks=4),
-        "xaxis2": axis("recall", domain=[0.46, 1], range=[0, 1.02], anchor="y", nticks=6),
-        "yaxis": axis(noun("class", ordinal), type="category", autorange="reversed"),
-    }
-    if train_images is None:
-        layout |= {"xaxis2": axis("recall", range=[0, 1.02], anchor="y"), "xaxis": {"visible": False}}
-    return {"data": [*([counts] if train_images else []), bars, reaches], "layout": layout}
 
 
 def reliability(calibration: Calibration, *, ordinal: bool) -> Spec:

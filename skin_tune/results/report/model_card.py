@@ -49,7 +49,6 @@ class CardFacts:
 
 def model_card(facts: CardFacts) -> str:
     """The card in Markdown."""
-    names = [str(row["class"]) for row in facts.classes]
     chosen = f"best of {counted(facts.trials, 'trial')} of experiment {facts.experiment} by {facts.metric}"
     if facts.trials == 1:
         chosen = f"the only trial of experiment {facts.experiment}"
@@ -57,48 +56,16 @@ def model_card(facts: CardFacts) -> str:
         [
             f"# {facts.model}",
             "",
-            _task(facts.region, names, facts.ordinal),
+            _task(facts.region, _names(facts), facts.ordinal),
             f"A {facts.config['backbone']} with the hyper-parameters of trial {facts.trial}, {chosen}.",
             "",
             "## Test split",
             "",
-            f"Evaluated once. The test split of this pack has been opened {times(facts.test_openings)} below this "
-            "storage, this one included; a figure from a split that was opened often is an optimistic one.",
-            "",
-            *_table(("metric", "value"), [(name, figure(value, ".4f")) for name, value in _metrics(facts).items()]),
-            "",
-            *(_STEPS if facts.ordinal else ()),
-            "Class by class:",
-            "",
-            *_table(
-                ("class", "training images", "test images", "precision", "recall", "F1"),
-                [
-                    (
-                        row["class"],
-                        row["train_images"],
-                        row["test_images"],
-                        figure(row["precision"], ".4f"),
-                        figure(row["recall"], ".4f"),
-                        figure(row["f1"], ".4f"),
-                    )
-                    for row in facts.classes
-                ],
-            ),
-            "",
-            "Confusion matrix, true class by row, predicted class by column:",
-            "",
-            *_table(("", *names), [(name, *counts) for name, counts in zip(names, facts.confusion, strict=True)]),
+            *_test_split(facts),
             "",
             "## Training",
             "",
-            f"- Data: pack {facts.pack_id}, {facts.split}; trained on {facts.trained_on}.",
-            f"- {facts.epochs} epochs, of which epoch {facts.best_epoch} is this model, on {facts.workers} "
-            f"{'workers' if facts.workers > 1 else 'worker'}: {facts.seconds:.0f} s, "
-            f"{facts.gpu_seconds:.0f} GPU-seconds.",
-            f"- Code: skin-tune {facts.code_version or '-'}; {facts.libraries or '-'}.",
-            f"- Machine: {facts.hardware or '-'}.",
-            "",
-            *_table(("hyper-parameter", "value"), list(facts.config.items())),
+            *_training(facts),
             "",
             "## Limits",
             "",
@@ -107,6 +74,50 @@ def model_card(facts: CardFacts) -> str:
             "",
         ]
     )
+
+
+def _test_split(facts: CardFacts) -> list[str]:
+    names = _names(facts)
+    scores = [
+        (
+            row["class"],
+            row["train_images"],
+            row["test_images"],
+            *(figure(row[name], ".4f") for name in ("precision", "recall", "f1")),
+        )
+        for row in facts.classes
+    ]
+    return [
+        f"Evaluated once. The test split of this pack has been opened {times(facts.test_openings)} below this "
+        "storage, this one included; a figure from a split that was opened often is an optimistic one.",
+        "",
+        *_table(("metric", "value"), [(name, figure(value, ".4f")) for name, value in _metrics(facts).items()]),
+        "",
+        *(_STEPS if facts.ordinal else ()),
+        "Class by class:",
+        "",
+        *_table(("class", "training images", "test images", "precision", "recall", "F1"), scores),
+        "",
+        "Confusion matrix, true class by row, predicted class by column:",
+        "",
+        *_table(("", *names), [(name, *counts) for name, counts in zip(names, facts.confusion, strict=True)]),
+    ]
+
+
+def _training(facts: CardFacts) -> list[str]:
+    return [
+        f"- Data: pack {facts.pack_id}, {facts.split}; trained on {facts.trained_on}.",
+        f"- {facts.epochs} epochs, of which epoch {facts.best_epoch} is this model, on "
+        f"{counted(facts.workers, 'worker')}: {facts.seconds:.0f} s, {facts.gpu_seconds:.0f} GPU-seconds.",
+        f"- Code: skin-tune {facts.code_version or '-'}; {facts.libraries or '-'}.",
+        f"- Machine: {facts.hardware or '-'}.",
+        "",
+        *_table(("hyper-parameter", "value"), list(facts.config.items())),
+    ]
+
+
+def _names(facts: CardFacts) -> list[str]:
+    return [str(row["class"]) for row in facts.classes]
 
 
 _STEPS = ("MAE, within-one and QWK count in steps between neighbouring classes.", "")

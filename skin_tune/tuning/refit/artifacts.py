@@ -12,6 +12,7 @@ from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.tables import load_test_openings
 from skin_tune.storage.files import atomic_write, remove_tree
 from skin_tune.text.numbers import none_if_nan
+from skin_tune.training.compatibility import train_splits
 from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.refit.plan import RefitPlan
 
@@ -28,18 +29,7 @@ def facts_of(
     info, request = plan.pack.info, plan.request
     scores = metrics_of(evaluation.confusion, info.classes, info.ordinal)
     openings = load_test_openings(plan.paths.storage, plan.region)
-    trained_on = ("train", "val") if request.include_val else ("train",)
-    classes = [
-        {
-            "class": row["class"],
-            "train_images": int(train_images),
-            "test_images": row["images"],
-            **{name: none_if_nan(row[name]) for name in ("precision", "recall", "f1")},
-        }
-        for row, train_images in zip(
-            class_table(evaluation.confusion, plan.pack.classes), plan.pack.class_counts(*trained_on), strict=True
-        )
-    ]
+    trained_on = train_splits(request.include_val)
     return CardFacts(
         model=plan.model,
         region=plan.region,
@@ -61,7 +51,7 @@ def facts_of(
             **{f"test_{name}": None for name in METRICS},  # what nominal classes cannot have stays a gap
             **{f"test_{name}": none_if_nan(value) for name, value in scores.items()},
         },
-        classes=classes,
+        classes=_class_rows(plan, evaluation),
         confusion=evaluation.confusion.tolist(),
         config=plan.config.to_dict(),
         code_version=code_version(),
@@ -69,6 +59,19 @@ def facts_of(
         hardware=ended["hardware"],
         ordinal=info.ordinal,
     )
+
+
+def _class_rows(plan: RefitPlan, evaluation: Evaluation) -> list[dict[str, Any]]:
+    train_counts = plan.pack.class_counts(*train_splits(plan.request.include_val))
+    return [
+        {
+            "class": row["class"],
+            "train_images": int(train_images),
+            "test_images": row["images"],
+            **{name: none_if_nan(row[name]) for name in ("precision", "recall", "f1")},
+        }
+        for row, train_images in zip(class_table(evaluation.confusion, plan.pack.classes), train_counts, strict=True)
+    ]
 
 
 def write_refit(plan: RefitPlan, facts: CardFacts, evaluation: Evaluation) -> None:

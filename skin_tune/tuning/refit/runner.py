@@ -13,10 +13,12 @@ from skin_tune.results.store.notes import read_note, wrong_facts
 from skin_tune.results.store.tables import record_test_opening
 from skin_tune.storage.files import cannot_write
 from skin_tune.training.checkpoint import load_run
+from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.refit.artifacts import facts_of, write_refit
 from skin_tune.tuning.refit.plan import RefitPlan, RefitRequest, plan_refit
 from skin_tune.tuning.tracking.live_line import doing
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
+from skin_tune.tuning.trial.context import TrialSetting
 
 _MAX_FAILURES = 3
 """How often lost workers are replaced."""
@@ -66,61 +68,77 @@ def _facts_in(file: Path) -> CardFacts:
 
 
 def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) -> Refit:
-    request = plan.request
-    doing("fetching the starting weights" if plan.config.weights == "imagenet" else "checking the experiment")
-    weights = {
-        (plan.config.weights, plan.config.backbone): load_weights(plan.config.weights, plan.config.backbone),
-    }
-    doing("loading Ray")
-    from skin_tune.tuning.refit import workers  # Ray takes seconds to import: not before the checks above
-    from skin_tune.tuning.trial.context import TrialSetting
-
-    last = plan.checkpoints / "last.pt"
-    epochs = {row["epoch"]: row for row in (load_run(last)["history"] if last.is_file() else ())}
-    wandb_process = WandbProcess(plan.paths.storage, request.wandb)
-    wandb_log = WandbLog(wandb_process, plan.region, request.experiment)
-
-    def start_run(trials: Sequence[str] = ()) -> None:
-        wandb_log.start(plan.model, plan.config.to_dict(), list(epochs.values()))
-
-    wandb_log.on_restart(start_run)
-    start_run()
-
-    def heard(metrics: Mapping[str, float]) -> None:
-        epochs[int(metrics["epoch"])] = dict(metrics)
-        wandb_log.log(plan.model, metrics)
-        on_epoch(metrics, plan.config.epochs)
-
+    log = _RefitLog(plan)
     status = "failed"
     try:
-        with workers.on_cluster(request.workers, [plan.pack.path, plan.paths.results]) as resources:
-            setting = TrialSetting.of(
-                plan.pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
-            )
-            ended = workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, heard)
-            doing("grading the test split")
-            record_test_opening(
-                plan.paths.storage,
-                plan.region,
-                request.experiment,
-                plan.model,
-                command="refit",
-                pack_id=plan.pack.info.pack_id,
-            )
-            evaluation = workers.on_one_worker(
-                resources, evaluate_file, plan.checkpoints / "best.pt", plan.pack.path, "test", plan.pack.info.pack_id
-            )
-        seconds = sum(row["epoch_seconds"] for row in epochs.values())
-        gpu_seconds = resources.gpus * request.workers * seconds
-        facts = facts_of(plan, evaluation, ended, len(epochs), seconds, gpu_seconds)
+        facts, evaluation = _train_and_test(plan, log, on_epoch)
         write_refit(plan, facts, evaluation)
-        wandb_log.test(plan.model, facts.metrics, facts.confusion, plan.pack.classes)
+        log.wandb.test(plan.model, facts.metrics, facts.confusion, plan.pack.classes)
         status = "completed"
     except KeyboardInterrupt:
         status = "interrupted"
         raise
     finally:
-        if status != "interrupted":  # else the run stays open, to be closed as one that goes on
-            wandb_log.end(plan.model, {"status": status})
-        said = wandb_process.close()
-    return Refit(plan.model, plan.folder, facts, new=True, wandb=said)
+        message = log.close(status)
+    return Refit(plan.model, plan.folder, facts, new=True, wandb=message)
+
+
+class _RefitLog:
+    """The epochs of a refit, those before an interruption included, and its wandb run."""
+
+    def __init__(self, plan: RefitPlan):
+        self._plan = plan
+        last = plan.checkpoints / "last.pt"
+        self.epochs = {row["epoch"]: row for row in (load_run(last)["history"] if last.is_file() else ())}
+        self._process = WandbProcess(plan.paths.storage, plan.request.wandb)
+        self.wandb = WandbLog(self._process, plan.region, plan.request.experiment)
+        self.wandb.on_restart(self._start)
+        self._start()
+
+    @property
+    def seconds(self) -> float:
+        return sum(row["epoch_seconds"] for row in self.epochs.values())
+
+    def add(self, metrics: Mapping[str, float]) -> None:
+        self.epochs[int(metrics["epoch"])] = dict(metrics)
+        self.wandb.log(self._plan.model, metrics)
+
+    def close(self, status: str) -> str:
+        """What there is to know of the wandb run; an interrupted refit's stays open, to be continued."""
+        if status != "interrupted":
+            self.wandb.end(self._plan.model, {"status": status})
+        return self._process.close()
+
+    def _start(self, trials: Sequence[str] = ()) -> None:
+        self.wandb.start(self._plan.model, self._plan.config.to_dict(), list(self.epochs.values()))
+
+
+def _train_and_test(
+    plan: RefitPlan, log: _RefitLog, on_epoch: Callable[[Mapping[str, float], int], None]
+) -> tuple[CardFacts, Evaluation]:
+    request, pack = plan.request, plan.pack
+    doing("fetching the starting weights" if plan.config.weights == "imagenet" else "checking the experiment")
+    weights = {
+        (plan.config.weights, plan.config.backbone): load_weights(plan.config.weights, plan.config.backbone),
+    }
+    doing("loading Ray")
+    from skin_tune.tuning.refit import workers  # takes seconds: not before the checks
+
+    def hear(metrics: Mapping[str, float]) -> None:
+        log.add(metrics)
+        on_epoch(metrics, plan.config.epochs)
+
+    setting = TrialSetting.of(
+        pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
+    )
+    with workers.on_cluster(request.workers, [pack.path, plan.paths.results]) as resources:
+        ended = workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, hear)
+        doing("grading the test split")
+        pack_id = pack.info.pack_id
+        record_test_opening(
+            plan.paths.storage, plan.region, request.experiment, plan.model, command="refit", pack_id=pack_id
+        )
+        best = plan.checkpoints / "best.pt"
+        evaluation = workers.on_one_worker(resources, evaluate_file, best, pack.path, "test", pack_id)
+    gpu_seconds = resources.gpus * request.workers * log.seconds
+    return facts_of(plan, evaluation, ended, len(log.epochs), log.seconds, gpu_seconds), evaluation
