@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from skin_tune.data.pack.format import Pack, PackInfo, PackRows, open_pack, write_pack
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.info import PackInfo
 from skin_tune.data.pack.subject_split import SPLITS
+from skin_tune.data.pack.writer import PackRows, write_pack
 
 
 @dataclass(frozen=True)

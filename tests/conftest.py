@@ -15,8 +15,10 @@ import hypothesis
 import numpy as np
 import pytest
 
-from skin_tune.data.pack.format import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
+from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.storage.files import location
 
 # A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.

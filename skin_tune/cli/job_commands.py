@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from skin_tune.cli.main import prepare_packs, tune_pack, tune_request
-from skin_tune.cli.options import Overrides, Packs, RunOptions, SourceOptions, TuneOptions, spelled_out
+from skin_tune.cli.data_commands import prepare_packs
+from skin_tune.cli.options import Overrides, Packs, RunOptions, SourceOptions, TuneOptions, request_of, spelled_out
+from skin_tune.cli.tuning_commands import tune_pack, tune_request
 from skin_tune.errors import ExperimentError, SkinTuneError, SomeRegionsFailedError, SourceError
 from skin_tune.regions import CATALOGUE, is_region_name
 from skin_tune.storage.run_paths import RunPaths, pack_path
@@ -57,7 +58,7 @@ def ablation(
     from skin_tune.tuning.tracking.live_line import live_line
 
     _check_region(region)
-    resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
+    resources = request_of(Resources, options)
     values = parse_overrides(overrides or [])
     check_ablation(seeds, values)
     pack = _ready_pack(region, data, source, packs)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import typer
 from typer.models import ParameterInfo
@@ -13,6 +13,8 @@ from typer.models import ParameterInfo
 from skin_tune.data.sources.files import MAX_MEGAPIXELS
 from skin_tune.storage.files import is_local, location
 from skin_tune.text.numbers import number_from, whole_number_from
+
+_Request = TypeVar("_Request")
 
 
 def typed_location(given: str | Path) -> Path:
@@ -153,6 +155,12 @@ class RunOptions:
     concurrent: Annotated[int | None, typer.Option(help="At most so many runs at a time.")] = None
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None
     wandb: Wandb = None
+
+
+def request_of(kind: type[_Request], options: Any, **more: Any) -> _Request:
+    """A request of the dataclass `kind`: `more`, and each option that has the name of one of its fields."""
+    shared = {field.name for field in fields(cast(Any, kind))} & {field.name for field in fields(options)}
+    return kind(**{name: getattr(options, name) for name in shared - more.keys()}, **more)
 
 
 def read_numbers_strictly(command: Callable[..., Any]) -> None:

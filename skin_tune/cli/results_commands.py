@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from skin_tune.cli.options import Format, RunOptions, Storage, Wandb, spelled_out, typed_location
+from skin_tune.cli.options import Format, RunOptions, Storage, Wandb, request_of, spelled_out, typed_location
 from skin_tune.text.escaping import error_line, escaped
 
 
@@ -36,7 +36,7 @@ def confirm(
         from skin_tune.tuning.experiment.fixed_configs import Resources
         from skin_tune.tuning.studies.confirm import ConfirmRequest, run_confirm
 
-        resources = Resources(options.cpus_per_trial, options.gpus_per_trial, options.concurrent, options.wandb)
+        resources = request_of(Resources, options)
         done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
     result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
     print_confirmation(done, result, options.storage, options.price_per_gpu_hour)

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
-from skin_tune.data.pack.format import PackInfo
+from skin_tune.data.pack.info import PackInfo
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.storage.run_paths import check_experiment_name

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.pack.format import Pack, PackInfo, PackRows, content_id, image_digest, open_pack, write_pack
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
+from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.storage.run_paths import quarantine_path
 from tests.cli_runner import ROOT, assert_one_line_error, skin_tune_here
 from tests.models import write_model

@@ -1,10 +1,8 @@
 """The pack: one region's prepared crops in one memory-mappable Arrow file."""
 
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,63 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from skin_tune.data.pack.columns import check_labels, check_schema, check_split, checked_counts, encoded, only_batch
-from skin_tune.data.pack.fields import checked_fields, checked_version, read_metadata, told_as_no_pack
+from skin_tune.data.pack.fields import told_as_no_pack
 from skin_tune.data.pack.file import PackFile
+from skin_tune.data.pack.info import PackInfo, content_id, image_digest, info_of
 from skin_tune.data.pack.node_cache import node_copy
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError
-from skin_tune.storage.files import atomic_write, is_local, is_regular
+from skin_tune.storage.files import is_local, is_regular
 from skin_tune.storage.photo_columns import ABOUT
-
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-"""Version 1 has no `ordinal` and, of ABOUT, device and angle alone."""
-_SINCE_VERSION_2 = ("ordinal", "split_given")
-_METADATA_KEY = b"skin_tune"
-
-
-@dataclass(frozen=True)
-class PackInfo:
-    """What a pack says of itself, kept as JSON in its schema metadata under `skin_tune`."""
-
-    region: str
-    classes: list[str]
-    """Class names, in ordinal order where there is one; `label` is an index into them."""
-    size: int
-    """Side of every image in pixels."""
-    split_seed: int
-    split_ratios: list[int]
-    """Whole percentages of train, val and test; empty where the source gives the whole split."""
-    counts: dict[str, dict[str, int]]
-    """Images per split and class name."""
-    pack_id: str
-    """Hash of the content: images, labels, subjects, split."""
-    ordinal: bool = True
-    """False for named classes without an order: they have no distance, so no MAE, within-one, QWK or expected grade."""
-    split_given: bool = False
-    """The source gives the split; where it gives no val, `split_ratios` are those of its train people."""
-    format_version: int = FORMAT_VERSION
-
-    @property
-    def split_words(self) -> str:
-        """How the rows were split, such as ``split 60/20/20 by subject, seed 0``."""
-        ratios = f"{'/'.join(map(str, self.split_ratios))} by subject, seed {self.split_seed}"
-        if not self.split_given:
-            return f"split {ratios}"
-        return "split as the source gives it" + (f", its train {ratios}" if self.split_ratios else "")
-
-
-@dataclass(frozen=True)
-class PackRows:
-    """The columns of a pack beside its images, one entry a row."""
-
-    label: npt.NDArray[np.int16]
-    split: npt.NDArray[np.int8]
-    """Index into SPLITS."""
-    subject: Sequence[str]
-    source: Sequence[str]
-    about: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """Columns of ABOUT; those left out, and empty words, become null."""
 
 
 @dataclass(frozen=True)
@@ -121,73 +70,6 @@ class Pack:
         if is_local(self.path) and self.path.exists() and not self.file.is_still_there:
             _check_is(self.path, self.info.pack_id)
         self.file.check_content()
-
-
-def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo) -> None:
-    """Write `images` [N, size, size, 3] with their rows as one record batch, so that a reader maps one array.
-
-    `images` may itself be a memory map: it is written through, never held in memory as a whole.
-    """
-    tensor_type = pa.fixed_shape_tensor(pa.uint8(), [info.size, info.size, 3])
-    schema = pa.schema(
-        [
-            ("image", tensor_type),
-            ("label", pa.int16()),
-            ("subject", pa.string()),
-            ("split", pa.string()),
-            ("source", pa.string()),
-            *ABOUT.items(),
-        ],
-        metadata={_METADATA_KEY: json.dumps(asdict(info)).encode()},
-    )
-    flat = pa.Array.from_buffers(pa.uint8(), images.size, [None, pa.py_buffer(images)])
-    storage = pa.FixedSizeListArray.from_arrays(flat, type=tensor_type.storage_type)
-    columns = [
-        pa.ExtensionArray.from_storage(tensor_type, storage),
-        pa.array(rows.label, pa.int16()),
-        pa.array(rows.subject, pa.string()),
-        pa.array([SPLITS[code] for code in rows.split], pa.string()),
-        pa.array(rows.source, pa.string()),
-        *(described(rows.about.get(name), name, len(rows.label)) for name in ABOUT),
-    ]
-    # A column of more than 2^31 bytes is 10,922 images of 256 pixels: fewer than a whole region has.
-    options = pa.ipc.IpcWriteOptions(allow_64bit=True)
-    with (
-        atomic_write(path) as temporary,
-        pa.OSFile(str(temporary), "wb") as sink,
-        pa.ipc.new_file(sink, schema, options=options) as out,
-    ):
-        out.write_batch(pa.record_batch(columns, schema=schema))
-
-
-def described(values: Sequence[Any] | None, name: str, rows: int) -> pa.Array:
-    """One column of ABOUT: `values` [rows], all unknown if None. An empty word is unknown."""
-    return pa.array(
-        [None] * rows if values is None else [None if value == "" else value for value in values], ABOUT[name]
-    )
-
-
-def content_id(
-    region: str,
-    classes: Sequence[str],
-    size: int,
-    digests: Iterable[bytes],
-    labels: Iterable[int],
-    split: Iterable[int],
-    subjects: Iterable[str],
-    ordinal: bool = True,
-) -> str:
-    """The `pack_id` of such a pack: a hash over the `digests` of its images, their labels, splits and subjects."""
-    kind = "" if ordinal else " nominal"
-    content = hashlib.blake2b(f"{region} {list(classes)} {size}{kind}".encode(), digest_size=16)
-    for digest, label, part, subject in zip(digests, labels, split, subjects, strict=True):
-        content.update(digest + f"{label} {part} {subject}\n".encode())
-    return content.hexdigest()
-
-
-def image_digest(pixels: bytes | memoryview) -> bytes:
-    """What `content_id` takes an image's pixels, uint8 [size, size, 3], for."""
-    return hashlib.blake2b(pixels, digest_size=16).digest()
 
 
 def open_pack(path: Path, pack_id: str | None = None) -> Pack:
@@ -242,7 +124,7 @@ def read_pack_id(path: Path) -> str:
 
         schema = steady(lambda: _schema_of(path))
     with told_as_no_pack(str(path)):
-        return _info(schema).pack_id
+        return info_of(schema).pack_id
 
 
 def _schema_of(path: Path) -> Any:
@@ -293,19 +175,13 @@ def content_of(pack: Pack) -> str:
     )
 
 
-def _info(schema: Any) -> PackInfo:
-    metadata = read_metadata((schema.metadata or {}).get(_METADATA_KEY))
-    version = checked_version(metadata, READABLE_VERSIONS)
-    return PackInfo(**checked_fields(metadata, optional=_SINCE_VERSION_2), format_version=version)
-
-
 def _mapped(file: Path, name: str) -> Pack:
     """The pack in a local file, which `name` stands for in messages."""
     with told_as_no_pack(name):
         opened = PackFile(file, name)
         source = pa.memory_map(str(file))
         reader = pa.ipc.open_file(source)
-        info = _info(reader.schema)
+        info = info_of(reader.schema)
         check_schema(reader.schema, info.size, ABOUT)
         batch = only_batch(reader, source, info.size, ABOUT)
         labels = batch.column("label").to_numpy().astype(np.int64)

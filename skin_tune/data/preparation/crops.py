@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 
 from skin_tune.data.decoding.colour import ToSrgb
 from skin_tune.data.decoding.decoder import Photo, Size, UnusablePhotoError, open_photo
-from skin_tune.data.pack.format import image_digest
+from skin_tune.data.pack.info import image_digest
 from skin_tune.data.sources.files import MAX_MEGAPIXELS
 from skin_tune.data.sources.manifest import Box, Row
 from skin_tune.errors import SourceError

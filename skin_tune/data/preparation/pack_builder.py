@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skin_tune.data.pack.field_rules import wrong_classes
-from skin_tune.data.pack.format import PackInfo, PackRows, content_id, write_pack
+from skin_tune.data.pack.info import PackInfo, content_id
 from skin_tune.data.pack.subject_split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
 from skin_tune.data.pack.uses import check_replaceable
+from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.data.preparation.crops import CutResult
 from skin_tune.data.preparation.packable import no_training_image, nothing_left, too_much_lost
 from skin_tune.data.sources.manifest import Manifest, Quarantined, Row

@@ -1,7 +1,7 @@
 """Configs that are given, not searched, run as an experiment of their own, each to its last epoch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,7 @@ def run_fixed_configs(
         space=Path(),
         name=check_experiment_name(name),
         storage=storage,
-        cpus_per_trial=resources.cpus_per_trial,
-        gpus_per_trial=resources.gpus_per_trial,
-        concurrent=resources.concurrent,
-        wandb=resources.wandb,
+        **asdict(resources),
         resume=paths.spec(pack.info.region, name).is_file(),
     )
     check_numbers(request)

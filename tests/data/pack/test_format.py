@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from skin_tune.data.pack.format import FORMAT_VERSION, Pack, PackInfo, PackRows, open_pack, write_pack
+from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.info import FORMAT_VERSION, PackInfo
+from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.errors import PackError
 
 SIZE, ROWS = 16, 6

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.cli.main import tune_request
 from skin_tune.cli.options import TuneOptions
+from skin_tune.cli.tuning_commands import tune_request
 from skin_tune.errors import SkinTuneError
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.tuning.experiment.plan import Plan, make_plan

@@ -1,0 +1,112 @@
+"""Commands that train: `train`, `tune`. Heavy imports wait until a command runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skin_tune.cli.options import (
+    Overrides,
+    PackPath,
+    Storage,
+    TunedPack,
+    TuneOptions,
+    Wandb,
+    spelled_out,
+    typed_location,
+)
+from skin_tune.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from skin_tune.tuning.experiment.request import TuneRequest
+
+
+def train(
+    pack: PackPath,
+    overrides: Overrides = None,
+    storage: Storage = Path("runs"),
+    name: Annotated[str | None, typer.Option(help="Name of the run; its region and the time if not given.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="CHECKPOINT", help="Go on from a last.pt.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Choose the best epoch by it; val_balanced_acc if none.")] = None,
+    wandb: Wandb = None,
+    wandb_id: Annotated[str | None, typer.Option(help="Go on with this wandb run; with its own if none.")] = None,
+) -> None:
+    """Train one config on this machine, without a cluster."""
+    from skin_tune.config import parse_overrides
+    from skin_tune.show.training_line import training_line
+
+    values = parse_overrides(overrides or [])
+    with training_line() as progress:
+        from skin_tune.show.experiments import print_training
+        from skin_tune.tuning.local_training import TrainRequest, run_training
+
+        request = TrainRequest(
+            pack=pack,
+            overrides=values,
+            storage=storage,
+            name=name,
+            resume=resume,
+            metric=metric,
+            wandb=wandb,
+            wandb_id=wandb_id,
+        )
+        outcome = run_training(request, progress)
+    print_training(outcome)
+
+
+@spelled_out
+def tune(options: TuneOptions, pack: TunedPack = None, overrides: Overrides = None) -> None:
+    """Search a space of configs for a region's best grader.
+
+    With Ray Tune and ASHA, on the cluster there is, or on this machine. Ctrl-C, SIGTERM or SIGHUP end it with what
+    there is; `tune --name NAME --resume` goes on.
+    """
+    if pack is not None and "=" in pack.name and not pack.exists():  # the name=value words of a --resume without PACK
+        pack, overrides = None, [str(pack), *(overrides or [])]
+    if pack is None and not (options.resume and options.name):
+        raise ExperimentError("tune needs a PACK, or the --name of an experiment to --resume")
+    tune_pack(pack, overrides, options)
+
+
+def tune_pack(pack: Path | None, overrides: list[str] | None, options: TuneOptions, region: str | None = None) -> None:
+    """Run one experiment and print its outcome; without `pack` the one of that name, of `region` if given, goes on."""
+    from skin_tune.tuning.tracking.live_line import live_line
+
+    with live_line("loading PyTorch"):
+        from skin_tune.data.pack.format import open_pack
+        from skin_tune.show.experiments import print_outcome
+        from skin_tune.tuning.experiment.runner import run_experiment
+
+        region = open_pack(pack).info.region if pack is not None else region
+        outcome = run_experiment(tune_request(pack, region, overrides, options))
+    print_outcome(outcome, options.storage, options.price_per_gpu_hour)
+
+
+def tune_request(
+    pack: Path | None, region: str | None, overrides: list[str] | None, options: TuneOptions
+) -> "TuneRequest":
+    """What the options of `tune` ask for; without `pack` and `region`, of the one experiment of the name to resume."""
+    from skin_tune.config import parse_overrides
+    from skin_tune.tuning.experiment.request import TuneRequest, parse_duration
+    from skin_tune.tuning.experiment.resumed_request import FLAGS, find_spec, resumed_request
+    from skin_tune.tuning.space.shipped import find_space
+
+    given: dict[str, Any] = {name: getattr(options, name) for name in FLAGS}
+    if options.time_budget is not None:
+        given["time_budget"] = parse_duration(options.time_budget)
+    typed = {name: value for name, value in given.items() if value is not None}
+    typed["overrides"] = parse_overrides(overrides or [])
+    if options.resume and options.name is not None:
+        region, spec = find_spec(options.storage, options.name, region)
+        typed |= {"pack": pack, "space": options.space}
+        return resumed_request(region, spec, options.storage, options.name, typed)
+    return TuneRequest(
+        pack=pack or Path(),
+        space=find_space(region or "", options.space),
+        name=options.name,
+        storage=options.storage,
+        resume=options.resume,
+        **typed,
+    )

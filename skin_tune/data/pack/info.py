@@ -1,0 +1,80 @@
+"""What a pack says of itself, and the hash that names its content."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from skin_tune.data.pack.fields import checked_fields, checked_version, read_metadata
+
+FORMAT_VERSION = 2
+
+
+READABLE_VERSIONS = (1, 2)
+"""Version 1 has no `ordinal` and, of ABOUT, device and angle alone."""
+
+
+_SINCE_VERSION_2 = ("ordinal", "split_given")
+
+
+METADATA_KEY = b"skin_tune"
+
+
+@dataclass(frozen=True)
+class PackInfo:
+    """What a pack says of itself, kept as JSON in its schema metadata under `skin_tune`."""
+
+    region: str
+    classes: list[str]
+    """Class names, in ordinal order where there is one; `label` is an index into them."""
+    size: int
+    """Side of every image in pixels."""
+    split_seed: int
+    split_ratios: list[int]
+    """Whole percentages of train, val and test; empty where the source gives the whole split."""
+    counts: dict[str, dict[str, int]]
+    """Images per split and class name."""
+    pack_id: str
+    """Hash of the content: images, labels, subjects, split."""
+    ordinal: bool = True
+    """False for named classes without an order: they have no distance, so no MAE, within-one, QWK or expected grade."""
+    split_given: bool = False
+    """The source gives the split; where it gives no val, `split_ratios` are those of its train people."""
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def split_words(self) -> str:
+        """How the rows were split, such as ``split 60/20/20 by subject, seed 0``."""
+        ratios = f"{'/'.join(map(str, self.split_ratios))} by subject, seed {self.split_seed}"
+        if not self.split_given:
+            return f"split {ratios}"
+        return "split as the source gives it" + (f", its train {ratios}" if self.split_ratios else "")
+
+
+def content_id(
+    region: str,
+    classes: Sequence[str],
+    size: int,
+    digests: Iterable[bytes],
+    labels: Iterable[int],
+    split: Iterable[int],
+    subjects: Iterable[str],
+    ordinal: bool = True,
+) -> str:
+    """The `pack_id` of such a pack: a hash over the `digests` of its images, their labels, splits and subjects."""
+    kind = "" if ordinal else " nominal"
+    content = hashlib.blake2b(f"{region} {list(classes)} {size}{kind}".encode(), digest_size=16)
+    for digest, label, part, subject in zip(digests, labels, split, subjects, strict=True):
+        content.update(digest + f"{label} {part} {subject}\n".encode())
+    return content.hexdigest()
+
+
+def image_digest(pixels: bytes | memoryview) -> bytes:
+    """What `content_id` takes an image's pixels, uint8 [size, size, 3], for."""
+    return hashlib.blake2b(pixels, digest_size=16).digest()
+
+
+def info_of(schema: Any) -> PackInfo:
+    metadata = read_metadata((schema.metadata or {}).get(METADATA_KEY))
+    version = checked_version(metadata, READABLE_VERSIONS)
+    return PackInfo(**checked_fields(metadata, optional=_SINCE_VERSION_2), format_version=version)
