@@ -9,7 +9,12 @@ import numpy.typing as npt
 
 from benchmarks.rows import Row
 from skin_tune.metrics import METRICS, Tallies, scores_of, tallies_of
-from skin_tune.results.statistics.bootstrap import draws_of, intervals, left_out, tally_subjects, weighted
+from skin_tune.results.statistics.bootstrap import (
+    bootstrap_sums,
+    intervals,
+    resample_counts,
+    tally_subjects,
+)
 from skin_tune.results.statistics.compare import compare
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
@@ -63,7 +68,7 @@ def true_scores() -> dict[str, float]:
 
 def coverage(subjects: int, *, samples: int, resamples: int = 1000, seed: int = 0) -> dict[str, float]:
     """The share of samples of so many subjects, with every grade, whose 95% interval holds the truth, by metric."""
-    rng, draws = np.random.default_rng(seed), draws_of(subjects, resamples)
+    rng, draws = np.random.default_rng(seed), resample_counts(subjects, resamples)
     truth, held = true_scores(), dict.fromkeys(METRICS, 0)
     done = 0
     while done < samples:
@@ -71,9 +76,8 @@ def coverage(subjects: int, *, samples: int, resamples: int = 1000, seed: int = 
         if len(np.unique(label)) < _K:
             continue
         one = tally_subjects(subject, label, predicted, subjects, _K)
-        tallies = Tallies(one.true[:, None], one.predicted[:, None], one.hits[:, None], one.off[:, None])
-        whole = weighted(tallies, np.ones((1, subjects)))
-        point, drawn, fewer = (scores_of(sums) for sums in (whole, weighted(tallies, draws), left_out(tallies)))
+        tallies = Tallies(one.true[:, None], one.predicted[:, None], one.hits[:, None], one.distance_sums[:, None])
+        point, drawn, fewer = map(scores_of, bootstrap_sums(tallies, draws))
         for name in METRICS:
             low, high = intervals(point[name][0], drawn[name], fewer[name])
             held[name] += bool(low[0] <= truth[name] <= high[0])

@@ -33,7 +33,7 @@ class Tallies:
     """Images taken for each class [..., K]."""
     hits: Numbers
     """Images of each class that were recognised [..., K]."""
-    off: Numbers
+    distance_sums: Numbers
     """Sums over images [..., 3]: distance in steps of class order, its square, whether it is at most one."""
 
 
@@ -51,7 +51,7 @@ def tallies_of(confusion: Numbers) -> Tallies:
         true=confusion.sum(axis=-1),
         predicted=confusion.sum(axis=-2),
         hits=np.diagonal(confusion, axis1=-2, axis2=-1),
-        off=np.einsum("...ij,wij->...w", confusion, weights),
+        distance_sums=np.einsum("...ij,wij->...w", confusion, weights),
     )
 
 
@@ -64,7 +64,7 @@ def scores_of(tallies: Tallies) -> dict[str, Numbers]:
     samples does not count for `balanced_acc`; one neither present nor predicted does not count for `macro_f1`. What is
     0/0 is NaN.
     """
-    true, predicted, hits, off = tallies.true, tallies.predicted, tallies.hits, tallies.off
+    true, predicted, hits, distance_sums = tallies.true, tallies.predicted, tallies.hits, tallies.distance_sums
     total = _sum(true)
     grades = np.arange(true.shape[-1], dtype=true.dtype)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -73,9 +73,9 @@ def scores_of(tallies: Tallies) -> dict[str, Numbers]:
             "acc": _sum(hits) / total,
             "balanced_acc": _mean_of_ratios(hits, true),
             "macro_f1": _mean_of_ratios(2 * hits, true + predicted),
-            "mae": off[..., 0] / total,
-            "within_one": off[..., 2] / total,
-            "qwk": 1 - off[..., 1] / by_chance,
+            "mae": distance_sums[..., 0] / total,
+            "within_one": distance_sums[..., 2] / total,
+            "qwk": 1 - distance_sums[..., 1] / by_chance,
         }
 
 

@@ -41,14 +41,14 @@ def test_many_matrices_at_once_equal_scikit_learn_one_by_one():
 def test_tallies_add_up_as_confusion_matrices_do():
     one, other = matrix(*photos(0, 40, 5), 5), matrix(*photos(1, 70, 5), 5)
     first, second, both = (tallies_of(counts) for counts in (one, other, one + other))
-    for name in ("true", "predicted", "hits", "off"):
+    for name in ("true", "predicted", "hits", "distance_sums"):
         assert np.array_equal(getattr(first, name) + getattr(second, name), getattr(both, name))
 
 
 def test_true_counts_are_shared_by_all_who_predict_the_same_images():
     labels, predicted = photos(2, 60, 4)
     two = tallies_of(np.stack([matrix(labels, predicted, 4), matrix(labels, labels, 4)]))
-    shared = scores_of(Tallies(two.true[:1], two.predicted, two.hits, two.off))
+    shared = scores_of(Tallies(two.true[:1], two.predicted, two.hits, two.distance_sums))
     assert shared["qwk"].tolist() == pytest.approx([expected(labels, predicted, 4)["qwk"], 1])
     assert shared["balanced_acc"][1] == 1
 

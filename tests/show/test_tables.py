@@ -126,6 +126,6 @@ def test_columns_go_as_a_whole_and_those_that_stay_are_longer_than_the_line_if_n
     columns = [Column("id", ["a" * 50]), Column("one", ["1"], 1), Column("two", ["2"], 2), Column("also", ["3"], 2)]
     for width, left in ((80, []), (64, ["two", "also"]), (55, ["one", "two", "also"]), (20, ["one", "two", "also"])):
         out = io.StringIO()
-        left_out = print_columns(Console(file=out, width=width), columns)
-        assert [column.heading for column in left_out] == left
+        leave_one_out_sums = print_columns(Console(file=out, width=width), columns)
+        assert [column.heading for column in leave_one_out_sums] == left
         assert "a" * 50 in out.getvalue()

@@ -44,7 +44,7 @@ def element(tag: str, *content: Any, **attributes: Any) -> Markup:
     return Markup(f"<{tag}{words}>{joined(content)}</{tag}>")
 
 
-def said(key: str, **values: Any) -> Markup:
+def translated(key: str, **values: Any) -> Markup:
     """An entry of WORDS in all languages, of which the page shows one; `values` fill its gaps."""
     parts = [Markup(text.format(**_in(language, values))) for language, text in enumerate(map(html.escape, WORDS[key]))]
     if len(set(parts)) == 1:
@@ -81,7 +81,7 @@ def table(headings: Sequence[Any], rows: Iterable[Sequence[Any]], *, shown: int 
 
 
 def _heading(given: Any) -> Markup:
-    return given if isinstance(given, Markup) else said(given)
+    return given if isinstance(given, Markup) else translated(given)
 
 
 def number(value: Any, digits: int = 3) -> Markup:

@@ -12,7 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from skin_tune.metrics import Tallies, confusion_matrix, scores_of
-from skin_tune.results.statistics.bootstrap import Floats, draws_of, intervals, left_out, tally_subjects, weighted
+from skin_tune.results.statistics.bootstrap import (
+    Floats,
+    bootstrap_sums,
+    intervals,
+    resample_counts,
+    tally_subjects,
+)
 
 RESAMPLES = 2000
 BINS = 15
@@ -52,7 +58,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Graded:
+class ModelPerformance:
     """A model's answers on one split."""
 
     confusion: npt.NDArray[np.int64]
@@ -67,12 +73,12 @@ class Graded:
     """By ``device`` and ``angle``; without an entry where the store does not know it of any image."""
 
 
-def graded(rows: pd.DataFrame) -> Graded:
+def model_performance(rows: pd.DataFrame) -> ModelPerformance:
     """Of the store's `predictions` of one model and split."""
     probabilities = np.stack(rows["probabilities"].to_list()).astype(np.float64)
     classes = probabilities.shape[1]
     tallies, confusion = _tallied(rows, classes)
-    return Graded(
+    return ModelPerformance(
         confusion=confusion,
         subjects=len(tallies.true),
         recall=_recall(tallies),
@@ -105,29 +111,23 @@ def _tallied(rows: pd.DataFrame, classes: int) -> tuple[Tallies, npt.NDArray[np.
 
 
 def _scores(tallies: Tallies) -> dict[str, Figure]:
-    draws = draws_of(len(tallies.true), RESAMPLES)
-    exact, drawn, without = (
-        scores_of(sums)
-        for sums in (weighted(tallies, np.ones_like(draws[:1])), weighted(tallies, draws), left_out(tallies))
-    )
+    draws = resample_counts(len(tallies.true), RESAMPLES)
+    exact, drawn, jackknife = (scores_of(sums) for sums in bootstrap_sums(tallies, draws))
     return {
-        name: _figures(exact[name], drawn[name][:, None], without[name][:, None])[0]
+        name: _figures(exact[name], drawn[name][:, None], jackknife[name][:, None])[0]
         for name in ("balanced_acc", "macro_f1")
     }
 
 
 def _recall(tallies: Tallies) -> list[Figure]:
-    draws = draws_of(len(tallies.true), RESAMPLES)
+    draws = resample_counts(len(tallies.true), RESAMPLES)
     with np.errstate(invalid="ignore", divide="ignore"):
-        exact, drawn, without = (
-            sums.hits / sums.true
-            for sums in (weighted(tallies, np.ones_like(draws[:1])), weighted(tallies, draws), left_out(tallies))
-        )
-    return _figures(exact[0], drawn, without)
+        exact, drawn, jackknife = (sums.hits / sums.true for sums in bootstrap_sums(tallies, draws))
+    return _figures(exact[0], drawn, jackknife)
 
 
-def _figures(point: Floats, resampled: Floats, without: Floats) -> list[Figure]:
-    low, high = intervals(point, resampled, without)
+def _figures(point: Floats, resampled: Floats, jackknife: Floats) -> list[Figure]:
+    low, high = intervals(point, resampled, jackknife)
     return [Figure(*map(float, each)) for each in zip(point, low, high, strict=True)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from skin_tune.results.report import figures, tables
 from skin_tune.results.report.importance import FEWEST, importances, varied_parameters
-from skin_tune.results.report.markup import DASH, Markup, element, joined, said
+from skin_tune.results.report.markup import DASH, Markup, element, joined, translated
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.parallel_coordinates import parallel_coordinates
 from skin_tune.results.report.section import Section
@@ -63,7 +63,7 @@ def _names(found: Sequence[Section]) -> list[Markup]:
     """A region's name, and its pack where it has several."""
     regions = [section.region for section in found]
     return [
-        joined([section.region, " (", said("pack_short", pack=section.pack_id[:8] or DASH), ")"])
+        joined([section.region, " (", translated("pack_short", pack=section.pack_id[:8] or DASH), ")"])
         if regions.count(section.region) > 1
         else joined([section.region])
         for section in found
@@ -75,12 +75,12 @@ def _header(storage: str, made_at: str) -> Markup:
         element("button", name, type="button", data_language=language)
         for language, name in zip(LANGUAGES, ("English", "한국어"), strict=True)
     ]
-    title = element("h1", "skin-tune · ", said("report"))
+    title = element("h1", "skin-tune · ", translated("report"))
     return element(
         "header",
         title,
         element("div", *languages, class_="languages"),
-        element("p", said("made", when=made_at, storage=storage)),
+        element("p", translated("made", when=made_at, storage=storage)),
     )
 
 
@@ -96,7 +96,9 @@ def _summary(found: Sequence[Section], names: Sequence[Markup], price: float | N
                 element("ul", *cautions, class_="cautions") if cautions else "",
             )
         )
-    return element("section", element("h2", said("summary")), element("div", *cards, class_="cards"), id="summary")
+    return element(
+        "section", element("h2", translated("summary")), element("div", *cards, class_="cards"), id="summary"
+    )
 
 
 def _choice(names: Sequence[Markup]) -> Markup:
@@ -108,7 +110,7 @@ def _section(
     number: int, section: Section, name: Markup, price: float | None, specs: dict[str, figures.Spec]
 ) -> Markup:
     blocks = [
-        element("div", element("h3", said(noun(key, section.ordinal))), *content, class_=f"block {key}")
+        element("div", element("h3", translated(noun(key, section.ordinal))), *content, class_=f"block {key}")
         for key, content in _blocks(section, price, _Slots(number, specs))
     ]
     return element("section", element("h2", name), *blocks, class_="region", id=f"region-{number}")
@@ -179,8 +181,8 @@ def _on_champion(section: Section, slot: _Slots) -> Iterator[tuple[str, list[Any
 
 
 def _note(key: str, **values: Any) -> Markup:
-    return element("p", said(key, **values), class_="note")
+    return element("p", translated(key, **values), class_="note")
 
 
 def _gap(key: str, **values: Any) -> Markup:
-    return element("p", said(key, **values), class_="gap")
+    return element("p", translated(key, **values), class_="gap")

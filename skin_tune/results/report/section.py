@@ -10,7 +10,7 @@ import pandas as pd
 from skin_tune.errors import StoreError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.results.report.cost import Cost, cost_of, total
-from skin_tune.results.report.model_performance import Graded, graded
+from skin_tune.results.report.model_performance import ModelPerformance, model_performance
 from skin_tune.results.statistics.compare import Comparison, compare
 from skin_tune.results.statistics.confirmation import (
     Championship,
@@ -39,7 +39,7 @@ class Refit:
 
     facts: Mapping[str, Any]
     """Its `metrics.json`, see `CardFacts`."""
-    test: Graded | None
+    test: ModelPerformance | None
     """None where the store has no answers of it."""
 
 
@@ -63,7 +63,7 @@ class Section:
     """By experiment, how its best configs compare over new seeds; None where that is not known yet."""
     champion: Mapping[Any, Any] | None
     """Its row: the confirmed champion's, or the best trial's; None where no trial finished an epoch."""
-    validation: Graded | None
+    validation: ModelPerformance | None
     """What the champion says of the validation split; None where the store does not have it."""
     classes: Sequence[str]
     """Names, in ordinal order where there is one; empty where nothing says how many there are."""
@@ -181,9 +181,9 @@ def _ranked(trials: pd.DataFrame, comparison: Comparison, metric: str) -> pd.Dat
     return best_first(rows, metric)
 
 
-def _answers(storage: str | Path, region: str, experiment: str, trial: str, split: str) -> Graded | None:
+def _answers(storage: str | Path, region: str, experiment: str, trial: str, split: str) -> ModelPerformance | None:
     rows = load_predictions(storage, region, experiment, split=split, trial=trial)
-    return None if rows.empty else graded(rows)
+    return None if rows.empty else model_performance(rows)
 
 
 def _refits(storage: str | Path, paths: RunPaths, region: str, experiment: str) -> list[Refit]:

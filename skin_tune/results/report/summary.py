@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.results.report.markup import Markup, fraction, in_words, percent, said
+from skin_tune.results.report.markup import Markup, fraction, in_words, percent, translated
 from skin_tune.results.report.markup import hours as as_hours
 from skin_tune.results.report.model_performance import Figure
 from skin_tune.results.report.nominal import noun
@@ -47,12 +47,12 @@ def times(count: int) -> tuple[str, dict[str, Any]]:
 def sentences(section: Section, price: float | None) -> Iterator[Markup]:
     """What can be said of a section."""
     if section.champion is None:
-        yield said("no_champion")
+        yield translated("no_champion")
     else:
         yield from _on_champion(section)
     cost = section.cost
     if cost.judged_epochs < cost.full_epochs:
-        yield said(
+        yield translated(
             "saved",
             run=cost.judged_epochs,
             full=cost.full_epochs,
@@ -60,11 +60,11 @@ def sentences(section: Section, price: float | None) -> Iterator[Markup]:
             hours=_hours(cost.saved_hours, cost.saved_gpu_hours),
         )
     else:
-        yield said("saved_nothing")
+        yield translated("saved_nothing")
     money: Any = (
         "" if price is None or not cost.gpu_hours else ("money_of", {"money": f"{cost.gpu_hours * price:,.2f}"})
     )
-    yield said("cost_is", hours=_hours(cost.hours, cost.gpu_hours), money=money)
+    yield translated("cost_is", hours=_hours(cost.hours, cost.gpu_hours), money=money)
 
 
 def _on_champion(section: Section) -> Iterator[Markup]:
@@ -80,16 +80,18 @@ def _on_champion(section: Section) -> Iterator[Markup]:
     if confirmed is not None and confirmed.champion == section.champion["trial_id"]:
         winner = confirmed.winner
         mean = in_words(Figure(winner["mean"], winner["low"], winner["high"]))
-        yield said("confirmed_is", **common, configs=len(confirmed.configs), seeds=confirmed.seeds, score=mean)
+        yield translated("confirmed_is", **common, configs=len(confirmed.configs), seeds=confirmed.seeds, score=mean)
         if len(confirmed.configs) > 1:
-            yield said("rivals", names=", ".join(confirmed.rivals)) if confirmed.rivals else said("no_rivals")
+            yield (
+                translated("rivals", names=", ".join(confirmed.rivals)) if confirmed.rivals else translated("no_rivals")
+            )
     elif section.metric == "val_balanced_acc" and section.classes:
         key = "only_is" if len(section.trials) == 1 else "champion_is"
-        yield said(key, **common, score=score, chance=fraction(1 / len(section.classes)))
+        yield translated(key, **common, score=score, chance=fraction(1 / len(section.classes)))
     else:
-        yield said("only_is_f1" if len(section.trials) == 1 else "champion_is_f1", **common, score=score)
+        yield translated("only_is_f1" if len(section.trials) == 1 else "champion_is_f1", **common, score=score)
     if confirmed is None and len(section.trials) > 1 and expected is not None and expected == expected:
-        yield said("expected", score=fraction(expected))
+        yield translated("expected", score=fraction(expected))
     if section.validation is not None:
         recall = np.array([figure.value for figure in section.validation.recall])
         if not np.isnan(recall).all():
@@ -98,7 +100,7 @@ def _on_champion(section: Section) -> Iterator[Markup]:
             training: Any = ""
             if section.train_images is not None:
                 training = ("weakest_training", {"count": section.train_images[worst]})
-            yield said(
+            yield translated(
                 noun("weakest", section.ordinal),
                 name=section.classes[worst],
                 hits=int(confusion[worst, worst]),
@@ -108,10 +110,10 @@ def _on_champion(section: Section) -> Iterator[Markup]:
             )
     refits = champions_refits(section)
     if not refits:
-        yield said("not_tested")
+        yield translated("not_tested")
     for refit in refits:
         score = in_words(test_score(refit, section.metric))
-        yield said("tested", model=refit.facts["model"], score=score, openings=times(section.openings))
+        yield translated("tested", model=refit.facts["model"], score=score, openings=times(section.openings))
 
 
 def _hours(hours: float, gpu_hours: float) -> tuple[str, dict[str, Any]]:
@@ -123,27 +125,27 @@ def warnings(section: Section) -> Iterator[Markup]:
     """What the reader should beware of."""
     comparison = section.comparison
     for experiment in (name for name, result in section.confirmed.items() if result is None):
-        yield said("not_confirmed_yet", experiment=experiment)
+        yield translated("not_confirmed_yet", experiment=experiment)
     if (near := len(comparison.within_noise)) and not any(section.confirmed.values()):
-        yield said("within_noise", count=near) if near > 1 else said("one_within_noise")
+        yield translated("within_noise", count=near) if near > 1 else translated("one_within_noise")
     if comparison.subjects == 1:
-        yield said("one_subject")
+        yield translated("one_subject")
     elif 0 < comparison.subjects < _FEW_SUBJECTS:
-        yield said("few_subjects", count=comparison.subjects)
+        yield translated("few_subjects", count=comparison.subjects)
     if section.validation is not None:
         pairs = zip(section.classes, section.validation.confusion.sum(axis=1), strict=True)
         if absent := [name for name, images in pairs if not images]:
-            yield said(noun("absent", section.ordinal), count=len(absent), names=", ".join(absent))
+            yield translated(noun("absent", section.ordinal), count=len(absent), names=", ".join(absent))
     trials = section.trials
     unusable = ~are_usable(trials)
     scored = are_usable(trials, section.metric)
     if missing := int((scored & ~trials["compared"].fillna(False).astype(bool)).sum()):
-        yield said("not_compared", count=missing)
+        yield translated("not_compared", count=missing)
     if unusable.any():
-        yield said("failed_count", count=int(unusable.sum()))
+        yield translated("failed_count", count=int(unusable.sum()))
         for error in trials.loc[unusable, "error"].dropna().unique()[:_MAX_ERRORS]:
-            yield said("error", error=error)
+            yield translated("error", error=error)
     if running := int((trials["status"] == "running").sum()):
-        yield said("running_count", count=running)
+        yield translated("running_count", count=running)
     if section.openings > 1:
-        yield said("opened_often", openings=times(section.openings))
+        yield translated("opened_often", openings=times(section.openings))

@@ -18,11 +18,11 @@ from skin_tune.results.report.markup import (
     joined,
     number,
     percent,
-    said,
     table,
+    translated,
     with_interval,
 )
-from skin_tune.results.report.model_performance import Figure, Graded, Group
+from skin_tune.results.report.model_performance import Figure, Group, ModelPerformance
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
 from skin_tune.results.report.summary import score_in, test_score
@@ -41,7 +41,9 @@ def leaderboard(section: Section) -> Markup:
     scores = sorted(_scores(section), key=lambda score: score != section.metric)
     varied = varied_parameters(trials)
     rows = []
-    statuses = {status: said(status) if status in WORDS else escaped(status) for status in trials["status"].unique()}
+    statuses = {
+        status: translated(status) if status in WORDS else escaped(status) for status in trials["status"].unique()
+    }
     for rank, row in enumerate(trials.to_dict("records"), start=1):
         rows.append(
             [
@@ -62,9 +64,9 @@ def leaderboard(section: Section) -> Markup:
     names = [element("code", name.removeprefix("config/")) for name in varied]
     more = ""
     if len(rows) > _SHOWN:
-        more = element("button", said("show_all", count=len(rows)), type="button", class_="all")
-    order = said("steps_note" if section.ordinal else "no_order_note")
-    note = element("p", said("hint_sort"), " ", said("interval_note"), " ", order, class_="note")
+        more = element("button", translated("show_all", count=len(rows)), type="button", class_="all")
+    order = translated("steps_note" if section.ordinal else "no_order_note")
+    note = element("p", translated("hint_sort"), " ", translated("interval_note"), " ", order, class_="note")
     return joined(
         [
             note,
@@ -89,18 +91,18 @@ def confirmed(result: Championship, metric: str) -> Markup:
                 row["trial_id"],
                 with_interval(Figure(row["mean"], row["low"], row["high"])),
                 fraction(row["spread"]),
-                said("champion") if row["trial_id"] == result.champion else with_interval(behind),
+                translated("champion") if row["trial_id"] == result.champion else with_interval(behind),
             ]
         )
     return table(["trial", metric, "spread", "behind"], rows)
 
 
-def confusion(answers: Graded, classes: Sequence[str]) -> Markup:
+def confusion(answers: ModelPerformance, classes: Sequence[str]) -> Markup:
     """Counts and row shares; the darker, the larger the share. Grades are numbered where `classes` are not theirs."""
     if len(classes) != len(answers.confusion):
         classes = [str(grade) for grade in range(len(answers.confusion))]
     heads = [element("th", name, scope="col") for name in classes]
-    lines = [element("tr", element("td"), *heads, element("th", said("sum"), scope="col"))]
+    lines = [element("tr", element("td"), *heads, element("th", translated("sum"), scope="col"))]
     for name, counts in zip(classes, answers.confusion.tolist(), strict=True):
         total = sum(counts)
         cells = [
@@ -116,7 +118,7 @@ def confusion(answers: Graded, classes: Sequence[str]) -> Markup:
     return element("div", element("table", *lines, class_="confusion"), class_="scroll")
 
 
-def recalls(answers: Graded, section: Section) -> Markup:
+def recalls(answers: ModelPerformance, section: Section) -> Markup:
     """Recall by class in figures."""
     images = answers.confusion.sum(axis=1)
     train: Sequence[int | None] = section.train_images or [None] * len(images)
@@ -127,7 +129,7 @@ def recalls(answers: Graded, section: Section) -> Markup:
     return table([noun("class", section.ordinal), "train_images", "images", "recall"], rows)
 
 
-def by_group(answers: Graded, ordinal: bool) -> Markup:
+def by_group(answers: ModelPerformance, ordinal: bool) -> Markup:
     """Scores of the images of each device and angle."""
     return joined(
         table(
@@ -140,7 +142,7 @@ def by_group(answers: Graded, ordinal: bool) -> Markup:
 
 def _group(group: Group) -> list[Any]:
     scores = [with_interval(group.scores[name]) for name in ("balanced_acc", "macro_f1")]
-    return [group.name or said("unknown"), group.images, group.subjects, group.classes, *scores]
+    return [group.name or translated("unknown"), group.images, group.subjects, group.classes, *scores]
 
 
 def tests(section: Section) -> Markup:
@@ -168,7 +170,7 @@ def costs(section: Section, price: float | None) -> Markup:
     """By experiment: what was run, what was saved."""
     rows = [_cost(name, cost, price) for name, cost in section.costs.items()]
     if len(rows) > 1:
-        rows.append(_cost(said("sum"), section.cost, price))
+        rows.append(_cost(translated("sum"), section.cost, price))
     headings = ["experiment", "trials", "epochs_run", "saved_share", "hours", "gpu_hours"]
     headings += ["saved_hours", "saved_gpu_hours", *(["money"] if price is not None else [])]
     return table(headings, rows)
@@ -192,7 +194,7 @@ def champion_facts(champion: Mapping[Any, Any]) -> tuple[Markup, Markup]:
         for name, value in champion.items()
         if str(name).startswith("config/") and not _is_gap(value)
     ]
-    traces = [[said(name), number(champion[name])] for name in _TRACES if not _is_gap(champion.get(name))]
+    traces = [[translated(name), number(champion[name])] for name in _TRACES if not _is_gap(champion.get(name))]
     return table(["name", "value"], config), table(["name", "value"], traces)
 
 

@@ -27,7 +27,7 @@ _TRIALS_AT_A_TIME = 16
 _DRAWS_AT_A_TIME = 1000
 
 
-def draws_of(subjects: int, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+def resample_counts(subjects: int, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
     """How often each subject is in each resample: float32 [R, S], whose rows sum to S."""
     rng = np.random.default_rng(seed)
     blocks = []
@@ -50,10 +50,13 @@ def in_parts(tallies: Tallies) -> Iterator[tuple[slice, Tallies]]:
     """A few trials at a time, so that what is computed of them stays small."""
     for start in range(0, tallies.hits.shape[1], _TRIALS_AT_A_TIME):
         part = slice(start, start + _TRIALS_AT_A_TIME)
-        yield part, Tallies(tallies.true, tallies.predicted[:, part], tallies.hits[:, part], tallies.off[:, part])
+        yield (
+            part,
+            Tallies(tallies.true, tallies.predicted[:, part], tallies.hits[:, part], tallies.distance_sums[:, part]),
+        )
 
 
-def weighted(tallies: Tallies, weights: Floats) -> Tallies:
+def resampled_sums(tallies: Tallies, weights: Floats) -> Tallies:
     """Sums [R, T, ...] over the subjects of tallies [S, T, ...], each as often as `weights` [R, S] say.
 
     Whole numbers below 2**24 stay exact in float32, in whatever order they are added.
@@ -62,25 +65,31 @@ def weighted(tallies: Tallies, weights: Floats) -> Tallies:
         true=_product(weights, tallies.true),
         predicted=_product(weights, tallies.predicted),
         hits=_product(weights, tallies.hits),
-        off=_product(weights, tallies.off),
+        distance_sums=_product(weights, tallies.distance_sums),
     )
 
 
-def left_out(tallies: Tallies) -> Tallies:
+def leave_one_out_sums(tallies: Tallies) -> Tallies:
     """Sums [S, T, ...] without one subject after the other."""
     return Tallies(
         true=tallies.true.sum(axis=0) - tallies.true,
         predicted=tallies.predicted.sum(axis=0) - tallies.predicted,
         hits=tallies.hits.sum(axis=0) - tallies.hits,
-        off=tallies.off.sum(axis=0) - tallies.off,
+        distance_sums=tallies.distance_sums.sum(axis=0) - tallies.distance_sums,
     )
+
+
+def bootstrap_sums(tallies: Tallies, draws: Floats) -> tuple[Tallies, Tallies, Tallies]:
+    """Sums of tallies [S, T, ...]: of all subjects [1, ...], of resamples [R, ...], of the jackknife [S, ...]."""
+    everyone = np.ones((1, len(tallies.true)))
+    return resampled_sums(tallies, everyone), resampled_sums(tallies, draws), leave_one_out_sums(tallies)
 
 
 def _product(weights: Floats, sums: Numbers) -> Numbers:
     return (weights @ sums.reshape(len(sums), -1)).reshape(len(weights), *sums.shape[1:])
 
 
-def intervals(point: Floats, resampled: Floats, without: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def intervals(point: Floats, resampled: Floats, jackknife: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Bounds, lower and upper [T], of figures `point` [T], from those of resamples [R, T] and of S - 1 subjects [S, T].
 
     Bias-corrected percentiles (Efron 1987, doi:10.2307/2289144), moved outwards for few subjects as Hesterberg (2015,
@@ -96,7 +105,7 @@ def intervals(point: Floats, resampled: Floats, without: Floats, level: float = 
     NaN where a figure is not defined, with fewer than two subjects, and where all resamples are alike, which says
     nothing of what other people would give.
     """
-    subjects, trials = without.shape
+    subjects, trials = jackknife.shape
     if subjects < 2:
         return np.full(trials, np.nan), np.full(trials, np.nan)
     ordered = np.sort(np.ascontiguousarray(resampled.T))  # [T, R], NaN last
@@ -105,19 +114,19 @@ def intervals(point: Floats, resampled: Floats, without: Floats, level: float = 
         less, as_much = (np.count_nonzero(ordered.T - point < side, axis=0) for side in (-TIE, TIE))
         below = (less + as_much) / (2 * defined)
         bias = special.ndtri(np.clip(below, 0.5 / len(resampled), 1 - 0.5 / len(resampled)))
-        df = degrees_of_freedom(without)
+        df = degrees_of_freedom(jackknife)
         reach = special.stdtrit(df, 0.5 + level / 2) * np.sqrt((df + 1) / df)
         low, high = (_quantile(ordered, defined, special.ndtr(2 * bias + side)) for side in (-reach, reach))
         unknown = ~(high - low > TIE) | np.isnan(point)
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
 
 
-def degrees_of_freedom(without: Floats) -> Floats:
+def degrees_of_freedom(jackknife: Floats) -> Floats:
     """Of the jackknife's variance [T], see `intervals`."""
-    subjects = len(without)
-    defined = ~np.isnan(without)
-    mean = np.where(defined, without, 0).sum(axis=0) / defined.sum(axis=0)
-    squares = np.where(defined, without - mean, 0).astype(np.float64) ** 2
+    subjects = len(jackknife)
+    defined = ~np.isnan(jackknife)
+    mean = np.where(defined, jackknife, 0).sum(axis=0) / defined.sum(axis=0)
+    squares = np.where(defined, jackknife - mean, 0).astype(np.float64) ** 2
     with np.errstate(invalid="ignore"):
         kurtosis = subjects * (squares**2).sum(axis=0) / squares.sum(axis=0) ** 2
     df = 2 * subjects / (kurtosis - (subjects - 3) / (subjects - 1))

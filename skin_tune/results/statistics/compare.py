@@ -10,7 +10,14 @@ import pandas as pd
 
 from skin_tune.errors import StoreError
 from skin_tune.metrics import LESS_IS_BETTER, METRICS, Tallies, metrics_for, scores_of
-from skin_tune.results.statistics.bootstrap import RESAMPLES, Floats, draws_of, in_parts, intervals, left_out, weighted
+from skin_tune.results.statistics.bootstrap import (
+    RESAMPLES,
+    Floats,
+    bootstrap_sums,
+    in_parts,
+    intervals,
+    resample_counts,
+)
 from skin_tune.results.statistics.multiple_comparisons import (
     bias_corrected_winner,
     chance_better,
@@ -98,7 +105,7 @@ def compare(
     against = None if baseline is None else _position(rows[: gathered.compared], baseline)
     expected: dict[str, float] = {}
     if tallies := gathered.tallies:
-        draws = draws_of(len(tallies.true), resamples, seed)
+        draws = resample_counts(len(tallies.true), resamples, seed)
         against, expected = _fill(rows, tallies, metrics_for(gathered.ordinal), metric, against, draws)
     order = _order(rows, metric)
     return Comparison(
@@ -165,26 +172,24 @@ def _fill(
     subjects, count = tallies.hits.shape[:2]
     name, sign = _plain(metric), -1 if _plain(metric) in LESS_IS_BETTER else 1
     resampled = np.empty((len(draws), count), np.float32)
-    without = np.empty((subjects, count), np.float32)
+    jackknife = np.empty((subjects, count), np.float32)
     figures: dict[str, Floats] = {column: np.full(count, np.nan) for column in (*SCORES, *_BOUNDS)}
     for part, some in in_parts(tallies):
-        exact, drawn, fewer = (
-            scores_of(sums) for sums in (weighted(some, np.ones((1, subjects))), weighted(some, draws), left_out(some))
-        )
+        exact, drawn, fewer = (scores_of(sums) for sums in bootstrap_sums(some, draws))
         for each in metrics:
             score = f"val_{each}"
             figures[score][part] = exact[each][0]
             figures[f"{score}_low"][part], figures[f"{score}_high"][part] = intervals(
                 exact[each][0], drawn[each], fewer[each]
             )
-        resampled[:, part], without[:, part] = sign * drawn[name], sign * fewer[name]
+        resampled[:, part], jackknife[:, part] = sign * drawn[name], sign * fewer[name]
 
     point = sign * figures[metric]
     reference = int(np.where(np.isnan(point), -np.inf, point).argmax()) if baseline is None else baseline
     figures["difference"] = sign * (point - point[reference])
     expected = {}
     if subjects > 1:
-        lead, lead_drawn, lead_without = (each - each[..., [reference]] for each in (point, resampled, without))
+        lead, lead_drawn, lead_without = (each - each[..., [reference]] for each in (point, resampled, jackknife))
         bounds = [sign * bound for bound in intervals(lead, lead_drawn, lead_without)]
         figures["difference_low"], figures["difference_high"] = bounds[::sign]
         figures["chance_better"] = chance_better(resampled, reference)

@@ -34,9 +34,9 @@ def run_of(trial_id: str, seed: int) -> str:
 def runs_by_config(run_ids: Iterable[str]) -> dict[str, list[str]]:
     """Runs of each trial's config, with the seeds that all of the configs have been run with."""
     by_config: dict[str, dict[str, str]] = {}
-    for own_id in run_ids:
-        config, _, seed = own_id.rpartition("-seed")
-        by_config.setdefault(config, {})[seed] = own_id
+    for trial_id in run_ids:
+        config, _, seed = trial_id.rpartition("-seed")
+        by_config.setdefault(config, {})[seed] = trial_id
     common = set.intersection(*map(set, by_config.values())) if by_config else set()
     return {config: [runs[seed] for seed in runs if seed in common] for config, runs in by_config.items()}
 
@@ -76,8 +76,10 @@ def championship(
     if not all(runs.values()):
         raise StoreError(f"the configs of {experiment!r} have no seed in common: they do not compare")
     status = load_trials(storage, region, experiment).set_index("trial_id")["status"]
-    whole = {config: ids for config, ids in runs.items() if all(status.get(own_id) == "completed" for own_id in ids)}
-    failed = [config for config, ids in runs.items() if any(status.get(own_id) in UNUSABLE for own_id in ids)]
+    whole = {
+        config: ids for config, ids in runs.items() if all(status.get(trial_id) == "completed" for trial_id in ids)
+    }
+    failed = [config for config, ids in runs.items() if any(status.get(trial_id) in UNUSABLE for trial_id in ids)]
     if interrupted := [config for config in runs if config not in whole and config not in failed]:
         raise StoreError(f"runs of {', '.join(interrupted)} were interrupted; the same command resumes them")
     if not whole:

@@ -14,11 +14,10 @@ from skin_tune.results.statistics.bootstrap import (
     LEVEL,
     RESAMPLES,
     Floats,
+    bootstrap_sums,
     degrees_of_freedom,
-    draws_of,
     in_parts,
-    left_out,
-    weighted,
+    resample_counts,
 )
 from skin_tune.results.statistics.trial_predictions import gather
 
@@ -31,7 +30,7 @@ class SeededRuns:
     """[C, N]"""
     resampled: Floats
     """[R, C, N]"""
-    without: Floats
+    jackknife: Floats
     """Without one subject after the other [S, C, N]."""
 
 
@@ -47,18 +46,12 @@ def seeded_runs(
     assert gathered.tallies is not None
     own = _chosen(gathered.tallies, [place[trial_id] for trial_id in wanted])
     subjects = len(own.true)
-    draws = draws_of(subjects, RESAMPLES)
+    draws = resample_counts(subjects, RESAMPLES)
     name = metric.removeprefix("val_")
     shape = (len(runs), len(runs[0]))
-    parts = [
-        [
-            scores_of(sums)[name]
-            for sums in (weighted(some, np.ones((1, subjects))), weighted(some, draws), left_out(some))
-        ]
-        for _, some in in_parts(own)
-    ]
-    point, resampled, without = (np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True))
-    return SeededRuns(point[0].reshape(shape), resampled.reshape(-1, *shape), without.reshape(-1, *shape))
+    parts = [[scores_of(sums)[name] for sums in bootstrap_sums(some, draws)] for _, some in in_parts(own)]
+    point, resampled, jackknife = (np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True))
+    return SeededRuns(point[0].reshape(shape), resampled.reshape(-1, *shape), jackknife.reshape(-1, *shape))
 
 
 def contrasts(runs: SeededRuns, weights: Floats) -> pd.DataFrame:
@@ -72,7 +65,7 @@ def contrasts(runs: SeededRuns, weights: Floats) -> pd.DataFrame:
     seeds = runs.point.shape[1]
     value = weights @ runs.point.mean(axis=1)
     by_subject = np.nanvar(runs.resampled.mean(axis=2) @ weights.T, axis=0, ddof=1)
-    df_subject = degrees_of_freedom(runs.without.mean(axis=2) @ weights.T)
+    df_subject = degrees_of_freedom(runs.jackknife.mean(axis=2) @ weights.T)
     by_seed = (weights @ runs.point).var(axis=1, ddof=1) / seeds if seeds > 1 else np.zeros(len(weights))
     with np.errstate(invalid="ignore", divide="ignore"):
         df = (by_subject + by_seed) ** 2 / (by_subject**2 / df_subject + by_seed**2 / max(seeds - 1, 1))
@@ -81,4 +74,6 @@ def contrasts(runs: SeededRuns, weights: Floats) -> pd.DataFrame:
 
 
 def _chosen(tallies: Tallies, trials: list[int]) -> Tallies:
-    return Tallies(tallies.true, tallies.predicted[:, trials], tallies.hits[:, trials], tallies.off[:, trials])
+    return Tallies(
+        tallies.true, tallies.predicted[:, trials], tallies.hits[:, trials], tallies.distance_sums[:, trials]
+    )

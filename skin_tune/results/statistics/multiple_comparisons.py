@@ -63,7 +63,7 @@ def bias_corrected_winner(tallies: Tallies, resampled: Floats, draws: Floats) ->
         true=np.einsum("sw,sk->k", out, tallies.true[:, 0]),
         predicted=np.einsum("sw,swk->k", out, tallies.predicted[:, chosen]),
         hits=np.einsum("sw,swk->k", out, tallies.hits[:, chosen]),
-        off=np.einsum("sw,swk->k", out, tallies.off[:, chosen]),
+        distance_sums=np.einsum("sw,swk->k", out, tallies.distance_sums[:, chosen]),
     )
 
 

@@ -110,7 +110,7 @@ def _joined(trials: list[Tallies]) -> Tallies:
         true=trials[0].true[shown, None],
         predicted=np.stack([trial.predicted[shown] for trial in trials], axis=1),
         hits=np.stack([trial.hits[shown] for trial in trials], axis=1),
-        off=np.stack([trial.off[shown] for trial in trials], axis=1),
+        distance_sums=np.stack([trial.distance_sums[shown] for trial in trials], axis=1),
     )
 
 

@@ -69,22 +69,22 @@ class SpaceSearcher(Searcher):
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         return True
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, ray_trial_id: str) -> dict[str, Any] | str | None:
         if self._unfinished:
             config = self._unfinished.pop(0)
             if trial := self._asked_before(config[TRIAL_ID]):
-                self._asked[trial_id] = trial
+                self._asked[ray_trial_id] = trial
         elif self._grid is not None and self._number >= len(self._grid):
             return Searcher.FINISHED
         else:
-            own_id = self._next_id()
-            config = {**self._defaults, **self._drawn(trial_id, own_id), TRIAL_ID: own_id}
+            trial_id = self._next_id()
+            config = {**self._defaults, **self._drawn(ray_trial_id, trial_id), TRIAL_ID: trial_id}
             self._number += 1
             self._skip_started()
         return config
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        trial = self._asked.pop(trial_id, None)
+        trial = self._asked.pop(trial_id, None)  # Ray's own id
         if trial is None or self._study is None:
             return
         status = (result or {}).get("status")
@@ -95,7 +95,7 @@ class SpaceSearcher(Searcher):
         else:
             self._study.tell(trial, result[f"best_{self.metric}"])
 
-    def _drawn(self, trial_id: str, own_id: str) -> dict[str, Any]:
+    def _drawn(self, ray_trial_id: str, trial_id: str) -> dict[str, Any]:
         if self._grid is not None:
             return self._grid[self._number]
         if self._warm is None:
@@ -104,22 +104,22 @@ class SpaceSearcher(Searcher):
         if self._study is None:
             rng = np.random.default_rng([self._seed, self._number])
             return self._space.config(warm) if warm else self._space.sample(rng)
-        trial = self._asked_before(own_id)  # and interrupted before it started
+        trial = self._asked_before(trial_id)  # and interrupted before it started
         if trial is None:
             if warm:
                 fixed = {parameter.name: _asked(parameter, warm) for parameter in self._space.searched}
                 self._study.enqueue_trial(fixed)
             self._study.sampler = _sampler(self._seed, self._number)
             trial = self._study.ask()
-            trial.set_user_attr(TRIAL_ID, own_id)
-        self._asked[trial_id] = trial
+            trial.set_user_attr(TRIAL_ID, trial_id)
+        self._asked[ray_trial_id] = trial
         return self._space.config({parameter.name: _unit(trial, parameter) for parameter in self._space.searched})
 
-    def _asked_before(self, own_id: str) -> optuna.trial.Trial | None:
+    def _asked_before(self, trial_id: str) -> optuna.trial.Trial | None:
         """The trial that Optuna was asked for before an interruption, and has not been told of."""
-        if self._study is None or own_id not in self._untold:
+        if self._study is None or trial_id not in self._untold:
             return None
-        return optuna.trial.Trial(self._study, self._untold.pop(own_id))
+        return optuna.trial.Trial(self._study, self._untold.pop(trial_id))
 
     def _next_id(self) -> str:
         return f"{self._experiment}-{self._number:03d}"

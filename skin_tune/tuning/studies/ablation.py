@@ -71,8 +71,8 @@ def run_ablation(request: AblationRequest) -> Ablation:
             cell = (loss, oversampling, augmentation)
             levels = {name: FACTORS[name][word] for name, word in zip(FACTORS, cell, strict=True)}
             config = TrialConfig.from_mapping({**request.overrides, **levels, "augment": "all", "seed": seed})
-            own_id = f"{request.name}-{len(configs):03d}"
-            runs.setdefault(cell, []).append(own_id)
-            configs.append({**config.to_dict(), "trial_id": own_id})
+            trial_id = f"{request.name}-{len(configs):03d}"
+            runs.setdefault(cell, []).append(trial_id)
+            configs.append({**config.to_dict(), "trial_id": trial_id})
     outcome = run_fixed_configs(configs, request.name, pack, SELECTION_METRICS[0], request.storage, request.resources)
     return Ablation(pack.info.region, request.name, runs, outcome)

@@ -57,9 +57,9 @@ def run_confirm(request: ConfirmRequest) -> Confirmation:
     seeds = range(first, first + request.seeds)
     runs = {row["trial_id"]: [run_of(row["trial_id"], seed) for seed in seeds] for row in rows}
     configs = [
-        {**config_of(row).to_dict(), "seed": seed, "trial_id": own_id}
+        {**config_of(row).to_dict(), "seed": seed, "trial_id": trial_id}
         for row in rows
-        for seed, own_id in zip(seeds, runs[row["trial_id"]], strict=True)
+        for seed, trial_id in zip(seeds, runs[row["trial_id"]], strict=True)
     ]
     name = confirmation_of(request.experiment)
     outcome = run_fixed_configs(configs, name, pack, known.metric, known.paths.storage, request.resources)

@@ -57,29 +57,29 @@ class StoreCallback(Callback):
         return {}  # Tune pickles its callbacks; a copy has nothing to write to
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        own_id = self._known(trial)
-        row = self._writer.trial(own_id)
-        self._earlier[own_id] = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
+        trial_id = self._known(trial)
+        row = self._writer.trial(trial_id)
+        self._earlier[trial_id] = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
         self._writer.update_trial(
-            own_id,
+            trial_id,
             status="running",
             ended_at=None,
             code_version=append_version(row.get("code_version"), code_version()),
             libraries=append_version(row.get("libraries"), libraries()),
         )
-        self._kept = [row for row in self._kept if row["trial_id"] != own_id]  # it may be a resumed one
-        self._retired = [name for name in self._retired if name != own_id]
-        self._wandb.start(own_id, hyper_parameters(trial.config), self._writer.epochs_of(own_id))
+        self._kept = [row for row in self._kept if row["trial_id"] != trial_id]  # it may be a resumed one
+        self._retired = [name for name in self._retired if name != trial_id]
+        self._wandb.start(trial_id, hyper_parameters(trial.config), self._writer.epochs_of(trial_id))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         if self._has_to_end():
             return
-        own_id = trial.config[TRIAL_ID]
-        seconds, gpu_seconds = self._earlier[own_id]
+        trial_id = trial.config[TRIAL_ID]
+        seconds, gpu_seconds = self._earlier[trial_id]
         self._writer.update_trial(
-            own_id,
+            trial_id,
             seconds=seconds + result["time_total_s"],
             gpu_seconds=gpu_seconds + result["time_total_s"] * self._gpus,
             epochs=result["epoch"],
@@ -88,40 +88,40 @@ class StoreCallback(Callback):
             self._fatal = SkinTuneError(result["error"])
             return
         if "status" in result:
-            self._writer.update_trial(own_id, status=result["status"], error=result["error"])
+            self._writer.update_trial(trial_id, status=result["status"], error=result["error"])
             return
-        known = self._writer.trial(own_id).get("hardware")
-        self._writer.update_trial(own_id, hardware=append_version(known, result["hardware"]))
+        known = self._writer.trial(trial_id).get("hardware")
+        self._writer.update_trial(trial_id, hardware=append_version(known, result["hardware"]))
         metrics = epoch_metrics(result)
-        self._writer.add_epoch(own_id, metrics)
-        self._wandb.log(own_id, metrics)
+        self._writer.add_epoch(trial_id, metrics)
+        self._wandb.log(trial_id, metrics)
         if result["best_epoch"] == result["epoch"]:
-            self._writer.record_best(own_id, metrics, result["checkpoint"])
+            self._writer.record_best(trial_id, metrics, result["checkpoint"])
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         if self._fatal is not None:
             return
-        own_id = trial.config[TRIAL_ID]
-        row = self._writer.trial(own_id)
+        trial_id = trial.config[TRIAL_ID]
+        row = self._writer.trial(trial_id)
         if not row:  # it waited for a place when its experiment ended
             return
         if row["status"] == "running":
             finished = row["epochs"] >= int(trial.config["epochs"])
             if self._has_ended() and not finished:
-                self._writer.update_trial(own_id, status="interrupted")
+                self._writer.update_trial(trial_id, status="interrupted")
                 return
-            self._writer.update_trial(own_id, status="completed" if finished else "stopped_early")
-        self._end(own_id)
+            self._writer.update_trial(trial_id, status="completed" if finished else "stopped_early")
+        self._end(trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         if self._has_to_end():  # which is what its process may have died of
             return
-        own_id = self._known(trial)  # one whose process could not start has never been announced
+        trial_id = self._known(trial)  # one whose process could not start has never been announced
         lines = Path(trial.error_file).read_text().split("\n") if trial.error_file else []
         reason = next((line for line in reversed(lines) if line.strip()), "the trial's process died")
         reason = reason.removeprefix("ray.exceptions.RayActorError: ")
-        self._writer.update_trial(own_id, status="failed", error=one_line(Exception(reason)))
-        self._end(own_id)
+        self._writer.update_trial(trial_id, status="failed", error=one_line(Exception(reason)))
+        self._end(trial_id)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         interruption.check()
@@ -136,10 +136,10 @@ class StoreCallback(Callback):
             return
         self._journal.save()  # first: the search has been told of each end that the store knows
         self._writer.flush()
-        for own_id in self._ended:
-            (self._setting.checkpoints(own_id) / "last.pt").unlink(missing_ok=True)
-        for own_id in self._retired:
-            (self._setting.checkpoints(own_id) / "best.pt").unlink(missing_ok=True)
+        for trial_id in self._ended:
+            (self._setting.checkpoints(trial_id) / "last.pt").unlink(missing_ok=True)
+        for trial_id in self._retired:
+            (self._setting.checkpoints(trial_id) / "best.pt").unlink(missing_ok=True)
         self._ended.clear()
         self._retired.clear()
 
@@ -154,11 +154,11 @@ class StoreCallback(Callback):
 
     def _known(self, trial: Trial) -> str:
         """The trial's own id; its row is made if there is none."""
-        own_id: str = trial.config[TRIAL_ID]
-        if not self._writer.trial(own_id):
+        trial_id: str = trial.config[TRIAL_ID]
+        if not self._writer.trial(trial_id):
             config = {f"config/{name}": value for name, value in hyper_parameters(trial.config).items()}
             self._writer.update_trial(
-                own_id,
+                trial_id,
                 epochs=0,
                 seed=trial.config["seed"],
                 pack_id=self._setting.pack_id,
@@ -167,14 +167,14 @@ class StoreCallback(Callback):
                 started_at=now(),
                 **config,
             )
-        return own_id
+        return trial_id
 
-    def _end(self, own_id: str) -> None:
-        self._writer.update_trial(own_id, ended_at=now())
-        self._wandb.end(own_id, self._writer.trial(own_id))
-        self._ended.append(own_id)
-        if self._writer.trial(own_id).get("checkpoint"):
-            self._kept.append(self._writer.trial(own_id))
+    def _end(self, trial_id: str) -> None:
+        self._writer.update_trial(trial_id, ended_at=now())
+        self._wandb.end(trial_id, self._writer.trial(trial_id))
+        self._ended.append(trial_id)
+        if self._writer.trial(trial_id).get("checkpoint"):
+            self._kept.append(self._writer.trial(trial_id))
             self._retire()
 
     def _retire(self) -> None:

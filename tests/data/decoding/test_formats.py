@@ -142,7 +142,10 @@ def test_class_folders_overlook_no_file_of_a_format_that_is_not_read(
     listed = [path.suffix.lower() for path in (root / "0").iterdir() if path.suffix != ".png"]
     films = [suffix for suffix in [*listed, ".pdf"] if suffix in NO_PHOTO_SUFFIXES]
     assert outcome.quarantined["format not read"] == len(listed) - len(films) + 1 > 10
-    assert outcome.left_out == {"raw file beside its photo": 1, **{f"{s} file": films.count(s) for s in films}}
+    assert outcome.left_out == {
+        "raw file beside its photo": 1,
+        **{f"{s} file": films.count(s) for s in films},
+    }
     assert ".dcm" in listed
 
 

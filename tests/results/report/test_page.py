@@ -16,8 +16,8 @@ from skin_tune.results import load_predictions
 from skin_tune.results.report import write_report
 from skin_tune.results.report.cost import cost_of
 from skin_tune.results.report.importance import FEWEST, importances, is_logarithmic
-from skin_tune.results.report.markup import said, table
-from skin_tune.results.report.model_performance import calibration, graded
+from skin_tune.results.report.markup import table, translated
+from skin_tune.results.report.model_performance import calibration, model_performance
 from skin_tune.results.report.section import sections
 from skin_tune.results.report.translations import WORDS
 from skin_tune.results.statistics.confirmation import run_of
@@ -335,7 +335,7 @@ def test_unknown_devices_are_a_group_of_their_own(tmp_path: Path):
     write_trials(tmp_path, trials=1)
     rows = load_predictions(tmp_path)
     rows.loc[rows.index[:10], "device"] = None
-    assert {group.name: group.images for group in graded(rows).groups["device"]}[""] == 10
+    assert {group.name: group.images for group in model_performance(rows).groups["device"]}[""] == 10
 
 
 def test_both_languages_have_the_same_gaps_to_fill():
@@ -349,7 +349,7 @@ def test_both_languages_have_the_same_gaps_to_fill():
 @pytest.mark.parametrize("key", [key for key, (english, _) in WORDS.items() if re.search(r"{\w+:", english)])
 def test_one_is_singular_and_more_are_plural(key: str):
     names = re.findall(r"{(\w+)", WORDS[key][0])
-    one, three = (said(key, **dict.fromkeys(names, count)) for count in (1, 3))
+    one, three = (translated(key, **dict.fromkeys(names, count)) for count in (1, 3))
     plurals = r"\b1 (trials|subjects|images|training images|hours|GPU-hours|seeds|epochs|runs)\b"
     assert not re.search(plurals, one)
     assert re.sub("1", "3", one) != three
@@ -374,7 +374,7 @@ def test_every_figure_has_its_place_on_the_page(tmp_path: Path, trials: int):
 
 
 def test_values_in_words_are_escaped_and_words_in_words_are_in_the_same_language():
-    once = said("opened_often", openings=("times", {"count": "<3"}))
+    once = translated("opened_often", openings=("times", {"count": "<3"}))
     assert once.count("&lt;3") == 2
     assert "&lt;3번" in once
     assert "<td>&lt;b&gt;</td>" in table(["name"], [["<b>"]])

@@ -7,12 +7,12 @@ from benchmarks.compare import coverage, draw_photos
 from skin_tune.metrics import Tallies, scores_of
 from skin_tune.results.statistics.bootstrap import (
     Floats,
-    draws_of,
     in_parts,
     intervals,
-    left_out,
+    leave_one_out_sums,
+    resample_counts,
+    resampled_sums,
     tally_subjects,
-    weighted,
 )
 from skin_tune.results.statistics.multiple_comparisons import (
     bias_corrected_winner,
@@ -51,8 +51,8 @@ def plain(label: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
 
 def test_resampled_metrics_equal_those_of_the_images_of_the_people_drawn():
     subject, label, predicted = trials_of(3, 25)
-    draws = draws_of(25, 30, seed=3)
-    fast = scores_of(weighted(tallied(subject, label, predicted), draws))
+    draws = resample_counts(25, 30, seed=3)
+    fast = scores_of(resampled_sums(tallied(subject, label, predicted), draws))
     for resample, counts in enumerate(draws.astype(int)):
         drawn = np.repeat(np.arange(25), counts)
         images = np.concatenate([np.flatnonzero(subject == person) for person in drawn])
@@ -63,7 +63,7 @@ def test_resampled_metrics_equal_those_of_the_images_of_the_people_drawn():
 
 def test_left_out_metrics_equal_those_of_the_other_peoples_images():
     subject, label, predicted = trials_of(2, 12)
-    fast = scores_of(left_out(tallied(subject, label, predicted)))
+    fast = scores_of(leave_one_out_sums(tallied(subject, label, predicted)))
     for person in range(12):
         rest = subject != person
         for name, value in plain(label[rest], predicted[1, rest]).items():
@@ -78,18 +78,18 @@ def test_parts_are_all_trials_once():
 
 
 def test_every_resample_draws_as_many_people_as_there_are_and_the_seed_decides_whom():
-    draws = draws_of(50, 2500, seed=1)
+    draws = resample_counts(50, 2500, seed=1)
     assert (draws.sum(axis=1) == 50).all()
     assert draws.mean() == 1
     assert draws.var() == pytest.approx(1 - 1 / 50, rel=0.02)  # binomial
-    assert np.array_equal(draws, draws_of(50, 2500, seed=1))
-    assert not np.array_equal(draws, draws_of(50, 2500, seed=2))
+    assert np.array_equal(draws, resample_counts(50, 2500, seed=1))
+    assert not np.array_equal(draws, resample_counts(50, 2500, seed=2))
 
 
 def mean_intervals(values: Floats, resamples: int = 20_000) -> tuple[Floats, Floats]:
-    draws = draws_of(len(values), resamples)
-    without = (values.sum(axis=0) - values) / (len(values) - 1)
-    return intervals(values.mean(axis=0), draws @ values / len(values), without)
+    draws = resample_counts(len(values), resamples)
+    jackknife = (values.sum(axis=0) - values) / (len(values) - 1)
+    return intervals(values.mean(axis=0), draws @ values / len(values), jackknife)
 
 
 def test_the_interval_of_a_mean_is_students():
@@ -120,10 +120,10 @@ def test_where_resamples_cannot_differ_there_is_no_interval(values: Floats):
 
 def test_resamples_in_which_a_figure_is_not_defined_do_not_count():
     values = np.random.default_rng(0).normal(size=(40, 1))
-    resampled, without = draws_of(40, 4000) @ values / 40, (values.sum() - values) / 39
-    whole = np.concatenate(intervals(values.mean(axis=0), resampled, without))
+    resampled, jackknife = resample_counts(40, 4000) @ values / 40, (values.sum() - values) / 39
+    whole = np.concatenate(intervals(values.mean(axis=0), resampled, jackknife))
     holed = np.concatenate([resampled, np.full((1000, 1), np.nan)])
-    assert np.concatenate(intervals(values.mean(axis=0), holed, without)) == pytest.approx(whole, abs=1e-9)
+    assert np.concatenate(intervals(values.mean(axis=0), holed, jackknife)) == pytest.approx(whole, abs=1e-9)
 
 
 def test_a_tie_counts_one_half_and_undefined_resamples_not_at_all():
@@ -153,11 +153,11 @@ def test_of_equally_good_trials_the_winner_is_flattered_and_its_estimate_is_not(
     flattered, estimated, excluded, baseline = [], [], [], []
     truth = trials_of(1, 20_000, seed=99)
     real = float(np.mean(truth[2][0] == truth[1]))
-    draws = draws_of(60, 300)
+    draws = resample_counts(60, 300)
     for seed in range(100):
         tallies = tallied(*trials_of(12, 60, seed))
-        point = scores_of(weighted(tallies, np.ones((1, 60))))["acc"][0]
-        resampled = scores_of(weighted(tallies, draws))["acc"]
+        point = scores_of(resampled_sums(tallies, np.ones((1, 60))))["acc"][0]
+        resampled = scores_of(resampled_sums(tallies, draws))["acc"]
         flattered.append(point.max())
         estimated.append(float(scores_of(bias_corrected_winner(tallies, resampled, draws))["acc"]))
         excluded.append(mcb_p_values(point, resampled)[0] < 0.05)

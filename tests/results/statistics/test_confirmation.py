@@ -22,18 +22,18 @@ def write_runs(
     runs: dict[str, list[str]] = {}
     for number, (config, share) in enumerate(skill.items()):
         for seed in range(SEEDS):
-            own_id = f"{config}-seed{seed}"
+            trial_id = f"{config}-seed{seed}"
             rng = np.random.default_rng([seed, number])
             right = rng.random(len(labels)) < share
             predicted = np.where(right, labels, rng.integers(0, 3, len(labels)))
-            runs.setdefault(config, []).append(own_id)
-            state = (status or {}).get(own_id, "completed")
-            writer.update_trial(own_id, status=state, started_at=now(), pack_id="p", epochs=1, val_balanced_acc=0.5)
+            runs.setdefault(config, []).append(trial_id)
+            state = (status or {}).get(trial_id, "completed")
+            writer.update_trial(trial_id, status=state, started_at=now(), pack_id="p", epochs=1, val_balanced_acc=0.5)
             write_predictions(
                 storage,
                 "lip_dryness",
                 "exp-confirm",
-                own_id,
+                trial_id,
                 "val",
                 sources=[str(row) for row in range(len(labels))],
                 subjects=[f"s{row // PHOTOS}" for row in range(len(labels))],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skin_tune.results.statistics.bootstrap import draws_of
+from skin_tune.results.statistics.bootstrap import resample_counts
 from skin_tune.results.statistics.contrasts import SeededRuns, contrasts
 from skin_tune.results.statistics.factorial import effect_weights
 
@@ -16,10 +16,10 @@ ONE = np.ones((1, 1))
 def runs_of(values: np.ndarray, resamples: int = 500) -> SeededRuns:
     """Runs [C, N] whose score is the mean over subjects of `values` [S, C, N]."""
     subjects = len(values)
-    draws = draws_of(subjects, resamples)
+    draws = resample_counts(subjects, resamples)
     resampled = np.einsum("rs,scn->rcn", draws, values) / subjects
-    without = (values.sum(axis=0) - values) / (subjects - 1)
-    return SeededRuns(values.mean(axis=0), resampled, without)
+    jackknife = (values.sum(axis=0) - values) / (subjects - 1)
+    return SeededRuns(values.mean(axis=0), resampled, jackknife)
 
 
 def test_where_only_the_seed_matters_the_interval_is_students():
