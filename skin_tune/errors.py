@@ -64,7 +64,7 @@ class StoreError(SkinTuneError):
 
 
 class SomeRegionsFailedError(SkinTuneError):
-    """Of several regions that were tuned together, some have no result."""
+    """Some of several regions tuned together have no result."""
 
     exit_code = 1
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 METRICS = ("acc", "balanced_acc", "macro_f1", "mae", "within_one", "qwk")
 
 ORDINAL_METRICS = ("mae", "within_one", "qwk")
-"""Those of METRICS that need an order of classes: nominal ones have no distance, and these stay gaps."""
+"""The METRICS that need an order of classes; null for nominal classes, which have no distance."""
 
 LESS_IS_BETTER = ("mae",)
 
@@ -38,7 +38,7 @@ class Tallies:
 
 
 def metrics_for(ordinal: bool) -> tuple[str, ...]:
-    """Those of METRICS that ordinal or, without ORDINAL_METRICS, nominal classes have."""
+    """The METRICS of ordinal classes, or of nominal ones: those without ORDINAL_METRICS."""
     return tuple(name for name in METRICS if ordinal or name not in ORDINAL_METRICS)
 
 

@@ -1,4 +1,4 @@
-"""What a figure can be traced to beside its config, pack and seed: the code, the libraries and the machine."""
+"""Provenance of a figure, beside its config, pack and seed: the versions of code and libraries."""
 
 import platform
 import subprocess
@@ -38,7 +38,7 @@ def libraries() -> str:
 
 
 def append_version(earlier: str | None, now: str) -> str:
-    """What holds for the whole of something that was interrupted: ``a; then b`` where it went on with another."""
+    """`now` appended to an earlier version where they differ: ``a; then b`` for what was resumed under another."""
     if not earlier or earlier.split("; then ")[-1] == now:
         return earlier or now
     return f"{earlier}; then {now}"

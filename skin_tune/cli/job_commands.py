@@ -1,4 +1,4 @@
-"""What the scripts in jobs/ run: tuning from raw data, one region or all of them."""
+"""Commands of the scripts in jobs/: tune one region or all of them from raw data, run the ablation."""
 
 import time
 from dataclasses import replace
@@ -188,7 +188,7 @@ def _prepared(
 
 
 def _check_early(regions: list[str], overrides: list[str] | None, options: TuneOptions) -> None:
-    """What can be known to be wrong before photos are read."""
+    """Reject what is wrong before any photo is read."""
     from skin_tune.tuning.experiment.request import check_request
 
     for name in regions:

@@ -25,7 +25,7 @@ app = typer.Typer(name=_NAME, no_args_is_help=True, **_STYLE)
 
 
 UsageError: Any = typer.BadParameter.__base__
-"""What typer raises for a missing or malformed argument; it has no public name."""
+"""Typer's exception for a missing or malformed argument; it has no public name."""
 
 
 INTERRUPTED = 130

@@ -34,7 +34,7 @@ Storage = Annotated[
         envvar="SKIN_TUNE_STORAGE",
         parser=typed_location,
         metavar="PATH",
-        help="For experiments and the results store; a folder, or s3://bucket/name.",
+        help="Where experiments and results are stored: a folder or s3://bucket/name.",
     ),
 ]
 Packs = Annotated[
@@ -43,7 +43,7 @@ Packs = Annotated[
         envvar="SKIN_TUNE_PACKS",
         parser=typed_location,
         metavar="PATH",
-        help="Of the packs; a folder, or s3://bucket/name.",
+        help="Where packs are stored: a folder or s3://bucket/name.",
     ),
 ]
 PackPath = Annotated[
@@ -131,7 +131,7 @@ class TuneOptions:
     gpu_hours: Annotated[float | None, typer.Option(help="End once trials have held GPUs for so many hours.")] = None
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None
     max_failures: Annotated[
-        int | None, typer.Option(help="How often a trial whose process died goes on from its last epoch; 3 if none.")
+        int | None, typer.Option(help="How often a trial whose process died is restored; 3 if none.")
     ] = None
     keep_checkpoints: Annotated[
         int | None, typer.Option(help="How many of the best trials keep their model; 10 if none.")
@@ -141,13 +141,13 @@ class TuneOptions:
     ] = None
     wandb: Wandb = None
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the experiment --name; what is not given is as when it began.")
+        bool, typer.Option("--resume", help="Resume the experiment --name, with the options it was started with.")
     ] = False
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where given configs run, and what they may take."""
+    """Storage and resources of runs of fixed configs."""
 
     storage: Storage = Path("runs")
     cpus_per_trial: Annotated[int | None, typer.Option(help="CPUs, and torch threads, of a run.")] = None

@@ -26,7 +26,7 @@ def confirm(
 ) -> None:
     """Run the best configs again with new seeds, name a champion.
 
-    What has been run is not run again: the same command goes on, and --top and --seeds may grow.
+    Finished runs are not repeated: the same command resumes, and --top and --seeds may grow.
     """
     from skin_tune.tuning.tracking.live_line import live_line
 

@@ -27,11 +27,11 @@ def train(
     storage: Storage = Path("runs"),
     name: Annotated[str | None, typer.Option(help="Name of the run; its region and the time if not given.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(parser=typed_location, metavar="CHECKPOINT", help="Go on from a last.pt.")
+        Path | None, typer.Option(parser=typed_location, metavar="CHECKPOINT", help="Resume from a last.pt.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Choose the best epoch by it; val_balanced_acc if none.")] = None,
     wandb: Wandb = None,
-    wandb_id: Annotated[str | None, typer.Option(help="Go on with this wandb run; with its own if none.")] = None,
+    wandb_id: Annotated[str | None, typer.Option(help="Continue this wandb run instead of the training's own.")] = None,
 ) -> None:
     """Train one config on this machine, without a cluster."""
     from skin_tune.config import parse_overrides
@@ -61,7 +61,7 @@ def tune(options: TuneOptions, pack: TunedPack = None, overrides: Overrides = No
     """Search a space of configs for a region's best grader.
 
     With Ray Tune and ASHA, on the cluster there is, or on this machine. Ctrl-C, SIGTERM or SIGHUP end it with what
-    there is; `tune --name NAME --resume` goes on.
+    there is; `tune --name NAME --resume` resumes it.
     """
     if pack is not None and "=" in pack.name and not pack.exists():  # the name=value words of a --resume without PACK
         pack, overrides = None, [str(pack), *(overrides or [])]
@@ -87,7 +87,7 @@ def tune_pack(pack: Path | None, overrides: list[str] | None, options: TuneOptio
 def tune_request(
     pack: Path | None, region: str | None, overrides: list[str] | None, options: TuneOptions
 ) -> "TuneRequest":
-    """What the options of `tune` ask for; without `pack` and `region`, of the one experiment of the name to resume."""
+    """The request of `tune`'s options; without `pack` and `region`, for the one experiment of that name to resume."""
     from skin_tune.config import parse_overrides
     from skin_tune.tuning.experiment.request import TuneRequest, parse_duration
     from skin_tune.tuning.experiment.resumed_request import FLAGS, find_spec, resumed_request

@@ -1,4 +1,4 @@
-"""What a command line that cannot be read is told: one line that says what was given and what would work."""
+"""Messages for a command line that cannot be parsed: one line with what was given and what would work."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the hyper-parameters with a choice may be: one entry a value, from which all else follows.
+"""Allowed values of categorical hyper-parameters: one entry each, from which all else follows.
 
 An entry names the function that builds it, so that a config can be checked without loading torch. To add a loss or an
 optimiser, write its function in `model/losses.py` or `training/optimizer.py`, and its entry here: `train_loss=NAME`,
@@ -18,7 +18,7 @@ class Choice:
     builder: str
     """``module:function`` below `skin_tune`."""
     summary: str
-    """What it is, for tables."""
+    """One line for tables."""
 
     def load(self) -> Callable[..., Any]:
         """The function that builds it."""

@@ -12,7 +12,7 @@ from skin_tune.training.evaluation import Evaluation, evaluate
 
 
 def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
-    """What `model` says of a split, on this machine's GPU if it has one.
+    """Evaluate `model` on a split, on this machine's GPU if it has one.
 
     Raises PackError for a pack of other classes or of images too small.
     """
@@ -23,7 +23,7 @@ def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
 
 
 def evaluate_file(model: Path, pack: Path, split: str, pack_id: str | None = None) -> Evaluation:
-    """What the model in a `best.pt` or `model.pt` says of a split of a pack, which is `pack_id` if that is given.
+    """Evaluate the model in a `best.pt` or `model.pt` on a split of a pack, which must be `pack_id` if that is given.
 
     Raises CheckpointError for a file that holds no model, PackError for a pack of other classes or another pack.
     """

@@ -133,7 +133,7 @@ def _write_checked(model: TrainedModel, form: str, file: Path, images: npt.NDArr
 
 
 def metadata(model: TrainedModel) -> dict[str, str]:
-    """What an exported file says of itself: `classes` is a JSON list, in ordinal order where `ordinal` is ``true``.
+    """Metadata of an exported file: `classes` is a JSON list, in ordinal order where `ordinal` is ``true``.
 
     Ordinal classes that are all numbers have these as `grade_values`, a JSON list: the expected grade is their mean
     under the probabilities.

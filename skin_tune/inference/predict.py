@@ -22,7 +22,7 @@ _PHOTOS_AT_A_TIME = 2048
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one crop, or the `reason` why it says nothing."""
+    """A model's prediction for one crop, or the `reason` why there is none."""
 
     photo: Path
     part: str

@@ -17,7 +17,7 @@ thousand classes."""
 
 
 def read_tensors(path: Path, *, old_format: bool = False) -> Any:
-    """What a regular file holds, on the CPU: tensors and plain values. No code of the file is run.
+    """Read tensors and plain values of a regular file onto the CPU. No code of the file is run.
 
     `old_format` also takes files that torch wrote before version 1.6. Raises ValueError, in words that go on after the
     file's name, for anything else.

@@ -40,4 +40,4 @@ class Family:
 
 
 family = Family()
-"""Of this process."""
+"""The descendants of this process."""

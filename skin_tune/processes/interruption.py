@@ -1,4 +1,4 @@
-"""What ends a command from outside: Ctrl-C, the SIGTERM of a queue or a container, the SIGHUP of a closed terminal.
+"""Signals that end a command: Ctrl-C, the SIGTERM of a queue or a container, the SIGHUP of a closed terminal.
 
 The first signal raises Interrupted in the main thread: what has been recorded stands, and what is open is closed. A
 second one, or a clean-up that takes too long, ends the process at once with all that it has started. A thread of its
@@ -31,7 +31,7 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass
 class _Heard:
-    """What this command has been told."""
+    """The signals this command has received."""
 
     signal: int | None = None
     at: float = 0.0
@@ -58,7 +58,7 @@ def check() -> None:
 
 
 def exit_code() -> int:
-    """What a shell says of a process that a signal has ended."""
+    """The exit code a shell gives a process that a signal has ended."""
     return 128 + (_heard.signal or signal.SIGINT)
 
 
@@ -132,7 +132,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 
 def _leave_terminal() -> None:
-    """What is said from now on goes nowhere: to write to a terminal that has gone is an error."""
+    """Discard all further output: writing to a terminal that has gone is an error."""
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 (a file descriptor is what is wanted)
         for stream in (1, 2):
             if os.isatty(stream):

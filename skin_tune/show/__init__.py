@@ -1,1 +1,1 @@
-"""What people see: progress while something runs, tables at its end."""
+"""Output for people: progress while something runs, tables at its end."""

@@ -104,7 +104,7 @@ def _table(
 
 
 def _words(comparison: "Comparison") -> list[str]:
-    """What the table means."""
+    """A legend for the table."""
     said = []
     name, rows = METRIC_HEADINGS[comparison.metric], comparison.compared
     if len(rows) and comparison.reference is not None:

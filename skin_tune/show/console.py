@@ -1,4 +1,4 @@
-"""Where everything that people read is printed."""
+"""The console on which everything is printed."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""What people see at the end: tables of trials, of regions, of a refitted model."""
+"""Output at the end of a command: tables of trials, of regions, of a refitted model."""
 
 import json
 import sys
@@ -139,7 +139,7 @@ def _gpu_seconds(outcome: "Outcome") -> float:
 
 
 def _endings(outcome: "Outcome") -> Iterator[str]:
-    """What ended an experiment before all of its trials had run."""
+    """Lines on what ended an experiment before all of its trials had run."""
     if outcome.reached:
         yield f"{outcome.reached}: the experiment {'ends' if outcome.seconds is not None else 'has ended'}"
     if outcome.interrupted:
@@ -150,7 +150,7 @@ def _endings(outcome: "Outcome") -> Iterator[str]:
 
 
 def cost_line(rows: Sequence[Mapping[str, Any]], price: float | None) -> str:
-    """What trials have cost; nothing where they held no GPU."""
+    """A line on the cost of trials; none where they held no GPU."""
     gpu_seconds = sum(row.get("gpu_seconds") or 0.0 for row in rows)
     return f"cost: {_cost(gpu_seconds, price)}" if gpu_seconds else ""
 

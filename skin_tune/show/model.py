@@ -1,4 +1,4 @@
-"""What a finished model says, for people and for programs."""
+"""Output of a model's evaluation and predictions, for people and for programs."""
 
 import json
 import sys
@@ -151,7 +151,7 @@ def _prediction_columns(rows: Sequence[Mapping[str, Any]], model: "TrainedModel"
 
 
 def _row(prediction: Prediction, model: "TrainedModel") -> dict[str, Any]:
-    """What is told of a crop; nominal classes have no expected grade."""
+    """One output row of a crop; nominal classes have no expected grade."""
     chances, classes = prediction.probabilities, model.classes
     expected = None if chances is None or not model.ordinal else round(expected_grade(chances, classes), 4)
     return {

@@ -1,4 +1,4 @@
-"""What people see while work runs, and of packs."""
+"""Progress of long work, and the summary of packs."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What people see at the end of runs of given configs: the champion, the ablation."""
+"""Output at the end of studies: the champion of a confirmation, the effects of an ablation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -62,7 +62,7 @@ def print_ablation(
 
 
 def _confirmed_columns(result: "Championship", metric: str) -> list[Column]:
-    """Where it is narrow, without the spread, and then without what the words below say, too."""
+    """On a narrow terminal without the spread, and then without what the words below say."""
     rows = result.configs.to_dict("records")
     means = [with_bounds(row["mean"], row["low"], row["high"]) for row in rows]
     spreads = [f"{row['spread']:.3f}" if row["spread"] == row["spread"] else "-" for row in rows]

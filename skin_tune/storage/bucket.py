@@ -27,7 +27,7 @@ _ATTEMPTS = 20
 """Waits between them grow to twenty seconds: about three minutes in all."""
 
 _ATTEMPTS_AT_FIRST = 2
-"""What a user has just typed is answered at once."""
+"""Few: a user waits for the answer to what was just typed."""
 
 
 _READS = 5
@@ -132,7 +132,7 @@ class BucketPath(S3Path):
 
 
 def steady(read: Callable[[], _Result]) -> _Result:
-    """What `read` returns, which takes several requests: it is called again where the object was replaced meanwhile.
+    """Result of `read`, which takes several requests; called again where the object was replaced meanwhile.
 
     Raises OSError where that happens time and again.
     """

@@ -48,7 +48,7 @@ def is_regular(path: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """What this machine keeps of buckets; SKIN_TUNE_CACHE, else below the user's own cache.
+    """Folder for local copies of bucket files: SKIN_TUNE_CACHE, else below the user's own cache.
 
     Raises EnvironmentVariableError where that is in the home of a user that does not exist.
     """

@@ -1,4 +1,4 @@
-"""What is known of a photo beside its grade: whom it shows, and how it was taken."""
+"""Columns about a photo beside its grade: whom it shows, and how it was taken."""
 
 import pyarrow as pa
 

@@ -35,7 +35,7 @@ def one_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class RunPaths:
-    """Where everything that experiments leave behind lies, under one storage root."""
+    """Paths of all files of experiments under one storage root."""
 
     storage: Path
 
@@ -53,7 +53,7 @@ class RunPaths:
         return self.results / table / f"region={one_name(region)}" / f"experiment={one_name(experiment)}"
 
     def predictions(self, region: str, experiment: str, trial_id: str, split: str) -> Path:
-        """What a model says of one split: a file of the table of that name."""
+        """File of a model's predictions for one split."""
         return self.partition("predictions", region, experiment) / f"{one_name(trial_id)}-{split}.parquet"
 
     def written(self, region: str, experiment: str) -> list[Path]:
@@ -71,7 +71,7 @@ class RunPaths:
         return self.experiments(region) / one_name(experiment)
 
     def spec(self, region: str, experiment: str) -> Path:
-        """What an experiment was started with, to be held against what it is resumed with."""
+        """The spec of an experiment: what it was started with, compared with what it is resumed with."""
         return self.experiment(region, experiment) / "asked.json"
 
     def lock(self, region: str, experiment: str) -> Path:
@@ -82,7 +82,7 @@ class RunPaths:
         return self.experiment(region, experiment) / "search.log"
 
     def warm_start(self, region: str, experiment: str) -> Path:
-        """What an experiment took over from its siblings."""
+        """File of the configs that an experiment took over from its siblings."""
         return self.experiment(region, experiment) / "warm_start.json"
 
     def wandb_state(self, region: str, experiment: str, trial_id: str) -> Path:
@@ -121,7 +121,7 @@ def made_by(model: Path) -> tuple[str, str] | None:
 
 
 def pack_path(folder: Path, region: str, size: int) -> Path:
-    """Where `prepare` puts the pack of a region."""
+    """Path of a region's pack, as `prepare` writes it."""
     return folder / f"{region}-{size}.arrow"
 
 

@@ -105,7 +105,7 @@ def check_optimizer(state: Any, optimizer: Optimizer) -> None:
 
 
 def _state_of(kind: type[Optimizer], defaults: Mapping[str, Any]) -> dict[str, bool]:
-    """What an optimiser keeps of each parameter, by name, and whether that is one number: told by a step of its own."""
+    """State of an optimiser for each parameter: names, and whether it is one number; found by taking a step."""
     known = inspect.signature(kind).parameters
     probe = torch.zeros(2, requires_grad=True)
     probe.grad = torch.zeros(2)
@@ -193,4 +193,4 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "best_metrics": lambda value: _wrong_metrics("best_metrics", value) if value != {} else "",
     "history": _wrong_history,
 }
-"""What is wrong with each entry, empty where nothing is; tensors are held against the network they are for."""
+"""For each entry a function that says what is wrong, or nothing; tensors are compared with those of the network."""

@@ -16,7 +16,7 @@ def best_device() -> torch.device:
 
 
 def hardware(device: torch.device, workers: int = 1) -> str:
-    """What a model is trained on, such as ``NVIDIA H100 80GB HBM3`` or ``4 x x86_64 CPU, 8 threads``."""
+    """Name of the hardware, such as ``NVIDIA H100 80GB HBM3`` or ``4 x x86_64 CPU, 8 threads``."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:

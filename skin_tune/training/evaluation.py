@@ -1,4 +1,4 @@
-"""What a network says of one split of a pack."""
+"""Evaluation of a network on one split of a pack."""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from skin_tune.training.device import autocast
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model says of one split, in the order of the pack's rows."""
+    """A model's predictions of one split, in the order of the pack's rows."""
 
     confusion: Confusion
     """int64 [K, K], true class by row."""
@@ -35,7 +35,7 @@ class Evaluation:
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
     about: Mapping[str, npt.NDArray[np.object_]]
-    """What the pack says of the photos, see `about.ABOUT`."""
+    """The pack's ABOUT columns."""
 
     def columns(self) -> dict[str, Any]:
         """Its rows as the store's `write_predictions` takes them."""

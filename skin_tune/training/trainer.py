@@ -50,7 +50,7 @@ class _Batch(NamedTuple):
     labels: Tensor
     """int64 [B]"""
     draws: int
-    """Of the global batch, over all ranks."""
+    """Size of the global batch, over all ranks."""
     share_of_epoch: float
     """At the middle of the batch, in (0, 1)."""
 
@@ -87,7 +87,7 @@ class Trainer:
         self.best_metrics: dict[str, float] = {}
         self.history: list[dict[str, float]] = []
         self.validation: Evaluation | None = None
-        """What the model said of the validation images after the last epoch, if that was run here."""
+        """Evaluation of the last epoch, if that was run here."""
 
         self.train_rows = pack.indices(*train_splits(include_val))
         self.train_labels = pack.labels[self.train_rows]

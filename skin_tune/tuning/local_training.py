@@ -32,12 +32,12 @@ from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess, check
 from skin_tune.tuning.tracking.wandb_sync import write_again
 
 _OLD_TRIAL_ID = "train"
-"""What older versions called the trial of every training; now it has the name of its run."""
+"""Trial id of every training in older versions; now it is the name of the run."""
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What `train` was asked for."""
+    """Arguments of `train`."""
 
     pack: Path
     overrides: Mapping[str, Any] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class TrainRequest:
     name: str | None = None
     resume: Path | None = None
     metric: str | None = None
-    """What the best epoch is chosen by; None: the checkpoint's, or val_balanced_acc."""
+    """The metric that the best epoch is chosen by; None: the checkpoint's, or val_balanced_acc."""
     wandb: str | None = None
     """online, offline or disabled; None: as wandb is configured."""
     wandb_id: str | None = None
@@ -62,7 +62,7 @@ class TrainOutcome:
     best: Mapping[str, float]
     folder: Path
     wandb: str
-    """What there is to know of the wandb run."""
+    """Messages about the wandb run."""
 
 
 def run_training(
@@ -105,7 +105,7 @@ class _Run:
 
     @property
     def folder(self) -> Path:
-        """Of its checkpoints."""
+        """Folder of its checkpoints."""
         return self.paths.checkpoints(self.region, self.name, self.trial_id)
 
 
@@ -203,7 +203,7 @@ def _name_in_use(paths: RunPaths, region: str, name: str) -> ExperimentError:
 
 
 def _spec(trainer: Trainer) -> ExperimentSpec:
-    """What `refit`, `confirm` and the report need to know of an experiment: its pack, its metric, its class counts."""
+    """The spec that `refit`, `confirm` and the report read: pack, metric, class counts."""
     info, config = trainer.pack.info, trainer.config.to_dict()
     return ExperimentSpec(
         pack=str(trainer.pack.path.resolve()),

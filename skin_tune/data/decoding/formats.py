@@ -1,4 +1,4 @@
-"""What a file holds, told by its first bytes: the formats that are read, and the names of those that are not."""
+"""Image formats, recognised by a file's first bytes: those that are read, and the names of those that are not."""
 
 import struct
 from pathlib import Path
@@ -73,7 +73,7 @@ def unread_format(file: BinaryIO, head: bytes, suffix: str) -> str:
 
 
 def advice(name: str, suffix: str) -> str:
-    """What to do about a file of a format that is not read."""
+    """Advice for a file in a format that is not read."""
     what = {_RAW: "develop it and save it", _VIDEO: "save a still of it"}.get(name, "save it")
     return f"{name} ({suffix}): {what} as JPEG, PNG or TIFF" if suffix else f"{name}: {what} as JPEG, PNG or TIFF"
 

@@ -5,7 +5,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 _PNG_LEVELS = {"1": 255, "L;2": 85, "L;4": 17}
-"""What one step of a PNG's grey is worth in 8 bits, by Pillow's raw mode."""
+"""Size of one grey level of a PNG in 8 bits, by Pillow's raw mode."""
 
 
 def colour_kind(opened: ImageFile.ImageFile) -> str:

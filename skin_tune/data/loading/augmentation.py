@@ -78,14 +78,14 @@ def augment(images: Tensor, randoms: Tensor, methods: Collection[str]) -> Tensor
 
 
 class _Drawn(NamedTuple):
-    """What random numbers make of each of B images."""
+    """The transforms drawn for each of B images."""
 
     places: Tensor | None
     """Complex [B, 2, size]: where an output pixel is read, as x + iy, is a term of its column plus one of its row."""
     colours: Tensor | None
     """Linear maps [B, 3, 3] of RGB."""
     greys: Tensor | None
-    """What is added to each channel, as weights [B, 3] of the image's mean red, green and blue."""
+    """Offset of every channel, as weights [B, 3] of the image's mean red, green and blue."""
 
     def of(self, rows: slice | Tensor) -> "_Drawn":
         return _Drawn(*(part if part is None else part[rows] for part in self))
@@ -140,7 +140,7 @@ def _augmented(images: Tensor, drawn: _Drawn, out: Tensor | None = None) -> Tens
 
 
 def _grid(places: Tensor) -> Tensor:
-    """Where each output pixel is read [B, size, size, 2]: on a CPU thirty times as fast as torch's affine_grid."""
+    """Source coordinates of each output pixel [B, size, size, 2]; on a CPU thirty times faster than affine_grid."""
     grid = torch.view_as_real(places[:, 0, None, :] + places[:, 1, :, None])
     # What is beyond an edge is read as far inside of it, x as 2 * edge - x: half as dear as grid_sample's reflection.
     return torch.lerp(grid, grid.clamp(-1, 1), 2.0, out=grid)

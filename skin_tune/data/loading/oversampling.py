@@ -1,4 +1,4 @@
-"""What a training epoch draws: a deterministic plan of indices, balanced over grades."""
+"""The draws of a training epoch: a deterministic plan of indices, balanced over grades."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What fields of a pack or a checkpoint may hold; either may come from anybody."""
+"""Valid values for the fields of packs and checkpoints, which may come from anybody."""
 
 import re
 from typing import Any, TypeGuard

@@ -1,4 +1,4 @@
-"""What a pack says of itself, field by field.
+"""Checks of a pack's metadata, field by field.
 
 Every problem is a PackError that names the field and what it holds; `open_pack` adds the file.
 """
@@ -110,4 +110,4 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "ordinal": _wrong_truth("ordinal"),
     "split_given": _wrong_truth("split_given"),
 }
-"""What is wrong with each field of a PackInfo, empty where nothing is. `format_version` has been looked at before."""
+"""For each field of a PackInfo a function that says what is wrong, or nothing. `format_version` is checked before."""

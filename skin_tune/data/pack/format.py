@@ -35,7 +35,7 @@ class Pack:
     about: Mapping[str, npt.NDArray[np.object_]]
     """Each column of ABOUT [N]; None where the source does not say."""
     file: PackFile = field(repr=False, compare=False)
-    """What is mapped: a copy on this machine where `path` is in a bucket."""
+    """The mapped file: a local copy where `path` is in a bucket."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickled pack is its path and id, not its gigabytes of pixels: Tune pickles what a search refers to."""

@@ -1,4 +1,4 @@
-"""What a pack says of itself, and the hash that names its content."""
+"""A pack's metadata, and the hash of its content that is its id."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ METADATA_KEY = b"skin_tune"
 
 @dataclass(frozen=True)
 class PackInfo:
-    """What a pack says of itself, kept as JSON in its schema metadata under `skin_tune`."""
+    """A pack's metadata, stored as JSON under `skin_tune` in its schema metadata."""
 
     region: str
     classes: list[str]
@@ -70,7 +70,7 @@ def content_id(
 
 
 def image_digest(pixels: bytes | memoryview) -> bytes:
-    """What `content_id` takes an image's pixels, uint8 [size, size, 3], for."""
+    """Hash of an image's pixels, uint8 [size, size, 3], for `content_id`."""
     return hashlib.blake2b(pixels, digest_size=16).digest()
 
 

@@ -17,7 +17,7 @@ from skin_tune.storage.files import atomic_write, cache_folder, download
 from skin_tune.text.escaping import shown
 
 _GIGABYTES = "100"
-"""What all copies together may take, where SKIN_TUNE_CACHE_GB does not say."""
+"""Most that all copies together take, unless SKIN_TUNE_CACHE_GB says otherwise."""
 
 
 @contextmanager

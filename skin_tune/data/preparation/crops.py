@@ -51,7 +51,7 @@ class CutResult:
     reason: str = ""
     detail: str = ""
     note: str = ""
-    """What is to be told of the photo though it could be used."""
+    """A note on a photo that could be used."""
     uniform: bool = False
     """Whether the crop is of one single colour."""
 
@@ -213,7 +213,7 @@ def square_crop(photo: Image.Image, box: Box, size: int, to_srgb: ToSrgb | None 
 
 
 def _part(photo: Image.Image, box: Box) -> tuple[Image.Image, Box]:
-    """What enlarging `box` looks at, with the pixel around it that is blended in, and the box in it."""
+    """The part of the photo that enlarging `box` reads, one pixel around it included, and the box within that part."""
     left, top = max(math.floor(box[0]) - 2, 0), max(math.floor(box[1]) - 2, 0)
     right, bottom = min(math.ceil(box[2]) + 2, photo.width), min(math.ceil(box[3]) + 2, photo.height)
     return photo.crop((left, top, right, bottom)), (box[0] - left, box[1] - top, box[2] - left, box[3] - top)

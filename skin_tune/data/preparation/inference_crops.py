@@ -59,7 +59,7 @@ def find_photos(given: Sequence[Path]) -> list[Path]:
 
 
 def wanted_crops(photos: Sequence[Path], region: str, labels: Path | None = None) -> list[Wanted]:
-    """What to cut from each photo: its region's boxes, where AI-Hub label files name them, else the image as it is.
+    """The crops of each photo: its region's boxes where AI-Hub label files name them, else the whole image.
 
     Label files are named after their photo, ``<photo>_<facepart>.json``, and lie beside it or below `labels`; with
     `labels` no photo is taken as it is. Raises SourceError for `labels` that are no folder or do not go with `region`.

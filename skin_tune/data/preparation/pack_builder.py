@@ -36,7 +36,7 @@ class Prepared:
     quarantined: Counter[str] = field(default_factory=Counter)
     not_visible: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
-    """What is no labelled photo at all, by kind; the same for all regions of a source."""
+    """Number of files that are no labelled photo, by kind; the same for all regions of a source."""
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     error: str = ""
@@ -70,7 +70,7 @@ class _Usable:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """What goes into a pack, and what does not."""
+    """The rows of a pack, and those left out."""
 
     usable: _Usable
     split: npt.NDArray[np.int8]
@@ -145,7 +145,7 @@ def _split(usable: _Usable, request: PrepareRequest, outcome: Prepared) -> npt.N
 
 
 def _info(outcome: Prepared, chosen: _Chosen, manifest: Manifest, request: PrepareRequest) -> PackInfo:
-    """What the pack says of itself. Raises SourceError where a class has no training image."""
+    """The pack's metadata. Raises SourceError where a class has no training image."""
     region, classes, ordinal = outcome.region, manifest.classes[outcome.region], not request.nominal
     usable, labels, split = chosen.usable, chosen.usable.labels, chosen.split
     counts = {
@@ -221,7 +221,7 @@ def _noted(of_region: list[tuple[Row, CutResult]]) -> list[str]:
 
 
 def _warnings(info: PackInfo, joined: Sequence[tuple[str, str, str]], pack: Path) -> list[str]:
-    """What to know of a pack's splits and people."""
+    """Warnings about a pack's splits and subjects."""
     found = []
     for place, (name, counts) in enumerate(info.counts.items()):
         meant = any(counts.values()) if info.split_given else info.split_ratios[place] > 0

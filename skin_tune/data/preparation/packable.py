@@ -79,7 +79,7 @@ def no_training_image(
 
 
 def _hint(quarantined: Sequence[Quarantined]) -> str:
-    """What may help against the most common reason."""
+    """A remedy for the most common reason."""
     common = Counter(entry.reason for entry in quarantined).most_common(1)
     return _HINTS.get(common[0][0], "") if common else ""
 

@@ -13,7 +13,7 @@ from skin_tune.text.grades import number_of
 
 @dataclass(frozen=True)
 class Label:
-    """What one label file says, as found: neither box nor grades have been checked."""
+    """Content of one label file; neither box nor grades have been checked."""
 
     facepart: int
     box: Any

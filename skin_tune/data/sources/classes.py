@@ -1,4 +1,4 @@
-"""What a grade that somebody wrote is called, and the order of the grades there are."""
+"""Class names from grades as written, and their order."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -52,7 +52,7 @@ def parse_classes(text: str) -> list[str]:
 
 
 def guessed_order(classes: Sequence[str]) -> str:
-    """What to tell of an order that nobody gave: empty where the names themselves have one."""
+    """A warning about an order that nobody gave; empty where the names themselves have one."""
     named = [name for name in classes if number_of(name) is None]
     if not named:
         return ""

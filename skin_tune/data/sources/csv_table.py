@@ -140,7 +140,7 @@ def _boxes(table: Table, manifest: Manifest) -> tuple[list[Box | BadBoxError | N
 
 
 def _about(table: Table, manifest: Manifest) -> list[dict[str, Any]]:
-    """What each row says of its photo, by the columns of ABOUT."""
+    """The ABOUT columns of each row."""
     places = {name: place for name in ABOUT if (place := table.find(name)) is not None}
     rows: list[dict[str, Any]] = []
     no_ages: list[str] = []

@@ -74,7 +74,7 @@ def leaves_roots(found: Path, roots: Sequence[Path]) -> bool:
 
 
 def readable_first(files: Sequence[Path]) -> list[Path]:
-    """Those of `files` in a format that is read, or all if none is: not the raw file or the film beside a photo."""
+    """The `files` in a format that is read, or all if there is none: leaves out raw files and films beside a photo."""
     return [file for file in files if file.suffix.lower() in PHOTO_SUFFIXES] or list(files)
 
 

@@ -98,7 +98,7 @@ def _warnings(
 
 
 def _on_grades(grades: Sequence[str], classes: Sequence[str], nominal: bool) -> list[str]:
-    """What may have been meant otherwise by grades that were taken as they come."""
+    """Warnings about grades that may have been meant otherwise."""
     found = []
     below = [grade for grade in grades if (number_of(grade) or 0) < 0 and class_name(grade) not in classes]
     if below:

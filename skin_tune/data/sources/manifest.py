@@ -1,4 +1,4 @@
-"""What a source holds: one row per labelled crop, and every row that cannot be used."""
+"""The manifest of a source: one row per labelled crop, and every row that cannot be used."""
 
 import math
 import reprlib
@@ -28,7 +28,7 @@ class Row:
     box: Box | None = None
     mirrored: bool = False
     about: Mapping[str, Any] = field(default_factory=dict)
-    """What is known of the photo, by the columns of `about.ABOUT`."""
+    """The photo's ABOUT columns."""
     split: str = ""
     """One of SPLITS where the source gives it."""
     relative_box: bool = False
@@ -47,7 +47,7 @@ class Quarantined:
 
 @dataclass
 class Manifest:
-    """What a source holds for the regions asked for."""
+    """The rows of a source for the requested regions."""
 
     classes: dict[str, list[str]]
     """Class names per region, in ordinal order where they have one."""
@@ -58,7 +58,7 @@ class Manifest:
     not_visible: Counter[str] = field(default_factory=Counter)
     """Labels without a box or a grade, per region: normal in turned views, and no fault of the data."""
     left_out: Counter[str] = field(default_factory=Counter)
-    """What is no labelled photo at all, by kind: hidden files, notes, labels of other face parts."""
+    """Number of files that are no labelled photo, by kind: hidden files, notes, labels of other face parts."""
     notes: list[str] = field(default_factory=list)
     """How something was read that could have been meant otherwise."""
     warnings: list[str] = field(default_factory=list)

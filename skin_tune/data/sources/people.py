@@ -1,4 +1,4 @@
-"""Who is one person: subjects that are written differently, or that share a picture."""
+"""Subjects that are one person: written differently, or sharing a picture."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ def with_people(manifest: Manifest) -> Manifest:
 
 
 def one_spelling(subjects: Iterable[str]) -> dict[str, str]:
-    """Of subjects that are all numbers, those written in several ways (7, 7.0, 007), each with the number itself.
+    """Where all subjects are numbers, those written in several ways (7, 7.0, 007), each with its number.
 
     A number that is written in one way alone keeps it; where some subject is a name, nothing is one.
     """

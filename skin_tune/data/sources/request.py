@@ -1,4 +1,4 @@
-"""What `prepare` is asked for, checked before anything slow."""
+"""The request of `prepare`, checked before anything slow."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ DEFAULT_RATIOS = (60, 20, 20)
 
 @dataclass(frozen=True)
 class PrepareRequest:
-    """What `prepare` was asked for. Construction checks nothing; `prepare` does, before anything slow."""
+    """Arguments of `prepare`. Construction checks nothing; `prepare` does, before anything slow."""
 
     sources: Sequence[Path]
     regions: str

@@ -90,7 +90,7 @@ def _decoded(data: bytes, file: Path) -> tuple[str, str]:
 
 
 def _delimiter(text: str, expected: Sequence[str]) -> tuple[str, str]:
-    """What parts the cells, and the text without the line ``sep=;`` by which Excel says it."""
+    """The delimiter, and the text without Excel's line ``sep=;`` that declares it."""
     if told := re.match(r"sep=(.)\r?\n", text):
         return told[1], text[told.end() :]
 

@@ -49,7 +49,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Face:
-    """What all photos of a subject share. Lengths are in head coordinates."""
+    """Features of one subject on all photos. Lengths are in head coordinates."""
 
     skin: Colour
     hair: Colour
@@ -64,7 +64,7 @@ class Face:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a head is on its photo: centre [2] and half axes [2] in pixels, turn and roll in radians."""
+    """Position of a head on its photo: centre [2] and half axes [2] in pixels, turn and roll in radians."""
 
     centre: Floats
     axes: Floats

@@ -1,4 +1,4 @@
-"""What a grade looks like on the skin of an artificial face: the strokes, dots and shadows that follow it.
+"""Skin marks of an artificial face: strokes, dots and shadows that follow its grades.
 
 Everything is in head coordinates: u from -1 (ear at the left of the photo) to 1, v from -1 (crown) to 1 (chin). A level
 is a grade with a fraction: more of it means more marks, and deeper ones.
@@ -161,7 +161,7 @@ def _jowls(rng: np.random.Generator, level: float) -> list[Mark]:
 
 
 def _moles_and_strands(rng: np.random.Generator) -> list[Mark]:
-    """What no grade explains: a few moles, and hairs fallen across the forehead."""
+    """Marks independent of any grade: a few moles, and hairs fallen across the forehead."""
     moles = _scatter(rng, (-0.8, -0.7, 0.8, 0.9), rng.poisson(3))
     marks = [Mark("crease", place, rng.uniform(2.0, 3.5), rng.uniform(0.5, 0.9)) for place in moles]
     for _ in range(rng.poisson(0.7)):

@@ -1,4 +1,4 @@
-"""What trials cost, and what stopping them early saved."""
+"""Cost of trials, and what stopping them early saved."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a set of trials. Hours are of trials, which may have run side by side."""
+    """Cost of a set of trials. Hours are of trials, which may have run side by side."""
 
     trials: int
     epochs: int
@@ -17,25 +17,25 @@ class Cost:
     judged_epochs: int
     """Run by the trials that completed or were stopped early."""
     full_epochs: int
-    """What those would have run to the end."""
+    """Epochs of the same trials, had none been stopped."""
     saved_hours: float
-    """What the epochs that were not run would have taken, each trial at its own pace."""
+    """Hours of the epochs that were not run, each trial at its own pace."""
     saved_gpu_hours: float
 
     @property
     def saved_share(self) -> float:
-        """Of the epochs; NaN without any."""
+        """Share of the epochs that were not run; NaN without any."""
         return 1 - self.judged_epochs / self.full_epochs if self.full_epochs else float("nan")
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """Of all of them."""
+    """Of all trials."""
     each = list(costs)
     return Cost(**{field.name: sum(getattr(cost, field.name) for cost in each) for field in fields(Cost)})
 
 
 def cost_of(trials: pd.DataFrame) -> Cost:
-    """Of rows of the store's `trials`; those without an end, interrupted by a budget or Ctrl-C, were not judged."""
+    """Cost of rows of the store's `trials`; interrupted ones were not judged, so that they saved nothing."""
     filled = trials[["epochs", "seconds", "gpu_seconds", "config/epochs"]].astype(float)
     ended = trials["status"].isin(["completed", "stopped_early"]) & trials["ended_at"].notna()
     judged = filled[ended & (filled["epochs"] > 0) & filled["config/epochs"].notna()]

@@ -30,11 +30,11 @@ class CardFacts:
     trials: int
     """How many trials the champion was chosen among."""
     metric: str
-    """What it was chosen by."""
+    """The metric it was chosen by."""
     test_openings: int
     """How often this pack's test split has been opened below this storage, this time included."""
     metrics: Mapping[str, float | None]
-    """Of the test split; None where it cannot be said, such as the recall of a class without images."""
+    """Metrics on the test split; None where undefined, such as the recall of a class without images."""
     classes: Sequence[Mapping[str, Any]]
     """Rows of ``class train_images test_images precision recall f1``, in ordinal order where there is one."""
     confusion: Sequence[Sequence[int]]

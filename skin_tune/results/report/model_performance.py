@@ -1,4 +1,4 @@
-"""What one model says of one split: confusion, recall class by class, calibration, results by device and angle.
+"""One model on one split: confusion, recall by class, calibration, results by device and angle.
 
 K is the number of classes, S of subjects, R of resamples.
 """
@@ -22,7 +22,7 @@ from skin_tune.results.statistics.bootstrap import (
 
 RESAMPLES = 2000
 BINS = 15
-"""Of the reliability diagram, as in Guo et al. 2017."""
+"""The reliability diagram of Guo et al. 2017."""
 
 
 class Figure(NamedTuple):
@@ -74,7 +74,7 @@ class ModelPerformance:
 
 
 def model_performance(rows: pd.DataFrame) -> ModelPerformance:
-    """Of the store's `predictions` of one model and split."""
+    """From the store's `predictions` of one model and split."""
     probabilities = np.stack(rows["probabilities"].to_list()).astype(np.float64)
     classes = probabilities.shape[1]
     tallies, confusion = _tallied(rows, classes)

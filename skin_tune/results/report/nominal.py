@@ -1,4 +1,4 @@
-"""What the report says of classes without an order. In Korean one with an order is a grade; English has one word."""
+"""The report's words for nominal classes. In Korean an ordinal class is a grade; English has one word."""
 
 KOREAN = {
     "weakest": (

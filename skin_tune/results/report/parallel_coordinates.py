@@ -70,7 +70,7 @@ _TICK = {"xanchor": "left", "xshift": 3, "bgcolor": "§paper", "font": {"size": 
 
 
 def _scaled(column: pd.Series) -> tuple[npt.NDArray[np.float64], list[tuple[str, float]]]:
-    """Where a column's values lie on an axis from 0 to 1 [trials], NaN for gaps; and its ticks."""
+    """Positions of a column's values on an axis from 0 to 1 [trials], NaN for gaps; and its ticks."""
     if is_scale(column):
         values = column.to_numpy(float, na_value=np.nan)
         logarithmic = is_logarithmic(column)

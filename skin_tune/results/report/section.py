@@ -1,4 +1,4 @@
-"""What the report says of one region: its trials on one pack, the champion, its refits, what it all cost."""
+"""The report's data of one region: its trials on one pack, the champion, its refits, the cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from skin_tune.storage.run_paths import RunPaths
 
 DEFAULT_METRIC = SELECTION_METRICS[0]
 _RESAMPLES = 1000
-"""Of each trial: a tenth of what `compare` draws, for eight regions at once."""
+"""Resamples: a tenth of those of `compare`, for eight regions at once."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Section:
     champion: Mapping[Any, Any] | None
     """Its row: the confirmed champion's, or the best trial's; None where no trial finished an epoch."""
     validation: ModelPerformance | None
-    """What the champion says of the validation split; None where the store does not have it."""
+    """The champion on the validation split; None where the store has no predictions of it."""
     classes: Sequence[str]
     """Names, in ordinal order where there is one; empty where nothing says how many there are."""
     train_images: Sequence[int] | None

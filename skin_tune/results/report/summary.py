@@ -45,7 +45,7 @@ def times(count: int) -> tuple[str, dict[str, Any]]:
 
 
 def sentences(section: Section, price: float | None) -> Iterator[Markup]:
-    """What can be said of a section."""
+    """Sentences that sum up a section."""
     if section.champion is None:
         yield translated("no_champion")
     else:
@@ -122,7 +122,7 @@ def _hours(hours: float, gpu_hours: float) -> tuple[str, dict[str, Any]]:
 
 
 def warnings(section: Section) -> Iterator[Markup]:
-    """What the reader should beware of."""
+    """Caveats for the reader."""
     comparison = section.comparison
     for experiment in (name for name, result in section.confirmed.items() if result is None):
         yield translated("not_confirmed_yet", experiment=experiment)

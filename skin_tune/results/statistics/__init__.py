@@ -1,1 +1,1 @@
-"""What can be concluded from the results store."""
+"""Statistics on the results store."""

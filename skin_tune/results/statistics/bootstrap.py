@@ -122,7 +122,7 @@ def intervals(point: Floats, resampled: Floats, jackknife: Floats, level: float 
 
 
 def degrees_of_freedom(jackknife: Floats) -> Floats:
-    """Of the jackknife's variance [T], see `intervals`."""
+    """Degrees of freedom of the jackknife's variance [T], see `intervals`."""
     subjects = len(jackknife)
     defined = ~np.isnan(jackknife)
     mean = np.where(defined, jackknife, 0).sum(axis=0) / defined.sum(axis=0)

@@ -30,7 +30,7 @@ from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 
 SCORES = tuple(f"val_{name}" for name in METRICS)
-"""What trials may be compared by."""
+"""Metrics to compare trials by."""
 
 NOISE = 0.05
 """Trials whose `p_adjusted` is at least this are within noise."""
@@ -62,7 +62,7 @@ class Comparison:
     subjects: int
     resamples: int
     notes: tuple[str, ...]
-    """What is missing and why, a clause each."""
+    """Notes on what is missing and why, a clause each."""
 
     @property
     def compared(self) -> pd.DataFrame:

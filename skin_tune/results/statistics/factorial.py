@@ -1,4 +1,4 @@
-"""What loss, oversampling and augmentation do to a grader, from a factorial of runs with paired seeds."""
+"""Effects of loss, oversampling and augmentation, from a factorial of runs with paired seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Cell = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Factorial:
-    """What came of it."""
+    """Cells and effects of a factorial."""
 
     seeds: int
     """Whole replications: seeds that every cell has been run with."""

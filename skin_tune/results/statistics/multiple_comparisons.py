@@ -18,7 +18,7 @@ def chance_better(resampled: Floats, baseline: int) -> Floats:
 
 
 def mcb_p_values(point: Floats, resampled: Floats) -> Floats:
-    """For each trial [T]: were it as good as any, how often luck alone would put the best of T this far ahead of it.
+    """p-value of each trial [T]: if it were as good as any, how often luck puts the best of T this far ahead.
 
     The trials for which this is at least 0.05 hold the truly best one in 95 of 100 cases, however many were tried:
     comparisons with the best (Hsu 1981, doi:10.1214/aos/1176345582) by the bootstrap of White's reality check
@@ -30,8 +30,8 @@ def mcb_p_values(point: Floats, resampled: Floats) -> Floats:
 
 
 def max_t_p_values(point: Floats, resampled: Floats, baseline: int) -> Floats:
-    """For each trial [T]: were all as good as the baseline, how often luck alone would set the one that differs most
-    this far apart from it.
+    """Max-T adjusted p-value of each trial [T]: if no trial differed from the baseline, how often the largest
+    standardised difference would reach this one's.
 
     The single-step max-T adjustment (Westfall & Young 1993, Resampling-Based Multiple Testing, 2.3), with differences
     in units of their standard deviation over resamples. NaN for the baseline itself.
@@ -68,7 +68,7 @@ def bias_corrected_winner(tallies: Tallies, resampled: Floats, draws: Floats) ->
 
 
 def _luck(point: Floats, resampled: Floats) -> Floats:
-    """What each resample adds to the figures [R, T]; nothing where one is not defined."""
+    """Deviations of the resamples from the figures [R, T]; 0 where one is undefined."""
     return np.nan_to_num(resampled - point)
 
 

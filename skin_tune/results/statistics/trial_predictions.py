@@ -1,4 +1,4 @@
-"""What there is to compare: the trials of one region and, where the store has them, their predictions by subject."""
+"""Data to compare: the trials of one region and their predictions by subject, where the store has them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -131,7 +131,7 @@ def _notes_on_trials(
 
 
 def _notes_on_subjects(true: Numbers, trials: pd.DataFrame, noun: str) -> list[str]:
-    """What images [S, K] of each subject and class leave unsaid; `noun` is what a class is called."""
+    """Notes on rare classes, from images [S, K] of each subject and class; `noun` is the word for a class."""
     notes = []
     names, others = class_names(trials, true.sum(axis=0).tolist()), {"grade": "grades", "class": "classes"}[noun]
     subjects = (true > 0).sum(axis=0)

@@ -1,4 +1,4 @@
-"""What the store says of the classes that trials grade: their names, and whether these have an order."""
+"""The classes of stored trials: their names, and whether these have an order."""
 
 import json
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def class_names(trials: pd.DataFrame, images: Sequence[int]) -> list[str]:
 
 
 def _names_by_recall(trials: pd.DataFrame) -> list[str]:
-    """Of the classes that have one, in their order: the table's own columns for grades come before all others."""
+    """Recall columns of the classes that have one, in class order."""
     columns = [str(name) for name in trials if str(name).startswith(_RECALL) and trials[name].notna().any()]
     names = [column.removeprefix(_RECALL) for column in columns]
     values = grade_values(names)

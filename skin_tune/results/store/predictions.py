@@ -1,4 +1,4 @@
-"""What models say of single images, one file for each model and split."""
+"""The store's `predictions`: one file for each model and split."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

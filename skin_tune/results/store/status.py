@@ -1,4 +1,4 @@
-"""What the status of a trial means: whether it may win, and whether it can be resumed."""
+"""Meaning of a trial's status: may it win, and can it be resumed."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tune's view of actors, patient with what Tune takes for the end of the run.
+"""Failures of actors that Tune takes for the end of the run, turned into failures of one trial.
 
 Tune restarts a trial whose actor died, and ends the run where Ray names another reason: that its memory monitor killed
 the process, or that the node went. Both are the death of one actor.
@@ -15,7 +15,7 @@ OUT_OF_MEMORY = (
 
 
 class PatientActorManager(RayActorManager):
-    """Gives a trial whose process was killed the chance that one whose process died has."""
+    """Treats a trial whose process was killed as one whose process died."""
 
     def _actor_task_failed(self, tracked_actor_task, exception) -> None:  # type: ignore[no-untyped-def]
         super()._actor_task_failed(tracked_actor_task, as_actor_error(exception))
@@ -36,12 +36,12 @@ def as_actor_error(error: Exception) -> Exception:
 
 
 def ray_error_of(error: BaseException | None) -> RayError | None:
-    """What Ray has raised, of which `error` came; None where it did not."""
+    """The Ray error that caused `error`; None for any other."""
     while error is not None and not isinstance(error, RayError):
         error = error.__cause__ or error.__context__
     return error
 
 
 def be_patient() -> None:
-    """Have the runs of this process look at actors in this way."""
+    """Install PatientActorManager for the runs of this process."""
     tune_controller.RayActorManager = PatientActorManager

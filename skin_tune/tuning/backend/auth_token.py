@@ -1,4 +1,4 @@
-"""The token that a Ray cluster asks for.
+"""Authentication token of a Ray cluster.
 
 `ray start --head` asks for one as soon as there is one in the home, but a client sends it only where RAY_AUTH_MODE
 says so.

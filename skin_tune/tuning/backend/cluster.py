@@ -87,7 +87,7 @@ def _connect(dashboard: bool) -> bool:
 
 
 def _setting(name: str, ours: str) -> str:
-    """What the environment says of one of _SETTINGS, or `ours`. Raises EnvironmentVariableError for no number."""
+    """Value of one of _SETTINGS in the environment, or `ours`. Raises EnvironmentVariableError for no number."""
     given = os.environ.get(name, ours)
     if not (given.isascii() and given.isdecimal()) and given != "auto":
         raise EnvironmentVariableError(f"{name}={shown(given)} is not a whole number, such as {ours}")

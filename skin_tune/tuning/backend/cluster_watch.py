@@ -1,4 +1,4 @@
-"""Notices that the cluster has gone. Ray itself waits for a minute, then ends the process without asking."""
+"""Detects that the cluster has gone. Ray itself waits for a minute, then ends the process without asking."""
 
 import contextlib
 import signal
@@ -73,7 +73,7 @@ def _leave(lost: bool) -> None:
 
 
 def _parts() -> list[tuple[socket.AddressFamily, str | tuple[str, int]]]:
-    """Where the cluster's head listens, and this machine's raylet."""
+    """Addresses of the cluster's head and of this machine's raylet."""
     parts: list[tuple[socket.AddressFamily, str | tuple[str, int]]] = []
     host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
     host = host.strip("[]")

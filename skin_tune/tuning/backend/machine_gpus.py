@@ -1,4 +1,4 @@
-"""Which run has this machine's GPUs, where each starts a Ray of its own.
+"""Locks on this machine's GPUs for runs that each start a Ray of their own.
 
 Two such Rays know nothing of each other and would both hand out the same GPU. A run holds a lock on each that it may
 use until it ends, however it does; runs that join one cluster need none, since that shares its GPUs among them.
@@ -38,7 +38,7 @@ def take() -> None:
 
 
 def release() -> None:
-    """Let other runs have them."""
+    """Release the GPUs of this run."""
     while _held:
         _held.pop().release()
 

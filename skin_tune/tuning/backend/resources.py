@@ -1,4 +1,4 @@
-"""What a trial gets of the Ray cluster."""
+"""Resources of a trial on the Ray cluster."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BOOTSTRAP = Path("~/ray_bootstrap_config.yaml").expanduser()
 
 @dataclass(frozen=True)
 class TrialResources:
-    """What one trial holds while it runs."""
+    """Resources that one trial holds while it runs."""
 
     cpus: int
     """CPUs of each worker."""
@@ -27,7 +27,7 @@ class TrialResources:
     """How many trials of several workers the cluster holds at a time; of single workers Tune keeps count itself."""
 
     def of_trial(self) -> dict[str, float]:
-        """What Tune itself sets aside for a trial: nothing for several workers, who claim their own."""
+        """Resources that Tune reserves for a trial: none for several workers, which request their own."""
         if self.workers > 1:
             return {"memory": 1.0}  # Tune refuses an empty request
         return {"CPU": self.cpus, "GPU": self.gpus}

@@ -41,7 +41,7 @@ class WorkersLostError(SkinTuneError):
 
 @dataclass(frozen=True)
 class Order:
-    """What the workers do next."""
+    """The next task of the workers."""
 
     number: int
     """From 1; a worker that has carried out one asks for what comes after it."""
@@ -232,7 +232,7 @@ def run_workers(arguments: dict[str, Any], resources: TrialResources) -> None:
 
 
 def _serve(arguments: dict[str, Any]) -> None:
-    """What each worker does: one order after the other, in step with the others of its group."""
+    """The loop of each worker: one order after the other, in step with the others of its group."""
     group, settings, weights = arguments["group"], arguments["settings"], arguments["weights"]
     context = ray.train.get_context()
     rank, world_size = context.get_world_rank(), context.get_world_size()

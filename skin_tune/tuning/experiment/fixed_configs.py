@@ -18,7 +18,7 @@ from skin_tune.tuning.tracking.wandb_client import check_mode
 
 @dataclass(frozen=True)
 class Resources:
-    """What runs may take, and where they are logged; None as for `tune`."""
+    """Resources of runs, and their wandb mode; None as for `tune`."""
 
     cpus_per_trial: int | None = None
     gpus_per_trial: float | None = None

@@ -19,13 +19,13 @@ from skin_tune.tuning.experiment.spec import read_spec
 
 @dataclass(frozen=True)
 class StoredExperiment:
-    """What the store and the experiment's folder say of it."""
+    """An experiment as the store and its folder have it."""
 
     paths: RunPaths
     region: str
     name: str
     metric: str
-    """What its best epochs and trials are chosen by."""
+    """The metric its best epochs and trials are chosen by."""
     trials: pd.DataFrame
     """Rows of the store's `trials`, best `metric` first; those that cannot win come last."""
     pack_file: Path

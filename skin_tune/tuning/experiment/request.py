@@ -1,4 +1,4 @@
-"""What a user asked `tune` for, and the checks that need no pack."""
+"""The request of `tune`, and the checks that need no pack."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from skin_tune.tuning.tracking.wandb_client import check_mode
 
 @dataclass(frozen=True)
 class TuneRequest:
-    """What `tune` was asked for."""
+    """Arguments of `tune`."""
 
     pack: Path
     space: Path | Space

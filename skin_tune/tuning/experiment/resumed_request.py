@@ -22,7 +22,7 @@ FLAGS = (
 
 
 def settings_to_note(request: TuneRequest, space: Space, trials: int) -> dict[str, Any]:
-    """What `resumed_request` needs, as JSON holds it."""
+    """Settings to note for `resumed_request`, as JSON holds them."""
     flags = {name: getattr(request, name) for name in FLAGS}
     flags |= {"trials": trials, "warm_start": list(request.warm_start)}
     return {"space": asdict(space), "overrides": dict(request.overrides), "flags": flags}

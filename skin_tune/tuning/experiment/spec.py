@@ -1,4 +1,4 @@
-"""What an experiment was started with, to be held against what it is resumed with."""
+"""The spec of an experiment: what it was started with, compared with what it is resumed with."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class ExperimentSpec:
     seed: int
     trials: int
     metric: str
-    """What the best epoch and the best trial are chosen by."""
+    """The metric that the best epoch and the best trial are chosen by."""
     warm_start: list[str]
     """Regions and experiments whose best configs are tried first."""
     space: dict[str, str]
@@ -32,7 +32,7 @@ class ExperimentSpec:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     """Images of the pack per split and class name, classes in ordinal order; empty in files of older versions."""
     noted: dict[str, Any] = field(default_factory=dict)
-    """What `as_noted` wrote, from which the experiment goes on; empty in files of older versions."""
+    """Settings of the request, from which the experiment is resumed; empty in files of older versions."""
     target: float | None = None
     """The metric's value with which the experiment ends; it may be another when it is resumed."""
 
@@ -72,7 +72,7 @@ class ExperimentSpec:
             raise cannot_write(path.parent, error) from None
 
     def changes(self, now: "ExperimentSpec") -> list[str]:
-        """What of `now` would make other trials, each as ``seed was 0, is 1``.
+        """Differences of `now` that would change trials, each as ``seed was 0, is 1``.
 
         A hyper-parameter that one of them does not name has its default there, as in files that are older than it.
         """

@@ -71,7 +71,7 @@ def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_o
 
 
 def _resources(experiments: Sequence[Experiment]) -> TrialResources:
-    """What each trial gets. Raises ClusterError where the cluster cannot give it."""
+    """Resources of each trial. Raises ClusterError where the cluster does not have them."""
     request = experiments[0].plan.request
     to_run = sum(experiment.plan.to_run for experiment in experiments)
     at_once = min(to_run, request.concurrent or to_run)

@@ -1,4 +1,4 @@
-"""What a refit leaves behind: its model, its predictions of the test split, its model card."""
+"""Files of a refit: its model, its predictions of the test split, its model card."""
 
 import json
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ def facts_of(
     seconds: float,
     gpu_seconds: float,
 ) -> CardFacts:
-    """What the model card says of a refit that is done; `ended` is what was reported of its last epoch."""
+    """The model card's facts of a finished refit; `ended` is the result of its last epoch."""
     info, request = plan.pack.info, plan.request
     scores = metrics_of(evaluation.confusion, info.classes, info.ordinal)
     openings = load_test_openings(plan.paths.storage, plan.region)

@@ -1,4 +1,4 @@
-"""What a refit was asked for, checked before anything slow starts."""
+"""The plan of a refit, checked before anything slow starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from skin_tune.tuning.trial.stored_config import config_of
 
 @dataclass(frozen=True)
 class RefitRequest:
-    """What `refit` was asked for."""
+    """Arguments of `refit`."""
 
     experiment: str
     region: str | None = None

@@ -34,7 +34,7 @@ class Refit:
     new: bool
     """False where it had been there already, and nothing was trained or opened."""
     wandb: str = ""
-    """What there is to know of the wandb run."""
+    """Messages about the wandb run."""
 
 
 def run_refit(
@@ -104,7 +104,7 @@ class _RefitLog:
         self.wandb.log(self._plan.model, metrics)
 
     def close(self, status: str) -> str:
-        """What there is to know of the wandb run; an interrupted refit's stays open, to be continued."""
+        """Close the wandb run, unless the refit was interrupted and will continue it; messages about the run."""
         if status != "interrupted":
             self.wandb.end(self._plan.model, {"status": status})
         return self._process.close()

@@ -1,4 +1,4 @@
-"""When a trial is stopped early: asynchronous successive halving over epochs."""
+"""ASHA: stops trials early, by asynchronous successive halving over epochs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +17,8 @@ class AshaRungs:
     """ASHA (Li et al. 2020): of the trials that reach a rung, those below its best 1/eta so far are stopped there.
 
     A trial is judged by its best epoch so far, as by wandb's hyperband unless that is strict: one unlucky epoch does
-    not end a trial whose best model is kept. The first trial at a rung passes. Ray's own scheduler decides alike of
-    what it is told, but cannot be given what earlier trials had at each rung; a resumed experiment would judge its new
-    trials against nothing.
+    not end a trial whose best model is kept. The first trial at a rung passes. Same decisions as Ray's ASHA, which
+    cannot be seeded with earlier rung values: a resumed experiment would judge its new trials against nothing.
     """
 
     def __init__(self, metric: str, min_iter: int, eta: float, longest: int, history: History):

@@ -46,7 +46,7 @@ class RegionTargets(Stopper):
 
 
 def _goes_on(region: str) -> bool:
-    """Of an experiment without a target: it never ends early."""
+    """`has_ended` of experiments without a target: they never end early."""
     return False
 
 

@@ -9,7 +9,7 @@ from skin_tune.storage.files import download, is_local, is_regular, upload
 from skin_tune.storage.scratch import ScratchFolder
 
 OPTUNAS_LOCK = ".lock"
-"""What Optuna adds to the name of a journal for the lock that it holds while it writes."""
+"""Suffix of the lock file that Optuna holds while it writes a journal."""
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""Which configs an experiment tries: the space's method as a Ray Tune searcher."""
+"""The space's method (bayes, random, grid) as a Ray Tune searcher."""
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -157,7 +157,7 @@ def _untold(study: optuna.Study) -> dict[str, int]:
 
 
 def _asked(parameter: Parameter, units: Units) -> float:
-    """What Optuna is asked of a parameter: its unit, or the index of its choice."""
+    """The value Optuna gets for a parameter: its unit, or the index of its choice."""
     unit = units[parameter.name]
     return unit if parameter.choices is None else int(unit * len(parameter.choices))
 

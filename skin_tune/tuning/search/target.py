@@ -1,4 +1,4 @@
-"""The value of the metric with which an experiment is content: once a trial reaches it, the experiment ends."""
+"""The target: once a trial reaches this value of the metric, the experiment ends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from skin_tune.results.store.status import usable
 
 _ROUNDING = 1e-9
-"""Of a mean of shares: that of 2/3, 11/15 and 1 falls short of 0.8 by 1e-16."""
+"""Tolerance for rounding: the mean of 2/3, 11/15 and 1 falls short of 0.8 by 1e-16."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def is_reached(value: Any, target: float | None) -> bool:
 def first_to_reach(
     trials: Sequence[Mapping[str, Any]], epochs: Sequence[Mapping[str, Any]], metric: str, target: float | None
 ) -> Reached | None:
-    """Of rows of the store's `trials` and `epochs`: the trial that may win and took the fewest epochs to the target."""
+    """The usable trial that reached the target in the fewest epochs, from rows of the store's `trials` and `epochs`."""
     able = {row["trial_id"] for row in trials if usable(row, metric)}
     reached = [
         (row["epoch"], row["trial_id"])

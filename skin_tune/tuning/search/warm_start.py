@@ -1,4 +1,4 @@
-"""A head start: the best configs of sibling experiments, to be tried first."""
+"""Warm start: the best configs of sibling experiments, tried first."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -57,7 +57,7 @@ def best_of_siblings(storage: Path, names: Sequence[str], region: str, experimen
 
 
 def chosen_once(file: Path, choose: Callable[[], Sequence[Units]]) -> Sequence[Units]:
-    """What `file` says was chosen, or what `choose` does now: siblings may have changed when an experiment goes on."""
+    """The configs noted in `file`, else those that `choose` returns: siblings may have changed on a resume."""
     if file.is_file():
         return _known(file)
     chosen = choose()

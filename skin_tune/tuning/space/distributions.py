@@ -27,7 +27,7 @@ _QUANTISED = ("uniform", "log_uniform", "log_uniform_values", "normal", "log_nor
 SHAPE_KEYS: dict[str, tuple[str, str]] = {**_PLAIN, **{f"q_{name}": _PLAIN[name] for name in _QUANTISED}}
 """The two numbers that shape each distribution, by their names in the file."""
 DEFAULTS: dict[str, float] = {"mu": 0, "sigma": 1, "a": 1, "b": 1, "q": 1}
-"""What wandb takes where the file gives no number; min and max have no default."""
+"""wandb's defaults where the file gives no number; min and max have none."""
 
 _MAX_EXPONENT = 200.0  # with the next two, no step below can leave what a float holds
 _MAX_SIZE = 1e100

@@ -35,7 +35,7 @@ def check_meant(distribution: str, first: float, second: float) -> None:
 
 
 def exponent_hint(distribution: str, first: float) -> str:
-    """What to add where a draw is illegal: that limits above 0 may have been meant as they are."""
+    """A hint for an illegal draw: limits above 0 may have been meant as they are."""
     if distribution.endswith("log_uniform") and first > 0:
         return f"; min and max are exponents of e here, see {distribution}_values"
     return ""

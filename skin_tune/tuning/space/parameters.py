@@ -43,7 +43,7 @@ class Parameter:
     shape: tuple[float, float] = (0.0, 1.0)
     """(min, max), (mu, sigma) or (a, b) of a numeric distribution, as the file gives them."""
     q: float = 1.0
-    """What quantised values are multiples of; other distributions ignore it."""
+    """Step of quantised distributions; others ignore it."""
 
     @property
     def is_constant(self) -> bool:
@@ -103,7 +103,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Space:
-    """What to search, how, and when to stop."""
+    """A search space: parameters, method, and early stopping."""
 
     method: str
     """bayes, random or grid."""

@@ -13,7 +13,7 @@ from skin_tune.text.numbers import number_from
 
 
 def read_yaml(path: Path) -> Any:
-    """What the file at `path` holds. Raises SpaceError where it cannot be read, is no YAML, or gives a key twice."""
+    """Read the file at `path`. Raises SpaceError where it cannot be read, is no YAML, or gives a key twice."""
     try:
         if path.exists() and not is_regular(path):
             raise SpaceError("is not a regular file")
@@ -29,7 +29,7 @@ def read_yaml(path: Path) -> Any:
 
 @dataclass(frozen=True, repr=False)
 class UnclearNumber:
-    """What YAML 1.1 reads as another number than a person: 010 as 8, 1:30 as 90, 1_0 as 10. No value takes it."""
+    """A number that YAML 1.1 reads otherwise than people do: 010 as 8, 1:30 as 90, 1_0 as 10. Always refused."""
 
     text: str
     value: int | float

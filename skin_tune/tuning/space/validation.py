@@ -20,7 +20,7 @@ def keys(prefix: str, given: Mapping[Any, Any], known: Collection[str]) -> None:
 
 
 def required(prefix: str, given: Mapping[str, Any], key: str) -> Any:
-    """What `given` has under `key`."""
+    """The value of `given` under `key`."""
     if key not in given:
         raise SpaceError(f"{prefix}{key} is missing")
     return given[key]

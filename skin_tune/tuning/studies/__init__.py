@@ -1,1 +1,1 @@
-"""What is asked of finished trials: confirmation with new seeds, ablations, evaluation."""
+"""Studies of finished trials: confirmation with new seeds, ablation, evaluation."""

@@ -26,7 +26,7 @@ FACTORS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class AblationRequest:
-    """What the ablation was asked for."""
+    """Arguments of the ablation."""
 
     pack: Path
     name: str = "ablation"

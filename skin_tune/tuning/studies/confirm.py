@@ -13,7 +13,7 @@ from skin_tune.tuning.trial.stored_config import config_of
 
 @dataclass(frozen=True)
 class ConfirmRequest:
-    """What `confirm` was asked for."""
+    """Arguments of `confirm`."""
 
     experiment: str
     region: str | None = None
@@ -34,7 +34,7 @@ class Confirmation:
 
     region: str
     experiment: str
-    """Of the runs: see `confirmation_of`."""
+    """Name of the runs' experiment, see `confirmation_of`."""
     metric: str
     runs: dict[str, list[str]]
     """Ids of a trial's runs, seed by seed, by the id of the trial whose config they have; best trial first."""

@@ -16,7 +16,7 @@ from skin_tune.training.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What a model says of a split, and of which."""
+    """A model's evaluation on a split of a pack."""
 
     model: TrainedModel
     pack: Pack

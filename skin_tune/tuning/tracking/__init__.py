@@ -1,1 +1,1 @@
-"""What is told of a run while it runs: the store, the progress line, wandb."""
+"""Records of a run while it runs: the store, the progress line, wandb."""

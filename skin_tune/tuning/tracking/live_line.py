@@ -1,4 +1,4 @@
-"""What a command is doing, from its first second: one live line on a terminal, a plain line now and then in a log.
+"""The live line: what a command does from its first second, on a terminal; in a log a plain line now and then.
 
 A process has one such line at most, as it has one terminal: whoever begins something that may last says so by `doing`,
 and need not know whether anybody watches.
@@ -17,7 +17,7 @@ from skin_tune.text.wording import duration
 
 _LIVE_SECONDS = 0.5
 _LOG_SECONDS = 30.0
-"""What is over sooner leaves no line in a log: an error before anything has run is one line there, too."""
+"""Shorter waits leave no line in a log: an early error is one line there, too."""
 _ERASE = "\r\x1b[2K"
 _NO_LIMIT = 10_000
 

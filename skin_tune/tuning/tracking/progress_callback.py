@@ -59,7 +59,7 @@ class ProgressCallback(Callback):
         )
 
     def _rows(self) -> list[Mapping[str, Any]]:
-        """Those of the store, each with what its trial does now for a status."""
+        """Rows of the store, each with its trial's present state as its status."""
         rows: list[Mapping[str, Any]] = []
         for region, writer in self._writers.items():
             for row in writer.trials():

@@ -1,4 +1,4 @@
-"""What the driver records while trials run: every epoch into the results store and to wandb."""
+"""Tune's callback that records every epoch in the results store and in wandb."""
 
 from collections.abc import Callable
 from functools import partial

@@ -33,7 +33,7 @@ def configured_mode(mode: str | None) -> str:
 
 
 _OTHER_MODES = ("shared", "dryrun", "run")
-"""What WANDB_MODE may say, too, for wandb's own commands: here it leaves the mode to the API key."""
+"""Further values of WANDB_MODE, for wandb's own commands; here they leave the mode to the API key."""
 
 _RESERVED = frozenset("/\\#?%:")
 """Characters that no id of a run and no name of a project has."""
@@ -100,7 +100,7 @@ class WandbProcess:
         threading.Thread(target=self._feed, args=(self._process, self._messages), daemon=True).start()
 
     def on_restart(self, experiment: str, replay: Callable[[int], None]) -> None:
-        """Where the process is killed, as for memory, another one is started, and `replay` sends what was lost.
+        """Register `replay`, which sends what was lost where a process that was killed, as for memory, is replaced.
 
         It is given how many messages the old one had carried out.
         """
@@ -229,7 +229,7 @@ class WandbLog:
         confusion: Sequence[Sequence[int]],
         classes: Sequence[str],
     ) -> None:
-        """What a model scores on the test split; its confusion matrix [K][K] has the true class by row."""
+        """Log test metrics; the confusion matrix [K][K] has the true class by row."""
         counts = [list(row) for row in confusion]
         self._send("test", trial, metrics=_plain(metrics), confusion=counts, classes=list(classes))
 
@@ -249,7 +249,7 @@ def run_of(
     config: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """What the writer is told of a trial whose run it is to open."""
+    """The message that opens a trial's run."""
     return {
         "labels": {"region": region, "experiment": experiment, "trial": trial},
         "config": dict(config),
@@ -259,7 +259,7 @@ def run_of(
 
 
 def end_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the writer is told of a trial that is over, from its row in the store."""
+    """The message that ends a trial's run, from its row in the store."""
     best = {f"best_{name}": value for name, value in row.items() if name.startswith("val_")}
     return {
         "status": row["status"],

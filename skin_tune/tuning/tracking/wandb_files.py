@@ -1,4 +1,4 @@
-"""What of a wandb run is on this machine's disk: wandb keeps no other account of what a kill has left.
+"""Reader of wandb's files on disk: wandb keeps no other account of what a kill has left.
 
 wandb's core writes a run's records in blocks of 32 KB: after a kill the last ones, or all of them, are not there,
 however long ago they were logged. Its files are logs of LevelDB's format behind a header of their own:
@@ -24,13 +24,13 @@ class OnDisk:
 
     steps: set[int] = field(default_factory=set)
     status: str | None = None
-    """Of the summary that was written last."""
+    """Status in the summary that was written last."""
     ended: bool = False
     """Whether the file that was written last was closed."""
 
 
 def on_disk(folder: Path, run_id: str) -> OnDisk:
-    """What the runs below `<folder>/wandb`, online and offline ones, hold of `run_id`."""
+    """Read all files of `run_id` below `<folder>/wandb`, online and offline ones."""
     found = OnDisk()
     name = glob.escape(run_id)
     files = folder.glob(f"wandb/*run-*-{name}/run-{name}.wandb")

@@ -1,4 +1,4 @@
-"""Where wandb runs are written: on its server, or offline once that cannot be used."""
+"""Opens wandb runs: on its server, or offline once that cannot be used."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the trials of an experiment share, and what a Tune config holds beside hyper-parameters."""
+"""The context of a trial: what all trials of an experiment share, and the keys that identify one."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ WeightsTable = Mapping[tuple[str, str], StateDict | None]
 
 @dataclass(frozen=True)
 class TrialSetting:
-    """What all trials of an experiment share."""
+    """Settings that all trials of an experiment share."""
 
     pack: Path
     pack_id: str
@@ -47,7 +47,7 @@ class TrialSetting:
     def of(
         cls, pack: Pack, storage: Path, experiment: str, metric: str, *, include_val: bool = False
     ) -> "TrialSetting":
-        """Of trials on `pack`."""
+        """The setting of trials on `pack`."""
         info = pack.info
         return cls(
             pack=pack.path,

@@ -35,7 +35,7 @@ def tallied(subject: np.ndarray, label: np.ndarray, predicted: np.ndarray) -> Ta
     return Tallies(each[0].true[:, None], *(np.stack([getattr(one, name) for one in each], 1) for name in SUMS))
 
 
-SUMS = ("predicted", "hits", "off")
+SUMS = ("predicted", "hits", "distance_sums")
 
 
 def plain(label: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
