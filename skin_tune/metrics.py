@@ -1,4 +1,4 @@
-"""The metrics of grading, each formula once, for one confusion matrix or a million of them."""
+"""Metrics of grading: each formula once, for one confusion matrix or a million of them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Provenance of a figure, beside its config, pack and seed: the versions of code and libraries."""
+"""Versions of code and libraries: the provenance of a figure beside its config, pack and seed."""
 
 import platform
 import subprocess

@@ -1,4 +1,7 @@
-"""The catalogue of graded face regions (AI-Hub data set 71645, "Korean skin condition")."""
+"""The catalogue of face regions.
+
+Those of AI-Hub data set 71645, "Korean skin condition".
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Trials on a Ray cluster."""
+"""Experiments: spaces, search, trials on a Ray cluster, records, refit."""
 
 import os
 
