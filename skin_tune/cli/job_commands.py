@@ -12,6 +12,7 @@ from skin_tune.cli.options import Overrides, Packs, RunOptions, SourceOptions, T
 from skin_tune.cli.tuning_commands import tune_pack, tune_request
 from skin_tune.errors import ExperimentError, SkinTuneError, SomeRegionsFailedError, SourceError
 from skin_tune.regions import CATALOGUE, is_region_name
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, pack_path
 from skin_tune.text.escaping import escaped
 
@@ -124,14 +125,14 @@ def _check_region(region: str) -> None:
 
 def _pack_to_tune(
     region: str, data: list[Path] | None, source: SourceOptions, packs: Path, options: TuneOptions
-) -> Path | None:
+) -> Location | None:
     """The region's pack; None, for that which was noted, where an experiment goes on and no other is named."""
     if options.resume and not data and not pack_path(packs, region, source.size).exists():
         return None
     return _ready_pack(region, data, source, packs)
 
 
-def _ready_pack(region: str, data: list[Path] | None, source: SourceOptions, packs: Path) -> Path:
+def _ready_pack(region: str, data: list[Path] | None, source: SourceOptions, packs: Path) -> Location:
     pack = pack_path(packs, region, source.size)
     if pack.exists():
         print(escaped(f"using pack {pack}"))

@@ -16,6 +16,7 @@ from skin_tune.cli.options import (
     typed_location,
 )
 from skin_tune.errors import ExperimentError
+from skin_tune.storage.files import Location
 
 if TYPE_CHECKING:
     from skin_tune.tuning.experiment.request import TuneRequest
@@ -70,8 +71,10 @@ def tune(options: TuneOptions, pack: TunedPack = None, overrides: Overrides = No
     tune_pack(pack, overrides, options)
 
 
-def tune_pack(pack: Path | None, overrides: list[str] | None, options: TuneOptions, region: str | None = None) -> None:
-    """Run one experiment and print its outcome; without `pack` the one of that name, of `region` if given, goes on."""
+def tune_pack(
+    pack: Location | None, overrides: list[str] | None, options: TuneOptions, region: str | None = None
+) -> None:
+    """Run one experiment and print its outcome; without `pack` resume the one of that name, of `region` if given."""
     from skin_tune.tuning.tracking.live_line import live_line
 
     with live_line("loading PyTorch"):
@@ -85,7 +88,7 @@ def tune_pack(pack: Path | None, overrides: list[str] | None, options: TuneOptio
 
 
 def tune_request(
-    pack: Path | None, region: str | None, overrides: list[str] | None, options: TuneOptions
+    pack: Location | None, region: str | None, overrides: list[str] | None, options: TuneOptions
 ) -> "TuneRequest":
     """The request of `tune`'s options; without `pack` and `region`, for the one experiment of that name to resume."""
     from skin_tune.config import parse_overrides

@@ -1,12 +1,11 @@
 """A finished model on one split of a pack."""
 
-from pathlib import Path
-
 import torch
 import torch.distributed
 
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.inference.model_file import TrainedModel, check_same_task, load_model
+from skin_tune.storage.files import Location
 from skin_tune.training.device import best_device
 from skin_tune.training.evaluation import Evaluation, evaluate
 
@@ -22,7 +21,7 @@ def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
     return evaluate(network, pack, split, model.config, device)
 
 
-def evaluate_file(model: Path, pack: Path, split: str, pack_id: str | None = None) -> Evaluation:
+def evaluate_file(model: Location, pack: Location, split: str, pack_id: str | None = None) -> Evaluation:
     """Evaluate the model in a `best.pt` or `model.pt` on a split of a pack, which must be `pack_id` if that is given.
 
     Raises CheckpointError for a file that holds no model, PackError for a pack of other classes or another pack.

@@ -17,7 +17,7 @@ from skin_tune.data.loading.augmentation import network_input, normalise
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExportError, PackError
 from skin_tune.inference.model_file import TrainedModel, check_same_task
-from skin_tune.storage.files import atomic_write
+from skin_tune.storage.files import Location, atomic_write
 from skin_tune.text.grades import grade_values
 
 TOLERANCE = 1e-4
@@ -116,7 +116,7 @@ def export_model(model: TrainedModel, form: str, out: Path, images: npt.NDArray[
 
 
 @torch.no_grad()
-def _write_checked(model: TrainedModel, form: str, file: Path, images: npt.NDArray[np.uint8]) -> float:
+def _write_checked(model: TrainedModel, form: str, file: Location, images: npt.NDArray[np.uint8]) -> float:
     grader = ExportedGrader(model).eval()
     pixels = torch.from_numpy(np.array(images))
     expected = model.network(network_input(pixels, model.config.image_size)).softmax(dim=1).numpy()
@@ -160,7 +160,7 @@ def _program(grader: ExportedGrader, example: Tensor) -> torch.export.ExportedPr
     return torch.export.export(grader, (example,), dynamic_shapes=({0: torch.export.Dim("images")},))
 
 
-def _write_pt2(grader: ExportedGrader, example: Tensor, about: dict[str, str], file: Path) -> Run:
+def _write_pt2(grader: ExportedGrader, example: Tensor, about: dict[str, str], file: Location) -> Run:
     with file.open("wb") as stream:
         torch.export.save(_program(grader, example), stream, extra_files={METADATA_FILE: json.dumps(about)})
     with file.open("rb") as stream:
@@ -168,7 +168,7 @@ def _write_pt2(grader: ExportedGrader, example: Tensor, about: dict[str, str], f
     return lambda pixels: program(torch.from_numpy(pixels)).numpy()
 
 
-def _write_onnx(grader: ExportedGrader, example: Tensor, about: dict[str, str], file: Path) -> Run:
+def _write_onnx(grader: ExportedGrader, example: Tensor, about: dict[str, str], file: Location) -> Run:
     import onnxruntime
 
     with warnings.catch_warnings():

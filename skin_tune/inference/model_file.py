@@ -1,7 +1,6 @@
 """A model that training has left: a trial's `best.pt` or a refit's `model.pt`, ready to grade."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import nn
 
@@ -9,6 +8,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, PackError
 from skin_tune.model.network import build_network
+from skin_tune.storage.files import Location
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.checkpoint_checks import OF_A_MODEL, check_entries, check_tensors, is_ordinal, kind_of
 
@@ -17,7 +17,7 @@ from skin_tune.training.checkpoint_checks import OF_A_MODEL, check_entries, chec
 class TrainedModel:
     """A network with what is needed to use it."""
 
-    path: Path
+    path: Location
     network: nn.Module
     """On the CPU, in evaluation mode: float32 [B, 3, S, S] from `network_input` to logits [B, K]."""
     config: TrialConfig
@@ -31,7 +31,7 @@ class TrainedModel:
     """Side in pixels of the crops it was trained on; the network resizes them to `config.image_size`."""
 
 
-def load_model(path: Path) -> TrainedModel:
+def load_model(path: Location) -> TrainedModel:
     """Read a model file. Raises CheckpointError for a file that holds no model."""
     content = load_checkpoint(path)
     try:

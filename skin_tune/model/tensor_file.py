@@ -4,19 +4,18 @@ import io
 import pickle
 import warnings
 import zipfile
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
-from skin_tune.storage.files import is_local
+from skin_tune.storage.files import Location, is_local
 
 _MOST_PLAIN_BYTES = 8_000_000
 """Of names and plain values, of which torch reads 0.2 MB a second. Ours take 0.2 MB, or 3.5 for each 100 epochs of a
 thousand classes."""
 
 
-def read_tensors(path: Path, *, old_format: bool = False) -> Any:
+def read_tensors(path: Location, *, old_format: bool = False) -> Any:
     """Read tensors and plain values of a regular file onto the CPU. No code of the file is run.
 
     `old_format` also takes files that torch wrote before version 1.6. Raises ValueError, in words that go on after the

@@ -8,16 +8,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
 
 from skin_tune.errors import EnvironmentVariableError, StoreError
 from skin_tune.storage.scratch import ScratchFolder
+
+if TYPE_CHECKING:
+    from skin_tune.storage.bucket import BucketPath
+
+Location: TypeAlias = Union[Path, "BucketPath"]
+"""A path on this machine, or one in a bucket, which has what of Path is used on storages and packs."""
 
 _HALF_WRITTEN = re.compile(r"\..+\.(?P<process>\d+)\.tmp")
 _QUIET_SECONDS = 60
 
 
-def location(given: str | os.PathLike[str]) -> Path:
+def location(given: "str | Location") -> Location:
     """A path on this machine, or one in a bucket where `given` is ``s3://bucket/name``.
 
     The latter is a BucketPath, which has what of Path is used on storages and packs. Raises StoreError for other URLs.
@@ -34,12 +40,12 @@ def location(given: str | os.PathLike[str]) -> Path:
     return found
 
 
-def is_local(path: Path) -> bool:
+def is_local(path: Location) -> TypeGuard[Path]:
     """Whether a path is on this machine's disks, not in a bucket."""
     return isinstance(path, Path)
 
 
-def is_regular(path: Path) -> bool:
+def is_regular(path: Location) -> bool:
     """Whether there is a file at `path` that ends: no folder, and no pipe, device or socket, which can hang a reader.
 
     False, too, for a name that no file can have.
@@ -59,30 +65,35 @@ def cache_folder() -> Path:
         raise EnvironmentVariableError(f"SKIN_TUNE_CACHE={given!r} is in a home folder that does not exist") from None
 
 
+def sorted_glob(folder: Location, pattern: str) -> list[Location]:
+    """The paths below `folder` that match `pattern`, sorted."""
+    found: list[Any] = list(folder.glob(pattern))
+    return sorted(found)
+
+
 def cannot_write(path: object, error: OSError) -> StoreError:
     """The error for a file or folder that the system does not let this process write."""
     return StoreError(f"cannot write to {str(path)!r}: {error.strerror or error}")
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
+def atomic_write(path: Location) -> Iterator[Path]:
     """Yield a temporary name on this machine; what was written there becomes `path`, in one step, on success."""
-    if not is_local(path):
-        with ScratchFolder("upload") as folder:
-            temporary = folder / path.name
+    if is_local(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
             yield temporary
-            upload(temporary, path)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    else:
+        with ScratchFolder("upload") as folder:
+            yield folder / path.name
+            upload(folder / path.name, path)
 
 
-def remove_half_written(folder: Path) -> None:
+def remove_half_written(folder: Location) -> None:
     """Remove what writers that were killed have left of `atomic_write` below `folder`.
 
     The caller holds the lock without which nobody else writes there. A bucket has nothing of the kind.
@@ -93,14 +104,12 @@ def remove_half_written(folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-def remove_abandoned_writes(path: Path) -> None:
+def remove_abandoned_writes(path: Location) -> None:
     """Remove what processes of this machine that were killed have left of writing `path`, for which there is no lock.
 
     One that has been written to within the last minute may be another machine's, and stays.
     """
-    if not is_local(path):
-        return
-    for found in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+    for found in path.parent.glob(f".{glob.escape(path.name)}.*.tmp") if is_local(path) else ():
         match = _HALF_WRITTEN.fullmatch(found.name)
         with suppress(OSError):
             quiet = time.time() - found.stat().st_mtime > _QUIET_SECONDS
@@ -118,9 +127,10 @@ def download(path: Any, file: Path) -> None:
     path.fs.get_file(path.path, str(file))
 
 
-def remove_tree(folder: Any) -> None:
+def remove_tree(folder: Location) -> None:
     """Remove a folder and all that is in it."""
     if is_local(folder):
         shutil.rmtree(folder)
     else:
-        folder.rmdir(recursive=True)
+        bucket_folder: Any = folder
+        bucket_folder.rmdir(recursive=True)

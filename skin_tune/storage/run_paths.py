@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import ExperimentError, StoreError
-from skin_tune.storage.files import is_local
+from skin_tune.storage.files import Location, is_local
 from skin_tune.text.escaping import has_control, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -37,10 +37,10 @@ def one_name(name: str) -> str:
 class RunPaths:
     """Paths of all files of experiments under one storage root."""
 
-    storage: Path
+    storage: Location
 
     @property
-    def results(self) -> Path:
+    def results(self) -> Location:
         return self.storage / "results"
 
     @property
@@ -48,15 +48,15 @@ class RunPaths:
         """The folder in which wandb makes its own, always on the machine that drives a run."""
         return self.storage if is_local(self.storage) else Path.cwd()
 
-    def partition(self, table: str, region: str, experiment: str) -> Path:
+    def partition(self, table: str, region: str, experiment: str) -> Location:
         """Hive partition of one experiment in one table of the results store."""
         return self.results / table / f"region={one_name(region)}" / f"experiment={one_name(experiment)}"
 
-    def predictions(self, region: str, experiment: str, trial_id: str, split: str) -> Path:
+    def predictions(self, region: str, experiment: str, trial_id: str, split: str) -> Location:
         """File of a model's predictions for one split."""
         return self.partition("predictions", region, experiment) / f"{one_name(trial_id)}-{split}.parquet"
 
-    def written(self, region: str, experiment: str) -> list[Path]:
+    def written(self, region: str, experiment: str) -> list[Location]:
         """The folders that nobody writes to but who holds the experiment's lock."""
         tables = ("trials", "epochs", "predictions")
         return [
@@ -64,36 +64,36 @@ class RunPaths:
             *(self.partition(table, region, experiment) for table in tables),
         ]
 
-    def experiments(self, region: str) -> Path:
+    def experiments(self, region: str) -> Location:
         return self.storage / "experiments" / one_name(region)
 
-    def experiment(self, region: str, experiment: str) -> Path:
+    def experiment(self, region: str, experiment: str) -> Location:
         return self.experiments(region) / one_name(experiment)
 
-    def spec(self, region: str, experiment: str) -> Path:
+    def spec(self, region: str, experiment: str) -> Location:
         """The spec of an experiment: what it was started with, compared with what it is resumed with."""
         return self.experiment(region, experiment) / "asked.json"
 
-    def lock(self, region: str, experiment: str) -> Path:
+    def lock(self, region: str, experiment: str) -> Location:
         """Held by the one run that writes an experiment."""
         return self.experiment(region, experiment) / "lock"
 
-    def search_journal(self, region: str, experiment: str) -> Path:
+    def search_journal(self, region: str, experiment: str) -> Location:
         return self.experiment(region, experiment) / "search.log"
 
-    def warm_start(self, region: str, experiment: str) -> Path:
+    def warm_start(self, region: str, experiment: str) -> Location:
         """File of the configs that an experiment took over from its siblings."""
         return self.experiment(region, experiment) / "warm_start.json"
 
-    def wandb_state(self, region: str, experiment: str, trial_id: str) -> Path:
+    def wandb_state(self, region: str, experiment: str, trial_id: str) -> Location:
         """Which wandb run is a trial's, and up to which epoch it has been logged."""
         return self.experiment(region, experiment) / "wandb" / f"{one_name(trial_id)}.json"
 
-    def refit(self, region: str, experiment: str, model: str) -> Path:
+    def refit(self, region: str, experiment: str, model: str) -> Location:
         """A refitted model and everything that is known of it."""
         return self.experiment(region, experiment) / "refit" / one_name(model)
 
-    def checkpoints(self, region: str, experiment: str, trial_id: str) -> Path:
+    def checkpoints(self, region: str, experiment: str, trial_id: str) -> Location:
         return self.experiment(region, experiment) / "checkpoints" / one_name(trial_id)
 
     def resumable(self, region: str, experiment: str) -> set[str]:
@@ -111,7 +111,7 @@ def refitted(model: str) -> str:
     return model.rpartition("-refit")[0]
 
 
-def made_by(model: Path) -> tuple[str, str] | None:
+def made_by(model: Location) -> tuple[str, str] | None:
     """Experiment and trial (or refit) that a model file is of, told from where it lies; None for one that was moved."""
     parts = model.resolve().parts[-6:]
     if len(parts) != 6 or parts[0] != "experiments" or parts[3] not in ("checkpoints", "refit"):
@@ -120,21 +120,21 @@ def made_by(model: Path) -> tuple[str, str] | None:
     return (parts[2], parts[4]) if ours else None
 
 
-def pack_path(folder: Path, region: str, size: int) -> Path:
+def pack_path(folder: Location, region: str, size: int) -> Location:
     """Path of a region's pack, as `prepare` writes it."""
     return folder / f"{region}-{size}.arrow"
 
 
-def quarantine_path(pack: Path) -> Path:
+def quarantine_path(pack: Location) -> Location:
     """The table of unusable rows beside a pack."""
     return pack.with_suffix(".quarantine.csv")
 
 
-def joined_path(pack: Path) -> Path:
+def joined_path(pack: Location) -> Location:
     """The table, beside a pack, of subjects that share pictures and are one person there."""
     return pack.with_suffix(".joined.csv")
 
 
-def pack_uses(pack: Path) -> Path:
+def pack_uses(pack: Location) -> Location:
     """The folder, beside a pack, in which experiments note that they were run on it."""
     return pack.with_name(".used") / pack.name

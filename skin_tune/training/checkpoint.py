@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,14 +13,14 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack.field_rules import is_whole
 from skin_tune.errors import CheckpointError
 from skin_tune.model.tensor_file import read_tensors
-from skin_tune.storage.files import atomic_write, is_local, is_regular
+from skin_tune.storage.files import Location, atomic_write, is_local, is_regular
 from skin_tune.text.escaping import shown
 from skin_tune.training.checkpoint_checks import check_entries, check_run
 
 FORMAT_VERSION = 1
 
 
-def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+def save_checkpoint(path: Location, content: dict[str, Any]) -> None:
     """Write `content` (plain values and tensors) to `path` in one step: a reader sees the old file or the new one.
 
     Raises OSError where the disk is full or cannot be written.
@@ -40,7 +39,7 @@ class BackgroundSaver:
         self._thread = ThreadPoolExecutor(1)
         self._saving: Future[None] | None = None
 
-    def save(self, path: Path, content: dict[str, Any]) -> None:
+    def save(self, path: Location, content: dict[str, Any]) -> None:
         """Begin to do what `save_checkpoint` does, on a copy of `content` where its tensors are."""
         self.wait()
         self._saving = self._thread.submit(save_checkpoint, path, copy.deepcopy(content))
@@ -52,7 +51,7 @@ class BackgroundSaver:
             saving.result()
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: Location) -> dict[str, Any]:
     """Read a checkpoint onto the CPU. Entries that are known are what they should be, or are not there.
 
     Raises CheckpointError for a missing, foreign or differently versioned file.
@@ -78,14 +77,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_run(path: Path) -> dict[str, Any]:
+def load_run(path: Location) -> dict[str, Any]:
     """Read the checkpoint of a run that is to go on. Raises CheckpointError for one that holds a model alone."""
     content = load_checkpoint(path)
     resumable_config(path, content)
     return content
 
 
-def resumable_config(path: Path, content: dict[str, Any]) -> TrialConfig:
+def resumable_config(path: Location, content: dict[str, Any]) -> TrialConfig:
     """The config a checkpoint was trained with. Raises CheckpointError for one that holds a model alone."""
     if "optimizer" not in content:
         raise CheckpointError(f"{str(path)!r} holds a model alone; resume from the last.pt beside it")
@@ -95,7 +94,7 @@ def resumable_config(path: Path, content: dict[str, Any]) -> TrialConfig:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _named(path: Location) -> Iterator[None]:
     try:
         yield
     except CheckpointError as error:

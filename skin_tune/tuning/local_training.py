@@ -20,7 +20,7 @@ from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
-from skin_tune.storage.files import atomic_write, cannot_write
+from skin_tune.storage.files import Location, atomic_write, cannot_write
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.training.checkpoint import BackgroundSaver, load_run, save_checkpoint
 from skin_tune.training.compatibility import check_compatibility
@@ -39,11 +39,11 @@ _OLD_TRIAL_ID = "train"
 class TrainRequest:
     """Arguments of `train`."""
 
-    pack: Path
+    pack: Location
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    storage: Path = Path("runs")
+    storage: Location = Path("runs")
     name: str | None = None
-    resume: Path | None = None
+    resume: Location | None = None
     metric: str | None = None
     """The metric that the best epoch is chosen by; None: the checkpoint's, or val_balanced_acc."""
     wandb: str | None = None
@@ -60,7 +60,7 @@ class TrainOutcome:
     epochs: int
     best_epoch: int
     best: Mapping[str, float]
-    folder: Path
+    folder: Location
     wandb: str
     """Messages about the wandb run."""
 
@@ -104,7 +104,7 @@ class _Run:
         return self.trainer.pack.info.region
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Location:
         """Folder of its checkpoints."""
         return self.paths.checkpoints(self.region, self.name, self.trial_id)
 
@@ -163,7 +163,7 @@ def _open_run(request: TrainRequest, trainer: Trainer, name: str) -> _Run:
     return _Run(trainer, paths, name, trial_id, writer, wandb_process, wandb_log)
 
 
-def _record(run: _Run, resume: Path | None, on_epoch: Callable[[Mapping[str, float], int], None]) -> str:
+def _record(run: _Run, resume: Location | None, on_epoch: Callable[[Mapping[str, float], int], None]) -> str:
     """Train to the end, and close store and wandb run however that goes; what there is to know of the wandb run."""
     writer, trial_id, config = run.writer, run.trial_id, run.trainer.config
     try:

@@ -17,7 +17,7 @@ from skin_tune.data.pack.info import PackInfo, content_id, image_digest, info_of
 from skin_tune.data.pack.node_cache import node_copy
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError
-from skin_tune.storage.files import is_local, is_regular
+from skin_tune.storage.files import Location, is_local, is_regular
 from skin_tune.storage.photo_columns import ABOUT
 
 
@@ -25,7 +25,7 @@ from skin_tune.storage.photo_columns import ABOUT
 class Pack:
     """An open pack. `images` is a read-only view [N, size, size, 3] uint8 of the mapped file: nothing is copied."""
 
-    path: Path
+    path: Location
     info: PackInfo
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
@@ -72,7 +72,7 @@ class Pack:
         self.file.check_content()
 
 
-def open_pack(path: Path, pack_id: str | None = None) -> Pack:
+def open_pack(path: Location, pack_id: str | None = None) -> Pack:
     """Map a pack; one in a bucket is fetched to this machine first, unless it has been.
 
     With `pack_id` no other is taken, and a bucket is not even asked where that one is here. Raises PackError where the
@@ -101,7 +101,7 @@ def open_pack(path: Path, pack_id: str | None = None) -> Pack:
     return pack
 
 
-def _check_is(path: Path, pack_id: str) -> None:
+def _check_is(path: Location, pack_id: str) -> None:
     """Raise PackChangedError where the file at `path` is another pack by now, or none."""
     try:
         found = read_pack_id(path)
@@ -111,11 +111,11 @@ def _check_is(path: Path, pack_id: str) -> None:
         raise _another(path, found, pack_id)
 
 
-def _another(path: Path, found: str, expected: str) -> PackChangedError:
+def _another(path: Location, found: str, expected: str) -> PackChangedError:
     return PackChangedError(f"the pack has changed: {str(path)!r} is {found}, and {expected} was expected")
 
 
-def read_pack_id(path: Path) -> str:
+def read_pack_id(path: Location) -> str:
     """The `pack_id` that a file claims to have: a few kilobytes are read. Raises PackError where it is no pack."""
     if is_local(path):
         schema = _schema_of(path)
@@ -127,7 +127,7 @@ def read_pack_id(path: Path) -> str:
         return info_of(schema).pack_id
 
 
-def _schema_of(path: Path) -> Any:
+def _schema_of(path: Location) -> Any:
     with path.open("rb") as file:
         try:
             return pa.ipc.open_file(pa.PythonFile(file)).schema
@@ -137,11 +137,11 @@ def _schema_of(path: Path) -> Any:
             raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None
 
 
-def check_regular(path: Path) -> None:
+def check_regular(path: Location) -> None:
     """Raise PackError where there is no file at `path`, or a folder, a pipe or a device, which can hang a reader."""
     if is_regular(path):
         return
-    if os.path.lexists(path):
+    if is_local(path) and os.path.lexists(path):
         raise PackError(f"pack {str(path)!r} is not a regular file")
     raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare")
 

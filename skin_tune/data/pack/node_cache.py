@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from skin_tune.errors import EnvironmentVariableError, PackError
-from skin_tune.storage.files import atomic_write, cache_folder, download
+from skin_tune.storage.files import Location, atomic_write, cache_folder, download
 from skin_tune.text.escaping import shown
 
 _GIGABYTES = "100"
@@ -21,7 +21,7 @@ _GIGABYTES = "100"
 
 
 @contextmanager
-def node_copy(source: Path, content_id: str, hashed: Callable[[Path], str]) -> Iterator[Path]:
+def node_copy(source: Location, content_id: str, hashed: Callable[[Path], str]) -> Iterator[Path]:
     """Yield the copy of a bucket's `source`; it stays where it is while the caller opens it.
 
     One that is new, or has been touched since, is `hashed`. Raises PackError where that does not give `content_id`, and
@@ -40,7 +40,7 @@ def node_copy(source: Path, content_id: str, hashed: Callable[[Path], str]) -> I
         yield copy
 
 
-def _fetch(source: Path, copy: Path, content_id: str, hashed: Callable[[Path], str]) -> None:
+def _fetch(source: Location, copy: Path, content_id: str, hashed: Callable[[Path], str]) -> None:
     for abandoned in copy.parent.glob(f".{copy.name}.*.tmp"):  # by a process that was killed: this one has the lock
         abandoned.unlink(missing_ok=True)
     with atomic_write(copy) as temporary:

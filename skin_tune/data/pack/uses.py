@@ -2,11 +2,10 @@
 
 import json
 from contextlib import suppress
-from pathlib import Path
 
 from skin_tune.data.pack.format import Pack, read_pack_id
 from skin_tune.errors import PackError, SkinTuneError, SourceError
-from skin_tune.storage.files import atomic_write, is_local, is_regular, location
+from skin_tune.storage.files import Location, atomic_write, is_local, is_regular, location, sorted_glob
 from skin_tune.storage.run_paths import RunPaths, pack_uses
 
 
@@ -18,13 +17,13 @@ def note_use(pack: Pack, paths: RunPaths, experiment: str) -> None:
         temporary.write_text(json.dumps(note))
 
 
-def uses_of(path: Path, region: str, pack_id: str) -> list[str]:
+def uses_of(path: Location, region: str, pack_id: str) -> list[str]:
     """The experiments that noted their run on the pack `pack_id` at `path`, such as ``sample (in /lab/runs)``.
 
     One that was removed from its storage since does not count.
     """
     found = []
-    for file in sorted(pack_uses(path).glob("*.json")):
+    for file in sorted_glob(pack_uses(path), "*.json"):
         # A note that somebody has edited.
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError, SkinTuneError):
             note = json.loads(file.read_text() if is_regular(file) else "")
@@ -35,7 +34,7 @@ def uses_of(path: Path, region: str, pack_id: str) -> list[str]:
     return found
 
 
-def check_replaceable(path: Path, region: str, pack_id: str, *, replace: bool) -> None:
+def check_replaceable(path: Location, region: str, pack_id: str, *, replace: bool) -> None:
     """Raise SourceError where another pack than `pack_id` lies at `path` and experiments were run on it.
 
     With `replace` it may be overwritten all the same.

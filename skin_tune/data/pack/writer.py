@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow as pa
 
 from skin_tune.data.pack.info import METADATA_KEY, PackInfo
 from skin_tune.data.pack.subject_split import SPLITS
-from skin_tune.storage.files import atomic_write
+from skin_tune.storage.files import Location, atomic_write
 from skin_tune.storage.photo_columns import ABOUT
 
 
@@ -29,7 +28,7 @@ class PackRows:
     """Columns of ABOUT; those left out, and empty words, become null."""
 
 
-def write_pack(path: Path, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo) -> None:
+def write_pack(path: Location, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo) -> None:
     """Write `images` [N, size, size, 3] with their rows as one record batch, so that a reader maps one array.
 
     `images` may itself be a memory map: it is written through, never held in memory as a whole.

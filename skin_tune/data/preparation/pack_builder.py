@@ -20,7 +20,7 @@ from skin_tune.data.sources.manifest import Manifest, Quarantined, Row
 from skin_tune.data.sources.people import joined_people, shared_pictures
 from skin_tune.data.sources.request import DEFAULT_RATIOS, PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
-from skin_tune.storage.files import atomic_write
+from skin_tune.storage.files import Location, atomic_write
 from skin_tune.storage.photo_columns import ABOUT
 from skin_tune.storage.run_paths import joined_path, quarantine_path
 from skin_tune.text.escaping import spreadsheet_cell
@@ -31,7 +31,7 @@ class Prepared:
     """The outcome for one region: a pack, or the reason why there is none."""
 
     region: str
-    path: Path
+    path: Location
     info: PackInfo | None = None
     quarantined: Counter[str] = field(default_factory=Counter)
     not_visible: int = 0
@@ -220,7 +220,7 @@ def _noted(of_region: list[tuple[Row, CutResult]]) -> list[str]:
     return [f"{count} photos: {note}" for note, count in noted.items()]
 
 
-def _warnings(info: PackInfo, joined: Sequence[tuple[str, str, str]], pack: Path) -> list[str]:
+def _warnings(info: PackInfo, joined: Sequence[tuple[str, str, str]], pack: Location) -> list[str]:
     """Warnings about a pack's splits and subjects."""
     found = []
     for place, (name, counts) in enumerate(info.counts.items()):
@@ -250,7 +250,7 @@ def _write_quarantine(path: Path, quarantined: list[Quarantined]) -> None:
         writer.writerows(map(spreadsheet_cell, (entry.source, entry.reason, entry.detail)) for entry in quarantined)
 
 
-def _write_joined(path: Path, joined: Sequence[tuple[str, str, str]]) -> None:
+def _write_joined(path: Location, joined: Sequence[tuple[str, str, str]]) -> None:
     if not joined:
         path.unlink(missing_ok=True)  # of a pack that was here before
         return

@@ -6,11 +6,11 @@ from skin_tune.errors import StoreError
 from skin_tune.results.report.page import page
 from skin_tune.results.report.section import sections
 from skin_tune.results.store.schema import now
-from skin_tune.storage.files import atomic_write, cannot_write
+from skin_tune.storage.files import Location, atomic_write, cannot_write
 
 
 def write_report(
-    storage: str | Path,
+    storage: str | Location,
     out: Path,
     *,
     region: str | None = None,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,7 +24,7 @@ from skin_tune.results.store.ranking import best_first, no_trial
 from skin_tune.results.store.schema import EPOCHS, TRIALS
 from skin_tune.results.store.status import usable
 from skin_tune.results.store.tables import load_epochs, load_predictions, load_test_openings, load_trials
-from skin_tune.storage.files import location
+from skin_tune.storage.files import Location, location, sorted_glob
 from skin_tune.storage.run_paths import RunPaths
 
 DEFAULT_METRIC = SELECTION_METRICS[0]
@@ -78,7 +77,7 @@ class Section:
     """Of all."""
 
 
-def sections(storage: str | Path, region: str | None = None, experiment: str | None = None) -> list[Section]:
+def sections(storage: str | Location, region: str | None = None, experiment: str | None = None) -> list[Section]:
     """A section for each region and pack, by name. Raises StoreError where the store has no such trial."""
     trials, epochs = load_trials(storage, region, experiment), load_epochs(storage, region, experiment)
     if trials.empty:
@@ -98,7 +97,7 @@ def sections(storage: str | Path, region: str | None = None, experiment: str | N
 
 
 def _section(
-    storage: str | Path, region: str, pack_id: str, all_trials: pd.DataFrame, epochs: pd.DataFrame, openings: int
+    storage: str | Location, region: str, pack_id: str, all_trials: pd.DataFrame, epochs: pd.DataFrame, openings: int
 ) -> Section:
     paths = RunPaths(location(storage))
     names = list(map(str, all_trials["experiment"].unique()))
@@ -144,7 +143,7 @@ def _section(
 
 
 def _championship(
-    storage: str | Path, region: str, confirmation: str, trials: pd.DataFrame, metric: str
+    storage: str | Location, region: str, confirmation: str, trials: pd.DataFrame, metric: str
 ) -> Championship | None:
     runs = runs_by_config(trials.loc[trials["experiment"] == confirmation, "trial_id"])
     try:
@@ -181,14 +180,14 @@ def _ranked(trials: pd.DataFrame, comparison: Comparison, metric: str) -> pd.Dat
     return best_first(rows, metric)
 
 
-def _answers(storage: str | Path, region: str, experiment: str, trial: str, split: str) -> ModelPerformance | None:
+def _answers(storage: str | Location, region: str, experiment: str, trial: str, split: str) -> ModelPerformance | None:
     rows = load_predictions(storage, region, experiment, split=split, trial=trial)
     return None if rows.empty else model_performance(rows)
 
 
-def _refits(storage: str | Path, paths: RunPaths, region: str, experiment: str) -> list[Refit]:
-    files = paths.experiment(region, experiment).glob("refit/*/metrics.json")
-    found = [note for note in map(read_note, sorted(files)) if "model" in note and "metrics" in note]
+def _refits(storage: str | Location, paths: RunPaths, region: str, experiment: str) -> list[Refit]:
+    files = sorted_glob(paths.experiment(region, experiment), "refit/*/metrics.json")
+    found = [note for note in map(read_note, files) if "model" in note and "metrics" in note]
     found = [facts for facts in found if not wrong_facts(facts)]
     return [Refit(facts, _answers(storage, region, experiment, facts["model"], "test")) for facts in found]
 

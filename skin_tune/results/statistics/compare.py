@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,6 +27,7 @@ from skin_tune.results.statistics.trial_predictions import gather
 from skin_tune.results.store.ranking import no_trial
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
+from skin_tune.storage.files import Location
 
 SCORES = tuple(f"val_{name}" for name in METRICS)
 """Metrics to compare trials by."""
@@ -77,7 +77,7 @@ class Comparison:
 
 
 def compare(
-    storage: str | Path,
+    storage: str | Location,
     region: str,
     experiments: Sequence[str] = (),
     *,
@@ -124,7 +124,7 @@ def compare(
 
 
 def compare_regions(
-    storage: str | Path,
+    storage: str | Location,
     region: str | None = None,
     experiments: Sequence[str] = (),
     *,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from skin_tune.errors import StoreError
 from skin_tune.results.statistics.contrasts import contrasts, seeded_runs
 from skin_tune.results.store.status import UNUSABLE
 from skin_tune.results.store.tables import load_trials
+from skin_tune.storage.files import Location
 
 _CONFIRMED = "-confirm"
 
@@ -67,7 +67,7 @@ class Championship:
 
 
 def championship(
-    storage: str | Path, region: str, experiment: str, runs: Mapping[str, Sequence[str]], metric: str
+    storage: str | Location, region: str, experiment: str, runs: Mapping[str, Sequence[str]], metric: str
 ) -> Championship:
     """Compare configs by `runs`, ids of each config's runs, seed by seed, in `experiment`.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from skin_tune.results.statistics.bootstrap import (
     resample_counts,
 )
 from skin_tune.results.statistics.trial_predictions import gather
+from skin_tune.storage.files import Location
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SeededRuns:
 
 
 def seeded_runs(
-    storage: str | Path, region: str, experiment: str, runs: Sequence[Sequence[str]], metric: str
+    storage: str | Location, region: str, experiment: str, runs: Sequence[Sequence[str]], metric: str
 ) -> SeededRuns:
     """Scores of `runs`, the trial ids [C][N] of an experiment. Raises StoreError where one has no predictions."""
     gathered = gather(storage, region, [experiment], metric)

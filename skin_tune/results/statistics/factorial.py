@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from skin_tune.results.statistics.bootstrap import Floats
 from skin_tune.results.statistics.contrasts import contrasts, seeded_runs
 from skin_tune.results.store.classes import class_names
 from skin_tune.results.store.tables import load_predictions, load_trials
+from skin_tune.storage.files import Location
 
 METRICS = ("val_balanced_acc", "val_macro_f1")
 _RARE = 3
@@ -36,7 +36,7 @@ class Factorial:
     """``effect metric value low high``: differences between means of cells."""
 
 
-def factorial(storage: Path, region: str, experiment: str, runs: Mapping[Cell, Sequence[str]]) -> Factorial:
+def factorial(storage: Location, region: str, experiment: str, runs: Mapping[Cell, Sequence[str]]) -> Factorial:
     """Compare the cells of `runs`, ids of each cell's runs, seed by seed, in `experiment`.
 
     Seeds that not every cell has completed are left out. Raises StoreError where none is whole.
@@ -89,7 +89,7 @@ def effect_weights(cells: Sequence[Cell]) -> dict[str, Floats]:
     return effects
 
 
-def _rarest(storage: Path, region: str, experiment: str, trials: pd.DataFrame) -> list[str]:
+def _rarest(storage: Location, region: str, experiment: str, trials: pd.DataFrame) -> list[str]:
     """Names of the classes with the fewest validation images."""
     some = load_predictions(storage, region, experiment, split="val", columns=["trial_id"])["trial_id"].iloc[0]
     rows = load_predictions(storage, region, experiment, split="val", trial=some, columns=["label", "probabilities"])

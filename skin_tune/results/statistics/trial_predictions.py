@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from skin_tune.results.store.classes import are_ordinal, check_has_metric, class
 from skin_tune.results.store.ranking import no_trial
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_predictions, load_trials
+from skin_tune.storage.files import Location
 
 _KEY = ["experiment", "trial_id"]
 _FEW_SUBJECTS = 3
@@ -38,7 +38,7 @@ class ComparableTrials:
         return 0 if self.tallies is None else self.tallies.hits.shape[1]
 
 
-def gather(storage: str | Path, region: str, experiments: Sequence[str], metric: str) -> ComparableTrials:
+def gather(storage: str | Location, region: str, experiments: Sequence[str], metric: str) -> ComparableTrials:
     """Trials of a region's `experiments` (all if none) and their tallies on the validation split.
 
     Raises StoreError where an experiment has no trial, where trials were trained on different packs, and for a metric
@@ -81,14 +81,14 @@ def _check_pack(trials: pd.DataFrame, region: str) -> None:
         )
 
 
-def _predictions(storage: str | Path, region: str, experiments: Sequence[str]) -> pd.DataFrame:
+def _predictions(storage: str | Location, region: str, experiments: Sequence[str]) -> pd.DataFrame:
     columns = ["trial_id", "subject", "label", "predicted"]
     asked: list[str | None] = [*experiments] or [None]
     parts = [load_predictions(storage, region, each, split="val", columns=columns) for each in asked]
     return pd.concat(parts, ignore_index=True)
 
 
-def _tallies(rows: pd.DataFrame, storage: str | Path) -> dict[Any, Tallies]:
+def _tallies(rows: pd.DataFrame, storage: str | Location) -> dict[Any, Tallies]:
     """Tallies [S, ...] of each (experiment, trial), over the same subjects and classes."""
     if rows.empty:
         return {}

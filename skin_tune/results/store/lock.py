@@ -5,12 +5,11 @@ import hashlib
 import os
 import socket
 import threading
-from pathlib import Path
 from typing import Any, Protocol
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store.schema import now
-from skin_tune.storage.files import cache_folder, cannot_write, is_local, is_regular, remove_half_written
+from skin_tune.storage.files import Location, cache_folder, cannot_write, is_local, is_regular, remove_half_written
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.storage.scratch import remove_abandoned
 
@@ -32,7 +31,7 @@ class ExperimentLock(Protocol):
         """Release it, and leave no trace of it."""
 
 
-def lock_experiment(storage: Path, region: str, experiment: str) -> ExperimentLock:
+def lock_experiment(storage: Location, region: str, experiment: str) -> ExperimentLock:
     """The lock of an experiment; what runs that were killed have left half-written is removed.
 
     Raises StoreError where another process holds it, or `storage` cannot be written.
@@ -52,7 +51,7 @@ class FileLock:
     `holder` is what it says of this process, `found` what it said of an earlier one.
     """
 
-    def __init__(self, path: Path, experiment: str):
+    def __init__(self, path: Location, experiment: str):
         self.holder = f"process {os.getpid()} on {socket.gethostname()} since {now():%Y-%m-%d %H:%M:%S.%f}"
         self._path = path
         if path.exists() and not is_regular(path):
@@ -91,7 +90,7 @@ class FileLock:
                 return
 
 
-def check_storage(lock: Path, held: int | None = None) -> None:
+def check_storage(lock: Location, held: int | None = None) -> None:
     """Raise StoreError where the experiment of the file `lock` was removed under its run, or made anew by another.
 
     `held` is the descriptor of the lock where this process holds it. A folder that was removed is not to come into

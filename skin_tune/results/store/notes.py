@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import StoreError
-from skin_tune.storage.files import is_regular
+from skin_tune.storage.files import Location, is_regular
 from skin_tune.storage.run_paths import one_name
 
 _ASKED: Mapping[str, Any] = {
@@ -48,7 +47,7 @@ _FACTS: Mapping[str, Any] = {
 _OF_A_CLASS = ("train_images", "test_images", "precision", "recall", "f1")
 
 
-def read_note(file: Path) -> dict[str, Any]:
+def read_note(file: Location) -> dict[str, Any]:
     """The JSON object in a file; an empty one where there is no such file, or something else in it."""
     if not is_regular(file):
         return {}

@@ -1,7 +1,6 @@
 """The store's `predictions`: one file for each model and split."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,13 @@ import pyarrow as pa
 
 from skin_tune.results.store.schema import PREDICTIONS
 from skin_tune.results.store.tables import save_table
+from skin_tune.storage.files import Location
 from skin_tune.storage.photo_columns import ABOUT
 from skin_tune.storage.run_paths import RunPaths
 
 
 def write_predictions(
-    storage: Path,
+    storage: Location,
     region: str,
     experiment: str,
     trial_id: str,

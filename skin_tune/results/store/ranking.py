@@ -1,19 +1,18 @@
 """Trials of the store, best first."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store.classes import check_has_metric
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
+from skin_tune.storage.files import Location
 
 _LESS_IS_BETTER = ("train_loss", "val_loss", "val_mae", "seconds", "gpu_seconds")
 
 
 def rank_trials(
-    storage: Path,
+    storage: Location,
     *,
     region: str | None = None,
     experiment: str | None = None,
@@ -44,7 +43,7 @@ def best_first(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     return order.drop(columns="_unusable").reset_index(drop=True)
 
 
-def no_trial(storage: str | Path, region: str | None, experiment: str | None) -> StoreError:
+def no_trial(storage: str | Location, region: str | None, experiment: str | None) -> StoreError:
     """The error of a store that has no such trial; it says what the store holds."""
     asked = (("region", region), ("experiment", experiment))
     wanted = " ".join(f"{name} {value!r}" for name, value in asked if value)

@@ -5,7 +5,6 @@ Every problem is a StoreError that names the file, the column and what is wrong 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +13,7 @@ import pyarrow.parquet as pq
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store.schema import SCHEMAS
-from skin_tune.storage.files import is_regular
+from skin_tune.storage.files import Location, is_regular
 from skin_tune.text.escaping import shown
 
 _NEVER_EMPTY: Mapping[str, Sequence[str]] = {
@@ -28,7 +27,7 @@ _OF_THE_FOLDERS = ("region", "experiment")
 _MOST_CLASSES = 1000
 
 
-def read_table(file: Path, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+def read_table(file: Location, table: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of one file of `table`, or `columns` of them, in the types of its schema.
 
     Raises StoreError for what is no such file.
@@ -53,9 +52,9 @@ def read_table(file: Path, table: str, columns: Sequence[str] | None = None) -> 
     return rows
 
 
-def check_same_kinds(parts: Iterable[tuple[Path, pa.Table]]) -> None:
+def check_same_kinds(parts: Iterable[tuple[Location, pa.Table]]) -> None:
     """Raise StoreError where a column is of one kind in one file and of another in the next: they cannot be joined."""
-    seen: dict[str, tuple[str, Path]] = {}
+    seen: dict[str, tuple[str, Location]] = {}
     for file, part in parts:
         for column in part.schema:
             kind = _kind(column.type)

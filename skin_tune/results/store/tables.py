@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,7 @@ from skin_tune.errors import StoreError
 from skin_tune.results.store.lock import lock_experiment
 from skin_tune.results.store.schema import EPOCHS, PREDICTIONS, SCHEMAS, TEST_OPENINGS, TRIALS, now
 from skin_tune.results.store.table_file import check_same_kinds, read_table
-from skin_tune.storage.files import atomic_write, cannot_write, location
+from skin_tune.storage.files import Location, atomic_write, cannot_write, location, sorted_glob
 from skin_tune.storage.run_paths import RunPaths, one_name
 from skin_tune.text.numbers import none_if_nan
 
@@ -42,7 +41,7 @@ class ExperimentWriter:
     Raises StoreError, with the folder, where the storage cannot be written or another writer is alive.
     """
 
-    def __init__(self, storage: Path, region: str, experiment: str):
+    def __init__(self, storage: Location, region: str, experiment: str):
         self._lock = lock_experiment(storage, region, experiment)
         self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
@@ -122,7 +121,7 @@ class ExperimentWriter:
 
 
 def record_test_opening(
-    storage: Path, region: str, experiment: str, trial_id: str, *, command: str, pack_id: str
+    storage: Location, region: str, experiment: str, trial_id: str, *, command: str, pack_id: str
 ) -> None:
     """Note, before it happens, that `command` opens a pack's test split for a model.
 
@@ -134,7 +133,7 @@ def record_test_opening(
     save_table(folder / f"{opened_at:%Y%m%dT%H%M%S.%f}.parquet", pa.Table.from_pylist([row], TEST_OPENINGS))
 
 
-def load_trials(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+def load_trials(storage: str | Location, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
     """One row per trial, in the order they started within each experiment; empty where nothing matches.
 
     Raises StoreError without a store.
@@ -143,7 +142,7 @@ def load_trials(storage: str | Path, region: str | None = None, experiment: str 
 
 
 def load_epochs(
-    storage: str | Path, region: str | None = None, experiment: str | None = None, *, columns: Names = None
+    storage: str | Location, region: str | None = None, experiment: str | None = None, *, columns: Names = None
 ) -> pd.DataFrame:
     """One row per (trial, epoch); empty where nothing matches.
 
@@ -154,7 +153,7 @@ def load_epochs(
 
 
 def load_predictions(
-    storage: str | Path,
+    storage: str | Location,
     region: str | None = None,
     experiment: str | None = None,
     *,
@@ -172,18 +171,25 @@ def load_predictions(
     return _load("predictions", storage, region, experiment, files, columns or PREDICTIONS.names)
 
 
-def load_test_openings(storage: str | Path, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
+def load_test_openings(
+    storage: str | Location, region: str | None = None, experiment: str | None = None
+) -> pd.DataFrame:
     """One row for each time that a test split was opened. Raises StoreError where there is no store."""
     return _load("test_openings", storage, region, experiment)
 
 
 def _load(
-    table: str, storage: str | Path, region: str | None, experiment: str | None, file: str = "*", columns: Names = None
+    table: str,
+    storage: str | Location,
+    region: str | None,
+    experiment: str | None,
+    file: str = "*",
+    columns: Names = None,
 ) -> pd.DataFrame:
     root = RunPaths(location(storage)).results
     if not root.is_dir():
         raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
-    files = sorted(root.glob(f"{table}/region={region or '*'}/experiment={experiment or '*'}/{file}.parquet"))
+    files = sorted_glob(root, f"{table}/region={region or '*'}/experiment={experiment or '*'}/{file}.parquet")
     with ThreadPoolExecutor(_READERS) as readers:  # a bucket takes a tenth of a second for each
         parts = list(readers.map(lambda file: _placed(read_table(file, table, columns), *file.parts[-3:-1]), files))
     check_same_kinds(zip(files, parts, strict=True))
@@ -202,11 +208,11 @@ def _placed(part: pa.Table, *folders: str) -> pa.Table:
     return part
 
 
-def _rows_of(file: Path, table: str) -> list[dict[str, Any]]:
+def _rows_of(file: Location, table: str) -> list[dict[str, Any]]:
     return read_table(file, table).to_pylist() if file.exists() else []
 
 
-def _write(file: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+def _write(file: Location, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
     columns = {name: [none_if_nan(row.get(name)) for row in rows] for name in schema.names}
     extra = dict.fromkeys(name for row in rows for name in row if name not in columns)
     columns |= {name: [none_if_nan(row.get(name)) for row in rows] for name in extra}
@@ -225,7 +231,7 @@ def _type_of(column: str, schema: pa.Schema) -> pa.DataType | None:
     return pa.float64() if column.startswith(("train_", "val_")) else None
 
 
-def save_table(file: Path, table: pa.Table, **encoding: Any) -> None:
+def save_table(file: Location, table: pa.Table, **encoding: Any) -> None:
     """Write a table in one step. Raises StoreError where the storage cannot be written."""
     try:
         with atomic_write(file) as temporary:

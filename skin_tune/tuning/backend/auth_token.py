@@ -12,6 +12,7 @@ from typing import Any
 import ray
 
 from skin_tune.errors import ClusterError
+from skin_tune.storage.files import Location
 
 _SECONDS = 5
 
@@ -65,7 +66,7 @@ def _lets_us_in(address: str) -> bool:
     return True
 
 
-def _file() -> Path:
+def _file() -> Location:
     return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token")
 
 

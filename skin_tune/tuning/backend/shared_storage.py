@@ -1,13 +1,13 @@
 """Whether every node of the cluster sees what trials read and write."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from skin_tune.errors import ClusterError
+from skin_tune.storage.files import Location
 from skin_tune.text.escaping import one_line
 from skin_tune.tuning.tracking.live_line import doing
 
@@ -15,7 +15,7 @@ _SECONDS = 120
 """How long a node may take to start a process and look."""
 
 
-def check_seen_everywhere(paths: Sequence[Path]) -> None:
+def check_seen_everywhere(paths: Sequence[Location]) -> None:
     """Raise ClusterError where a node that is there now lacks one of `paths`."""
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) == 1:
@@ -39,7 +39,7 @@ def check_seen_everywhere(paths: Sequence[Path]) -> None:
             )
 
 
-def _unseen(paths: Sequence[Path]) -> str:
+def _unseen(paths: Sequence[Location]) -> str:
     """The first of `paths` that this machine does not see, or nothing."""
     for path in paths:
         try:

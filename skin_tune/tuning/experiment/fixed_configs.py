@@ -7,6 +7,7 @@ from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.training.compatibility import check_compatibility
 from skin_tune.tuning.experiment.plan import Plan
@@ -27,7 +28,7 @@ class Resources:
 
 
 def run_fixed_configs(
-    configs: Sequence[Mapping[str, Any]], name: str, pack: Pack, metric: str, storage: Path, resources: Resources
+    configs: Sequence[Mapping[str, Any]], name: str, pack: Pack, metric: str, storage: Location, resources: Resources
 ) -> Outcome:
     """Run `configs`, each with its `trial_id`, as experiment `name`; those that are in the store are not repeated.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,7 @@ from skin_tune.errors import ExperimentError, PackError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.status import are_usable
-from skin_tune.storage.files import location
+from skin_tune.storage.files import Location, location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.experiment.spec import read_spec
 
@@ -28,7 +27,7 @@ class StoredExperiment:
     """The metric its best epochs and trials are chosen by."""
     trials: pd.DataFrame
     """Rows of the store's `trials`, best `metric` first; those that cannot win come last."""
-    pack_file: Path
+    pack_file: Location
     """Where its pack is, or was when it started."""
 
     def usable(self) -> pd.DataFrame:
@@ -51,7 +50,9 @@ class StoredExperiment:
         return pack
 
 
-def find_experiment(storage: Path, name: str, region: str | None = None, pack: Path | None = None) -> StoredExperiment:
+def find_experiment(
+    storage: Location, name: str, region: str | None = None, pack: Location | None = None
+) -> StoredExperiment:
     """The experiment `name` below `storage`; `pack` is where its pack is now, if it was moved.
 
     Raises ExperimentError or StoreError where there is no such experiment, or several regions have one.

@@ -4,13 +4,13 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import ExperimentError, SkinTuneError
 from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.compatibility import check_compatibility
 from skin_tune.tuning.experiment.request import TuneRequest, check_request
@@ -60,7 +60,7 @@ class Plan:
         return ExperimentSpec.of(self.pack, self.space, request.seed, self.trials, request.warm_start, noted)
 
     @property
-    def spec_file(self) -> Path:
+    def spec_file(self) -> Location:
         return self.paths.spec(self.region, self.name)
 
     @property

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import ExperimentError
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import check_experiment_name
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.space.sweep_file import load_space
@@ -17,14 +18,14 @@ from skin_tune.tuning.tracking.wandb_client import check_mode
 class TuneRequest:
     """Arguments of `tune`."""
 
-    pack: Path
-    space: Path | Space
+    pack: Location
+    space: Location | Space
     """A wandb sweep file, or what was read of one."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     trials: int | None = None
     """None: the space's run_cap, the size of its grid, or DEFAULT_TRIALS."""
-    storage: Path = Path("runs")
+    storage: Location = Path("runs")
     seed: int = 0
     workers_per_trial: int = 1
     cpus_per_trial: int | None = None

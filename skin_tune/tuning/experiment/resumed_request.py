@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import ExperimentError
-from skin_tune.storage.files import location
+from skin_tune.storage.files import Location, location, sorted_glob
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.spec import ExperimentSpec, read_spec
@@ -28,14 +27,14 @@ def settings_to_note(request: TuneRequest, space: Space, trials: int) -> dict[st
     return {"space": asdict(space), "overrides": dict(request.overrides), "flags": flags}
 
 
-def find_spec(storage: Path, name: str, region: str | None = None) -> tuple[str, ExperimentSpec]:
+def find_spec(storage: Location, name: str, region: str | None = None) -> tuple[str, ExperimentSpec]:
     """Region and spec of the experiment `name` below `storage`.
 
     Raises ExperimentError where there is none, or several regions have one.
     """
     paths = RunPaths(storage.resolve())
     check_experiment_name(name)
-    files = sorted((paths.storage / "experiments").glob(f"{region or '*'}/{name}/asked.json"))
+    files = sorted_glob(paths.storage / "experiments", f"{region or '*'}/{name}/asked.json")
     if not files:
         of = f" of {region}" if region else ""
         raise ExperimentError(f"there is no experiment {name!r}{of} below {str(storage)!r} to --resume")
@@ -46,7 +45,7 @@ def find_spec(storage: Path, name: str, region: str | None = None) -> tuple[str,
 
 
 def resumed_request(
-    region: str, spec: ExperimentSpec, storage: Path, name: str, typed: Mapping[str, Any]
+    region: str, spec: ExperimentSpec, storage: Location, name: str, typed: Mapping[str, Any]
 ) -> TuneRequest:
     """The request that resumes an experiment: `typed` fields of TuneRequest, and the noted ones for the rest.
 
@@ -58,7 +57,7 @@ def resumed_request(
     flags = {key: value for key, value in started_with.items() if key in FLAGS}
     flags |= {key: value for key, value in typed.items() if key in FLAGS}
     overrides = {**noted.get("overrides", {}), **typed.get("overrides", {})}
-    space: Path | Space
+    space: Location | Space
     if typed.get("space") is None and "space" in noted:
         space = with_constants(_noted_space(noted["space"]), typed.get("overrides", {}))
     else:

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExperimentError
 from skin_tune.results.store.notes import read_note, wrong_spec
-from skin_tune.storage.files import atomic_write, cannot_write
+from skin_tune.storage.files import Location, atomic_write, cannot_write
 from skin_tune.tuning.space.parameters import Parameter, Space
 
 
@@ -63,7 +62,7 @@ class ExperimentSpec:
             },
         )
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Location) -> None:
         """Raises StoreError where `path` cannot be written."""
         try:
             with atomic_write(path) as file:
@@ -89,7 +88,7 @@ class ExperimentSpec:
         return {**run, "warm start": ", ".join(self.warm_start) or "none", **self.space}
 
 
-def read_spec(path: Path) -> ExperimentSpec:
+def read_spec(path: Location) -> ExperimentSpec:
     """Read what `Asked.write` wrote. Raises ExperimentError where it is not that."""
     content = read_note(path)
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExperimentError, PackError
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, refit_name
 from skin_tune.training.compatibility import check_compatibility
 from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
@@ -27,9 +28,9 @@ class RefitRequest:
     include_val: bool = False
     """Train on the validation images, too; the model is then that of the last epoch."""
     workers: int = 1
-    pack: Path | None = None
+    pack: Location | None = None
     """None: where it was when the experiment started."""
-    storage: Path = Path("runs")
+    storage: Location = Path("runs")
     wandb: str | None = None
 
 
@@ -52,11 +53,11 @@ class RefitPlan:
         return refit_name(self.trial, include_val=self.request.include_val)
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Location:
         return self.paths.refit(self.region, self.request.experiment, self.model)
 
     @property
-    def checkpoints(self) -> Path:
+    def checkpoints(self) -> Location:
         return self.paths.checkpoints(self.region, self.request.experiment, self.model)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from skin_tune.errors import StoreError
 from skin_tune.inference.evaluate import evaluate_file
@@ -11,7 +10,7 @@ from skin_tune.results.report.model_card import CardFacts
 from skin_tune.results.store.lock import lock_experiment
 from skin_tune.results.store.notes import read_note, wrong_facts
 from skin_tune.results.store.tables import record_test_opening
-from skin_tune.storage.files import cannot_write
+from skin_tune.storage.files import Location, cannot_write
 from skin_tune.training.checkpoint import load_run
 from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.refit.artifacts import facts_of, write_refit
@@ -29,7 +28,7 @@ class Refit:
     """A refitted model: its folder holds `model.pt` and what the model card says of it."""
 
     model: str
-    folder: Path
+    folder: Location
     facts: CardFacts
     new: bool
     """False where it had been there already, and nothing was trained or opened."""
@@ -57,7 +56,7 @@ def run_refit(
         lock.release()
 
 
-def _facts_in(file: Path) -> CardFacts:
+def _facts_in(file: Location) -> CardFacts:
     content = read_note(file)
     try:
         if not wrong_facts(content):

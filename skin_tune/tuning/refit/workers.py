@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
+from skin_tune.storage.files import Location
 from skin_tune.text.wording import counted
 from skin_tune.tuning.backend import cluster, cluster_watch
 from skin_tune.tuning.backend.resources import TrialResources, trial_resources
@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 
 
 @contextmanager
-def on_cluster(workers: int, paths: Sequence[Path]) -> Iterator[TrialResources]:
+def on_cluster(workers: int, paths: Sequence[Location]) -> Iterator[TrialResources]:
     """Join a cluster that has room for the workers and sees `paths`, or start one; leave it at the end.
 
     Raises ClusterError.

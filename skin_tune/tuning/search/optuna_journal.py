@@ -2,10 +2,9 @@
 
 import json
 import os
-from pathlib import Path
 
 from skin_tune.errors import StoreError
-from skin_tune.storage.files import download, is_local, is_regular, upload
+from skin_tune.storage.files import Location, download, is_local, is_regular, upload
 from skin_tune.storage.scratch import ScratchFolder
 
 OPTUNAS_LOCK = ".lock"
@@ -18,7 +17,7 @@ class Journal:
     Whoever makes one holds the experiment's lock: nobody else writes to the file.
     """
 
-    def __init__(self, kept: Path):
+    def __init__(self, kept: Location):
         self._kept, self._saved = kept, 0
         if is_local(kept):
             self.file = kept
@@ -44,7 +43,7 @@ class Journal:
             self._saved = size
 
 
-def cut_to_whole_records(file: Path) -> None:
+def cut_to_whole_records(file: Location) -> None:
     """Cut a file of JSON objects, one a line, back to those before the first that is not whole.
 
     A loss of power or a full disk leaves half a line at the end, or blocks of zeros: what is appended to that can never

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,7 @@ import pandas as pd
 from skin_tune.errors import ExperimentError
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
-from skin_tune.storage.files import atomic_write
+from skin_tune.storage.files import Location, atomic_write
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.trial.stored_config import config_of
 
@@ -21,7 +20,7 @@ Units = dict[str, float]
 """A config as a share in [0, 1] of each searched parameter's own distribution."""
 
 
-def check_siblings(storage: Path, names: Sequence[str], region: str, experiment: str) -> None:
+def check_siblings(storage: Location, names: Sequence[str], region: str, experiment: str) -> None:
     """Raise ExperimentError for a name that is neither a region nor an experiment with a trial to learn from."""
     known = _usable(storage, region, experiment)
     for name in names:
@@ -34,7 +33,9 @@ def check_siblings(storage: Path, names: Sequence[str], region: str, experiment:
             )
 
 
-def best_of_siblings(storage: Path, names: Sequence[str], region: str, experiment: str, space: Space) -> list[Units]:
+def best_of_siblings(
+    storage: Location, names: Sequence[str], region: str, experiment: str, space: Space
+) -> list[Units]:
     """The best configs of the regions and experiments in `names`, as far as `space` can draw them.
 
     First the best of each sibling experiment, then the second best of each, and so on: scores of different regions
@@ -56,7 +57,7 @@ def best_of_siblings(storage: Path, names: Sequence[str], region: str, experimen
     return found[:CONFIGS]
 
 
-def chosen_once(file: Path, choose: Callable[[], Sequence[Units]]) -> Sequence[Units]:
+def chosen_once(file: Location, choose: Callable[[], Sequence[Units]]) -> Sequence[Units]:
     """The configs noted in `file`, else those that `choose` returns: siblings may have changed on a resume."""
     if file.is_file():
         return _known(file)
@@ -66,7 +67,7 @@ def chosen_once(file: Path, choose: Callable[[], Sequence[Units]]) -> Sequence[U
     return chosen
 
 
-def _known(file: Path) -> list[Units]:
+def _known(file: Location) -> list[Units]:
     try:
         known: Any = json.loads(file.read_text())
         shares = [share for units in known for share in dict.values(units)]
@@ -77,7 +78,7 @@ def _known(file: Path) -> list[Units]:
     return known
 
 
-def _usable(storage: Path, region: str, experiment: str) -> pd.DataFrame:
+def _usable(storage: Location, region: str, experiment: str) -> pd.DataFrame:
     if not (storage / "results").is_dir():
         return pd.DataFrame(columns=["region", "experiment"])
     trials = load_trials(storage)

@@ -8,12 +8,12 @@ wandb lets the running trials of a sweep that has reached its `metric.target` fi
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from skin_tune.config import FIELDS, TrialConfig, check_name
 from skin_tune.errors import ConfigError, SpaceError
 from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.storage.files import Location
 from skin_tune.tuning.space import distributions, validation
 from skin_tune.tuning.space.misread import check_meant, exponent_hint
 from skin_tune.tuning.space.parameters import LISTED, EarlyTerminate, Parameter, Space, Value
@@ -28,7 +28,7 @@ UNUSED_KEYS = (
 _TAIL = 0.001  # share of draws on either side that may be illegal where a distribution has no ends
 
 
-def load_space(path: Path, overrides: Mapping[str, Any] | None = None) -> Space:
+def load_space(path: Location, overrides: Mapping[str, Any] | None = None) -> Space:
     """The space in the wandb sweep file at `path`; each of `overrides` (name: value) becomes a constant.
 
     Every value that can be drawn from a list or between min and max is one TrialConfig accepts. normal, log_normal and

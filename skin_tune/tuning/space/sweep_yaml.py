@@ -2,17 +2,16 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from skin_tune.errors import SpaceError
-from skin_tune.storage.files import is_regular
+from skin_tune.storage.files import Location, is_regular
 from skin_tune.text.numbers import number_from
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Location) -> Any:
     """Read the file at `path`. Raises SpaceError where it cannot be read, is no YAML, or gives a key twice."""
     try:
         if path.exists() and not is_regular(path):

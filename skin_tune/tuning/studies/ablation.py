@@ -13,6 +13,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.storage.files import Location
 from skin_tune.tuning.experiment.fixed_configs import Resources, run_fixed_configs
 from skin_tune.tuning.experiment.runner import Outcome
 
@@ -28,12 +29,12 @@ FACTORS: dict[str, dict[str, str]] = {
 class AblationRequest:
     """Arguments of the ablation."""
 
-    pack: Path
+    pack: Location
     name: str = "ablation"
     seeds: int = 3
     overrides: dict[str, Any] = field(default_factory=dict)
     """Hyper-parameters that all cells share."""
-    storage: Path = Path("runs")
+    storage: Location = Path("runs")
     resources: Resources = field(default_factory=Resources)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from skin_tune.errors import ExperimentError
 from skin_tune.results.statistics.confirmation import confirmation_of, run_of
+from skin_tune.storage.files import Location
 from skin_tune.tuning.experiment.fixed_configs import Resources, run_fixed_configs
 from skin_tune.tuning.experiment.lookup import find_experiment
 from skin_tune.tuning.experiment.runner import Outcome
@@ -22,9 +23,9 @@ class ConfirmRequest:
     """How many of the best configs."""
     seeds: int = 5
     """How many runs of each."""
-    pack: Path | None = None
+    pack: Location | None = None
     """None: where it was when the experiment started."""
-    storage: Path = Path("runs")
+    storage: Location = Path("runs")
     resources: Resources = field(default_factory=Resources)
 
 

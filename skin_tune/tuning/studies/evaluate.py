@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.subject_split import SPLITS
@@ -10,6 +9,7 @@ from skin_tune.errors import PackError
 from skin_tune.inference.evaluate import evaluate_model
 from skin_tune.inference.model_file import TrainedModel, check_same_task, load_model
 from skin_tune.results.store.tables import load_test_openings, record_test_opening
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import made_by
 from skin_tune.training.evaluation import Evaluation
 
@@ -26,7 +26,7 @@ class Evaluated:
     """How often this pack's test split has been opened below the storage, this time included; None for other splits."""
 
 
-def run_evaluation(model_file: Path, pack_file: Path, split: str, storage: Path) -> Evaluated:
+def run_evaluation(model_file: Location, pack_file: Location, split: str, storage: Location) -> Evaluated:
     """Evaluate the model of a file on a split of a pack, which may be of another clinic but has the same classes.
 
     Raises CheckpointError for a file that holds no model, PackError where pack or split do not fit, and StoreError
@@ -49,6 +49,6 @@ def run_evaluation(model_file: Path, pack_file: Path, split: str, storage: Path)
     return Evaluated(model, pack, split, evaluate_model(model, pack, split), openings)
 
 
-def _digest(file: Path) -> str:
+def _digest(file: Location) -> str:
     """Tells apart models that were moved away from their experiments and bear the same name."""
     return hashlib.blake2b(file.read_bytes(), digest_size=4).hexdigest()

@@ -10,10 +10,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import EnvironmentVariableError, ExperimentError
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.text.escaping import has_control, shown
 from skin_tune.text.numbers import none_if_nan
@@ -73,7 +73,7 @@ class WandbProcess:
     and offline where not.
     """
 
-    def __init__(self, storage: Path, mode: str | None):
+    def __init__(self, storage: Location, mode: str | None):
         self.paths = RunPaths(storage)
         self._mode = configured_mode(mode)
         self._process: subprocess.Popen[str] | None = None

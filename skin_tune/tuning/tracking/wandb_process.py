@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store.status import UNUSABLE
-from skin_tune.storage.files import atomic_write, is_local, location
+from skin_tune.storage.files import Location, atomic_write, is_local, location
 from skin_tune.text.escaping import one_line
 from skin_tune.tuning.tracking.wandb_files import on_disk
 from skin_tune.tuning.tracking.wandb_session import WandbSession
@@ -50,9 +50,9 @@ class WandbWriter:
     def __init__(self, folder: Path, mode: str):
         self._folder, self._session = folder, WandbSession(folder, mode, self.say)
         self._runs: dict[str, Any] = {}
-        self._notes: dict[str, tuple[Path, dict[str, Any]]] = {}
+        self._notes: dict[str, tuple[Location, dict[str, Any]]] = {}
         self._steps: dict[str, int] = {}
-        self._seen: set[Path] = set()
+        self._seen: set[Location] = set()
         self._locks: dict[tuple[str, str], FileLock] = {}
 
     def start(
@@ -200,7 +200,7 @@ class WandbWriter:
             self._locks[experiment].acquire()
 
 
-def _read_note(state: str) -> tuple[Path, dict[str, Any]]:
+def _read_note(state: str) -> tuple[Location, dict[str, Any]]:
     note = location(state)
     return note, json.loads(note.read_text()) if note.is_file() else {}
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.status import unfinished
 from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.tracking.wandb_client import WandbLog, check_mode, configured_mode, end_of, run_of
 from skin_tune.tuning.trial.stored_config import config_of
@@ -36,7 +36,7 @@ def write_again(log: WandbLog, writer: ExperimentWriter, trials: Sequence[str]) 
 
 
 def sync_experiment(
-    storage: Path,
+    storage: Location,
     experiment: str,
     region: str | None = None,
     mode: str | None = None,

@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.model.network import StateDict
 from skin_tune.results.store.lock import check_storage
 from skin_tune.results.store.predictions import write_predictions
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.evaluation import Evaluation
 
@@ -29,9 +29,9 @@ WeightsTable = Mapping[tuple[str, str], StateDict | None]
 class TrialSetting:
     """Settings that all trials of an experiment share."""
 
-    pack: Path
+    pack: Location
     pack_id: str
-    storage: Path
+    storage: Location
     region: str
     experiment: str
     metric: str
@@ -45,7 +45,7 @@ class TrialSetting:
 
     @classmethod
     def of(
-        cls, pack: Pack, storage: Path, experiment: str, metric: str, *, include_val: bool = False
+        cls, pack: Pack, storage: Location, experiment: str, metric: str, *, include_val: bool = False
     ) -> "TrialSetting":
         """The setting of trials on `pack`."""
         info = pack.info
@@ -62,7 +62,7 @@ class TrialSetting:
             include_val=include_val,
         )
 
-    def checkpoints(self, trial_id: str) -> Path:
+    def checkpoints(self, trial_id: str) -> Location:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
         return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
 
