@@ -122,8 +122,9 @@ def print_pack(pack: Pack) -> None:
 def _print_weights(console: Console, pack: Pack) -> None:
     """The weight that class-balanced loss gives each class, for usual betas and the default config's."""
     counts, default = pack.class_counts("train"), TrialConfig.beta
+    console.print()
     console.print(
-        f"\nclass-balanced weights, from the training images as they are (1 on average; the default is beta={default})"
+        f"class-balanced weights, from the training images as they are (1 on average; the default is beta={default})"
     )
     if not counts.all():
         empty = ", ".join(name for name, count in zip(pack.classes, counts, strict=True) if not count)

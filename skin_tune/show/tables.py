@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from skin_tune.text.escaping import escaped
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def _width(console: Console, table: Table) -> int:
 def _table(columns: Sequence[Column], total: bool) -> Table:
     table = Table(box=None)
     for column in columns:
-        table.add_column(column.heading, justify="left" if column.left else "right", no_wrap=True)
+        lines = [escaped(line) for line in column.heading.split("\n")]  # a console escapes those of a text, too
+        table.add_column(Text("\n".join(lines)), justify="left" if column.left else "right", no_wrap=True)
     rows = list(zip(*(column.cells for column in columns), strict=True))
     for number, row in enumerate(rows, start=1):
         table.add_row(*row, style="bold" if total and number == len(rows) else None)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from skin_tune.show.console import PlainConsole
 from skin_tune.show.tables import Column, print_columns
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
@@ -129,3 +130,10 @@ def test_columns_go_as_a_whole_and_those_that_stay_are_longer_than_the_line_if_n
         leave_one_out_sums = print_columns(Console(file=out, width=width), columns)
         assert [column.heading for column in leave_one_out_sums] == left
         assert "a" * 50 in out.getvalue()
+
+
+def test_a_heading_may_have_two_lines_of_ours_and_no_command_of_anybody():
+    out = io.StringIO()
+    console = PlainConsole(file=out, width=60, markup=False)
+    print_columns(console, [Column("train\nimages", ["3"]), Column("\x1b[31mred", ["4"])])
+    assert [line.split() for line in out.getvalue().splitlines()] == [["train"], ["images", "\\x1b[31mred"], ["3", "4"]]
