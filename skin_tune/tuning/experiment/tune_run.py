@@ -1,7 +1,6 @@
 """The trials of one or several experiments in one Ray Tune run."""
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +27,7 @@ from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionSchedule
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.search.searcher import SpaceSearcher
 from skin_tune.tuning.search.warm_start import Units, chosen_once
-from skin_tune.tuning.tracking.live_line import LiveLine, doing, live_line
+from skin_tune.tuning.tracking.live_line import LiveLine, announce, doing, live_line
 from skin_tune.tuning.tracking.progress_callback import ProgressCallback
 from skin_tune.tuning.tracking.store_callback import StoreCallback
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
@@ -128,8 +127,8 @@ def _run_tune(
                 run.store.save(force=True)
         finally:
             notes.remove()
-            if message := wandb_process.close():
-                print(message, file=sys.stderr)
+            for message in wandb_process.close().splitlines():
+                announce(message)
 
 
 def _region_run(
