@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import ExperimentError
@@ -66,9 +67,7 @@ def resumed_request(
     return TuneRequest(pack=pack, space=space, overrides=overrides, name=name, storage=storage, resume=True, **flags)
 
 
-def chosen_space(
-    region: str, given: Location | Mapping[str, Any] | None, overrides: Mapping[str, Any]
-) -> Location | Space:
+def chosen_space(region: str, given: Path | Mapping[str, Any] | None, overrides: Mapping[str, Any]) -> Path | Space:
     """The space of sweep-file content, with the overrides as constants; else the file to use, given or the region's.
 
     Raises SpaceError where the content is no space.
