@@ -1,6 +1,7 @@
-"""The commands as Python functions. Their keywords are the options, `--time-budget` is `time_budget`.
+"""The commands as Python functions.
 
-`from skin_tune import prepare, tune, report` is how they are reached. What a user can mend is raised as SkinTuneError.
+`from skin_tune import prepare, tune, report` is how they are reached. Keywords are the options of the command,
+`time_budget` is `--time-budget`; what a user can mend is raised as SkinTuneError.
 """
 
 from collections.abc import Mapping, Sequence
