@@ -1,7 +1,7 @@
 """Commands that train: `train`, `tune`. Heavy imports wait until a command runs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -92,24 +92,6 @@ def tune_request(
 ) -> "TuneRequest":
     """The request of `tune`'s options; without `pack` and `region`, for the one experiment of that name to resume."""
     from skin_tune.config import parse_overrides
-    from skin_tune.tuning.experiment.request import TuneRequest, parse_duration
-    from skin_tune.tuning.experiment.resumed_request import FLAGS, find_spec, resumed_request
-    from skin_tune.tuning.space.shipped import find_space
+    from skin_tune.tuning.experiment.options import tune_request as request_of_options
 
-    given: dict[str, Any] = {name: getattr(options, name) for name in FLAGS}
-    if options.time_budget is not None:
-        given["time_budget"] = parse_duration(options.time_budget)
-    typed = {name: value for name, value in given.items() if value is not None}
-    typed["overrides"] = parse_overrides(overrides or [])
-    if options.resume and options.name is not None:
-        region, spec = find_spec(options.storage, options.name, region)
-        typed |= {"pack": pack, "space": options.space}
-        return resumed_request(region, spec, options.storage, options.name, typed)
-    return TuneRequest(
-        pack=pack or Path(),
-        space=find_space(region or "", options.space),
-        name=options.name,
-        storage=options.storage,
-        resume=options.resume,
-        **typed,
-    )
+    return request_of_options(pack, region, parse_overrides(overrides or []), vars(options))

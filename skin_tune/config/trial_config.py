@@ -134,9 +134,14 @@ def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
         check_name(name)
         if name in values:
             raise ConfigError(f"{name!r} is given twice")
-        values[name] = _coerced(name, text)
-    TrialConfig.from_mapping(values)
-    return values
+        values[name] = text
+    return checked_overrides(values)
+
+
+def checked_overrides(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` of some hyper-parameters, each in its type; raises ConfigError on a name or value that is none."""
+    config = TrialConfig.from_mapping(values)
+    return {name: getattr(config, name) for name in values}
 
 
 def _coerced(name: str, value: Any) -> Any:

@@ -8,7 +8,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, PackError
 from skin_tune.model.network import build_network
-from skin_tune.storage.files import Location
+from skin_tune.storage.files import Location, location
 from skin_tune.training.checkpoint import load_checkpoint
 from skin_tune.training.checkpoint_checks import OF_A_MODEL, check_entries, check_tensors, is_ordinal, kind_of
 
@@ -31,8 +31,17 @@ class TrainedModel:
     """Side in pixels of the crops it was trained on; the network resizes them to `config.image_size`."""
 
 
-def load_model(path: Location) -> TrainedModel:
-    """Read a model file. Raises CheckpointError for a file that holds no model."""
+def load_model(path: str | Location) -> TrainedModel:
+    """Read a model file: a trial's `best.pt` or a refit's `model.pt`.
+
+    Raises CheckpointError for a file that holds no model.
+
+    >>> from skin_tune import load_model, load_trials
+    >>> model = load_model(load_trials("runs", experiment="first")["checkpoint"].iloc[0])
+    >>> model.region, model.classes, model.crop_size
+    ('lip_dryness', ['0', '1', '2', '3', '4'], 32)
+    """
+    path = location(path)
     content = load_checkpoint(path)
     try:
         check_entries(content, OF_A_MODEL)

@@ -4,10 +4,12 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,10 +45,16 @@ def write_space(path: Path, head: str, *parameters: str) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """A finished `tune`, and where it has written."""
+
+    storage: Path
+    command: subprocess.CompletedProcess[str]
+
+
 @pytest.fixture(scope="module")
-def mixed(
-    shared_cluster: object, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def mixed(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     """An experiment in which trials complete, are stopped by ASHA, diverge and fail."""
     folder = tmp_path_factory.mktemp("mixed")
     pack = write_synthetic_pack(folder / "pack.arrow")
@@ -61,11 +69,11 @@ def mixed(
     space.write_text(text)
     done = skin_tune("tune", pack.path, "--space", space, "--storage", folder / "runs", "--name", "mixed")
     assert done.returncode == 0, done.stderr
-    return folder / "runs", done
+    return Tuned(folder / "runs", done)
 
 
-def test_every_way_a_trial_can_end_is_recorded_as_such(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
-    trials = load_trials(mixed[0])
+def test_every_way_a_trial_can_end_is_recorded_as_such(mixed: Tuned):
+    trials = load_trials(mixed.storage)
     assert len(trials) == 12
     oversized = trials["config/batch_size"] == 5000
     assert set(trials[oversized]["status"]) == {"failed"}
@@ -78,23 +86,23 @@ def test_every_way_a_trial_can_end_is_recorded_as_such(mixed: tuple[Path, subpro
     assert trials["ended_at"].notna().all()
 
 
-def test_asha_stops_bad_trials_before_their_last_epoch(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
-    trials = load_trials(mixed[0])
+def test_asha_stops_bad_trials_before_their_last_epoch(mixed: Tuned):
+    trials = load_trials(mixed.storage)
     stopped = trials[trials["status"] == "stopped_early"]
     assert len(stopped) >= 1
     assert (stopped["epochs"] < 4).all()
     assert (trials[trials["status"] == "completed"]["epochs"] == 4).all()
     usable = trials[trials["status"].isin(["completed", "stopped_early"])]
     run, full = usable["epochs"].sum(), 4 * len(usable)
-    assert f"early stopping: {run} of {full} epochs run" in mixed[1].stdout
+    assert f"early stopping: {run} of {full} epochs run" in mixed.command.stdout
 
 
 def test_each_trials_best_epoch_can_be_recomputed_from_what_it_said_of_each_image(
-    mixed: tuple[Path, subprocess.CompletedProcess[str]],
+    mixed: Tuned,
 ):
-    trials = load_trials(mixed[0]).set_index("trial_id")
+    trials = load_trials(mixed.storage).set_index("trial_id")
     scored = trials[trials["val_balanced_acc"].notna()]
-    said = load_predictions(mixed[0])
+    said = load_predictions(mixed.storage)
     assert set(said["trial_id"]) == set(scored.index)
     assert set(said["split"]) == {"val"}
     for trial_id, rows in said.groupby("trial_id"):
@@ -107,9 +115,9 @@ def test_each_trials_best_epoch_can_be_recomputed_from_what_it_said_of_each_imag
         assert loss == pytest.approx(scored["val_loss"][trial_id], rel=1e-2)
 
 
-def test_every_figure_can_be_traced(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
-    trials = load_trials(mixed[0])
-    pack = open_pack(mixed[0].parent / "pack.arrow")
+def test_every_figure_can_be_traced(mixed: Tuned):
+    trials = load_trials(mixed.storage)
+    pack = open_pack(mixed.storage.parent / "pack.arrow")
     assert set(trials["pack_id"]) == {pack.info.pack_id}
     assert set(trials["split_seed"]) == {0}
     assert trials["code_version"].str.startswith(__version__).all()
@@ -119,10 +127,9 @@ def test_every_figure_can_be_traced(mixed: tuple[Path, subprocess.CompletedProce
 
 
 def test_the_store_agrees_with_itself_and_the_table_with_the_store(
-    mixed: tuple[Path, subprocess.CompletedProcess[str]],
+    mixed: Tuned,
 ):
-    storage, done = mixed
-    trials, epochs = load_trials(storage), load_epochs(storage)
+    trials, epochs = load_trials(mixed.storage), load_epochs(mixed.storage)
     assert not epochs.duplicated(["trial_id", "epoch"]).any()
     per_trial = epochs.groupby("trial_id")
     for row in trials[trials["status"].isin(["completed", "stopped_early"])].itertuples():
@@ -132,29 +139,38 @@ def test_the_store_agrees_with_itself_and_the_table_with_the_store(
         assert row.best_epoch == own.loc[own["val_balanced_acc"].idxmax(), "epoch"]
     usable = trials[trials["status"].isin(["completed", "stopped_early"])]
     best = usable.loc[usable["val_balanced_acc"].idxmax()]
-    ranking = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("1 ")]
-    assert (
-        f"{best.val_balanced_acc:.3f}".rstrip("0") in ranking[0][5] or ranking[0][5] == f"{best.val_balanced_acc:.3f}"
-    )
+    header, first = (line for line in mixed.command.stdout.splitlines() if line.split()[:1] in (["rank"], ["1"]))
+    assert cell(header, first, "trial") == best.trial_id
+    assert float(cell(header, first, "balanced acc")) == pytest.approx(best.val_balanced_acc, abs=5e-4)
+    assert float(cell(header, first, "macro F1")) == pytest.approx(best.val_macro_f1, abs=5e-4)
 
 
-def test_the_best_model_of_a_trial_is_kept(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
-    completed = load_trials(mixed[0]).query("status == 'completed'").iloc[0]
+def cell(header: str, row: str, heading: str) -> str:
+    """What a row of a printed table has below a heading: the word that ends, or begins, where the heading does."""
+    place = re.search(rf"(?<!\S){re.escape(heading)}(?!\S)", header)
+    assert place is not None, header
+    words = re.finditer(r"\S+", row)
+    (found,) = (word for word in words if word.start() == place.start() or word.end() == place.end())
+    return found.group()
+
+
+def test_the_best_model_of_a_trial_is_kept(mixed: Tuned):
+    completed = load_trials(mixed.storage).query("status == 'completed'").iloc[0]
     content = load_checkpoint(Path(completed["checkpoint"]))
     assert content["epoch"] == completed["best_epoch"]
     assert content["config"]["learning_rate"] == completed["config/learning_rate"]
 
 
-def test_output_is_quiet(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
-    done = mixed[1]
+def test_output_is_quiet(mixed: Tuned):
+    done = mixed.command
     stages = ("loading", "joining", "checking")  # where the machine is busy
     assert all("trials done" in line or line.startswith(stages) for line in done.stderr.splitlines()), done.stderr
     assert "Traceback" not in done.stdout
     assert len(done.stdout.splitlines()) < 25
 
 
-def test_a_name_that_exists_is_refused(mixed: tuple[Path, subprocess.CompletedProcess[str]]):
-    storage, _ = mixed
+def test_a_name_that_exists_is_refused(mixed: Tuned):
+    storage = mixed.storage
     done = skin_tune_here(
         "tune",
         storage.parent / "pack.arrow",

@@ -211,7 +211,13 @@ def test_a_run_goes_on_only_from_what_it_could_have_left(trained: Trainer, chang
 
 
 def test_a_run_goes_on_from_what_it_left(trained: Trainer):
-    trained.load_state_dict(changed(trained, lambda state: None))
+    left = changed(trained, lambda state: None)
+    with torch.no_grad():
+        for parameter in trained.network.parameters():
+            parameter.zero_()
+    trained.load_state_dict(left)
+    assert trained.epoch == left["epoch"] > 0
+    assert all(torch.equal(value, left["model"][name]) for name, value in trained.network.state_dict().items())
 
 
 def test_settings_of_the_optimiser_are_the_config_s_own(trained: Trainer):

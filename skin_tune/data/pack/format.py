@@ -17,7 +17,7 @@ from skin_tune.data.pack.info import PackInfo, content_id, image_digest, info_of
 from skin_tune.data.pack.node_cache import node_copy
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError
-from skin_tune.storage.files import Location, is_local, is_regular
+from skin_tune.storage.files import Location, is_local, is_regular, location
 from skin_tune.storage.photo_columns import ABOUT
 
 
@@ -72,12 +72,20 @@ class Pack:
         self.file.check_content()
 
 
-def open_pack(path: Location, pack_id: str | None = None) -> Pack:
+def open_pack(path: str | Location, pack_id: str | None = None) -> Pack:
     """Map a pack; one in a bucket is fetched to this machine first, unless it has been.
 
     With `pack_id` no other is taken, and a bucket is not even asked where that one is here. Raises PackError where the
     file is missing, damaged, no pack, empty, another one, or of another format version.
+
+    >>> from skin_tune import open_pack
+    >>> pack = open_pack("packs/lip_dryness-32.arrow")
+    >>> pack.images.dtype, pack.images.shape[1:]
+    (dtype('uint8'), (32, 32, 3))
+    >>> set(pack.subjects[pack.split == "train"]) & set(pack.subjects[pack.split == "test"])
+    set()
     """
+    path = location(path)
     if is_local(path):
         check_regular(path)
         try:

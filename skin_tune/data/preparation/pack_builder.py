@@ -33,13 +33,18 @@ class Prepared:
     region: str
     path: Location
     info: PackInfo | None = None
+    """Classes, counts and split of the pack; None where there is none."""
     quarantined: Counter[str] = field(default_factory=Counter)
+    """Rows that could not be used, by reason."""
     not_visible: int = 0
+    """Labels of a part that the photo does not show."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Number of files that are no labelled photo, by kind; the same for all regions of a source."""
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    """What to know of the pack's splits and people before trusting scores."""
     error: str = ""
+    """Why there is no pack; empty where there is one."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class Comparison:
 def compare(
     storage: str | Location,
     region: str,
-    experiments: Sequence[str] = (),
+    experiments: str | Sequence[str] = (),
     *,
     metric: str = "val_balanced_acc",
     baseline: str | None = None,
@@ -89,15 +89,24 @@ def compare(
     """Compare a region's trials, of `experiments` or of all, on their predictions of the validation split.
 
     Intervals are of 95% and over subjects, see `bootstrap.intervals`; `p_adjusted` takes into account how many trials
-    were looked at, see `luck`. `baseline` is a trial id, or ``experiment/trial`` where several have it. All trials
-    share the resamples, which the seed decides.
+    were looked at, see `multiple_comparisons`. `baseline` is a trial id, or ``experiment/trial`` where several have it.
+    All trials share the resamples, which the seed decides.
 
     Raises StoreError for what does not exist, for trials on different packs, and for a metric that needs an order
     which their classes do not have.
+
+    >>> from skin_tune import compare
+    >>> comparison = compare("runs", "lip_dryness", "first")
+    >>> best = comparison.trials.iloc[0]
+    >>> bool(best["val_balanced_acc_low"] <= best["val_balanced_acc"] <= best["val_balanced_acc_high"])
+    True
+    >>> len(comparison.within_noise) <= 1
+    True
     """
     if metric not in SCORES:
         raise StoreError(f"--sort {metric!r} is not one of {', '.join(SCORES)}")
-    gathered = gather(storage, region, experiments, metric)
+    names = [experiments] if isinstance(experiments, str) else experiments
+    gathered = gather(storage, region, names, metric)
     rows = gathered.trials.reindex(
         columns=["region", "experiment", "trial_id", "status", "pack_id", *SCORES, *_BOUNDS, *_AGAINST]
     ).astype(dict.fromkeys([*SCORES, *_BOUNDS, *_AGAINST], np.float64))

@@ -136,9 +136,19 @@ def record_test_opening(
 def load_trials(storage: str | Location, region: str | None = None, experiment: str | None = None) -> pd.DataFrame:
     """One row per trial, in the order they started within each experiment; empty where nothing matches.
 
-    Raises StoreError without a store.
+    Hyper-parameters are columns `config/<name>`, as in Tune's own dataframes. Raises StoreError without a store.
+
+    >>> from skin_tune import load_trials
+    >>> trials = load_trials("runs", region="lip_dryness")
+    >>> trials[["region", "experiment", "status", "config/backbone"]].iloc[0].tolist()
+    ['lip_dryness', 'first', 'completed', 'resnet18']
     """
     return _load("trials", storage, region, experiment)
+
+
+def trials_frame(rows: Sequence[Mapping[str, Any]], region: str, experiment: str) -> pd.DataFrame:
+    """Rows of an experiment as `load_trials` gives them."""
+    return _placed(_table(TRIALS, rows), f"region={region}", f"experiment={experiment}").to_pandas()
 
 
 def load_epochs(
@@ -148,6 +158,11 @@ def load_epochs(
 
     `columns` of the table are read, all if None; `region` and `experiment` come with them. Raises StoreError where
     there is no store.
+
+    >>> from skin_tune import load_epochs
+    >>> epochs = load_epochs("runs", experiment="first", columns=["trial_id", "epoch", "val_balanced_acc"])
+    >>> epochs.pivot(index="epoch", columns="trial_id", values="val_balanced_acc").shape
+    (1, 2)
     """
     return _load("epochs", storage, region, experiment, columns=columns)
 
@@ -212,12 +227,16 @@ def _rows_of(file: Location, table: str) -> list[dict[str, Any]]:
     return read_table(file, table).to_pylist() if file.exists() else []
 
 
-def _write(file: Location, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+def _table(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     columns = {name: [none_if_nan(row.get(name)) for row in rows] for name in schema.names}
     extra = dict.fromkeys(name for row in rows for name in row if name not in columns)
     columns |= {name: [none_if_nan(row.get(name)) for row in rows] for name in extra}
     arrays = [pa.array(values, _type_of(name, schema)) for name, values in columns.items()]
-    table = pa.table(arrays, names=list(columns))
+    return pa.table(arrays, names=list(columns))
+
+
+def _write(file: Location, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+    table = _table(schema, rows)
     # Measured values hardly repeat: split into their bytes they are written and read several times faster.
     measured = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in measured]

@@ -10,7 +10,7 @@ import yaml
 from skin_tune.errors import ClusterError
 from skin_tune.tuning.tracking.live_line import announce
 
-_BOOTSTRAP = Path("~/ray_bootstrap_config.yaml").expanduser()
+_BOOTSTRAP = Path("~/ray_bootstrap_config.yaml")
 """Where `ray up` puts the cluster file on the head."""
 
 
@@ -51,7 +51,7 @@ def trial_resources(cpus: int | None, gpus: float | None, at_once: int, workers:
             f"so it must be {workers}, or 0 for none"
         )
     here = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    to_come = _nodes_to_come()
+    to_come = nodes_to_come()
     if gpus is None:
         gpus = float(any(node.get("GPU", 0) >= 1 for node in here + to_come))
     elif workers > 1:
@@ -89,19 +89,20 @@ def room_for(resources: TrialResources) -> int:
     """How many trials the cluster holds at a time, once it has grown as far as it may."""
     here = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     places = max(
-        sum(_places(node, resources.cpus, resources.gpus) for node in nodes) for nodes in (here, _nodes_to_come())
+        sum(_places(node, resources.cpus, resources.gpus) for node in nodes) for nodes in (here, nodes_to_come())
     )
     return places // resources.workers
 
 
-def _nodes_to_come() -> list[dict[str, float]]:
+def nodes_to_come() -> list[dict[str, float]]:
     """Resources of each node there may be once an autoscaler has added all it may; none without an autoscaler.
 
     Known on the head of a cluster that `ray up` made, which is where jobs run.
     """
-    if not _BOOTSTRAP.is_file():
+    file = _BOOTSTRAP.expanduser()
+    if not file.is_file():
         return []
-    config = yaml.safe_load(_BOOTSTRAP.read_text())
+    config = yaml.safe_load(file.read_text())
     kinds = config.get("available_node_types") or {}
     nodes = [
         {name: float(amount) for name, amount in (kind.get("resources") or {}).items()}

@@ -82,5 +82,7 @@ def check_numbers(request: TuneRequest) -> None:
     ):
         if value is not None and value < least:
             raise ExperimentError(f"{flag} {value} is below {least}")
+    if request.time_budget is not None and not request.time_budget > 0:
+        raise ExperimentError(f"--time-budget {request.time_budget:g} is not above 0 seconds")
     if request.gpu_hours is not None and not request.gpu_hours > 0:
         raise ExperimentError(f"--gpu-hours {request.gpu_hours:g} is not above 0")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from skin_tune.errors import ExperimentError
@@ -11,7 +12,7 @@ from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.spec import ExperimentSpec, read_spec
 from skin_tune.tuning.space.parameters import EarlyTerminate, Parameter, Space
 from skin_tune.tuning.space.shipped import find_space
-from skin_tune.tuning.space.sweep_file import with_constants
+from skin_tune.tuning.space.sweep_file import space_of, with_constants
 
 FLAGS = (
     *("trials", "seed", "workers_per_trial", "cpus_per_trial", "gpus_per_trial", "concurrent"),
@@ -49,8 +50,8 @@ def resumed_request(
 ) -> TuneRequest:
     """The request that resumes an experiment: `typed` fields of TuneRequest, and the noted ones for the rest.
 
-    `typed["space"]` is the file that was typed, if one was. Experiments of older versions noted only pack, seed, trials
-    and warm start: the rest must be typed again, or is as for a new experiment.
+    `typed["space"]` is the file that was typed, or the content of one, if any was. Experiments of older versions noted
+    only pack, seed, trials and warm start: the rest must be typed again, or is as for a new experiment.
     """
     noted = spec.noted
     started_with = noted.get("flags") or {"seed": spec.seed, "trials": spec.trials, "warm_start": spec.warm_start}
@@ -61,9 +62,17 @@ def resumed_request(
     if typed.get("space") is None and "space" in noted:
         space = with_constants(_noted_space(noted["space"]), typed.get("overrides", {}))
     else:
-        space = find_space(region, typed.get("space"))
+        space = chosen_space(region, typed.get("space"), overrides)
     pack = typed.get("pack") or location(spec.pack)
     return TuneRequest(pack=pack, space=space, overrides=overrides, name=name, storage=storage, resume=True, **flags)
+
+
+def chosen_space(region: str, given: Path | Mapping[str, Any] | None, overrides: Mapping[str, Any]) -> Path | Space:
+    """The space of sweep-file content, with the overrides as constants; else the file to use, given or the region's.
+
+    Raises SpaceError where the content is no space.
+    """
+    return space_of(given, overrides) if isinstance(given, Mapping) else find_space(region, given)
 
 
 def _noted_space(values: Mapping[str, Any]) -> Space:

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.uses import note_use
 from skin_tune.errors import (
@@ -18,7 +20,7 @@ from skin_tune.errors import (
 )
 from skin_tune.model.network import load_weights
 from skin_tune.results.store.status import unfinished, usable
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.tables import ExperimentWriter, trials_frame
 from skin_tune.tuning.experiment.plan import Experiment, Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.resume import mark_interrupted, restore
@@ -45,6 +47,11 @@ class Outcome:
     """The trial that reached the target and so ended the experiment."""
     ended_here: int | None = None
     """Number of trials that this run ended, where it resumed an earlier one; else None."""
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """`rows` with the columns and types of `load_trials`, best first."""
+        return trials_frame(self.rows, self.region, self.experiment)
 
 
 def run_experiment(request: TuneRequest | Plan) -> Outcome:

@@ -41,6 +41,14 @@ def load_space(path: Location, overrides: Mapping[str, Any] | None = None) -> Sp
         raise SpaceError(" ".join(f"{path}: {error}".split())) from None
 
 
+def space_of(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> Space:
+    """As `load_space`, of what such a file holds: a dict as `wandb.sweep` takes it."""
+    try:
+        return _space(dict(content), overrides)
+    except (SpaceError, ConfigError) as error:
+        raise SpaceError(" ".join(f"space: {error}".split())) from None
+
+
 def with_constants(space: Space, values: Mapping[str, Any]) -> Space:
     """`space` with each of `values` (name: value) as a constant, as `load_space` has its overrides.
 

@@ -153,7 +153,7 @@ class WandbProcess:
         if not self._deaths:
             return ""
         times = f"{len(self._deaths)} times" if len(self._deaths) > 1 else "once"
-        how = ", ".join(sorted({_end_in_words(code) for code in self._deaths}))
+        how = ", ".join(sorted({end_in_words(code) for code in self._deaths}))
         if not lost:
             return f"wandb: its process died {times} ({how}); what was lost with it has been written again"
         names = {experiment for experiment, _ in self._replays}
@@ -268,7 +268,7 @@ def end_of(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _end_in_words(exit_code: int) -> str:
+def end_in_words(exit_code: int) -> str:
     return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
 
 

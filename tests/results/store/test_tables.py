@@ -8,11 +8,11 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from skin_tune.errors import StoreError
 from skin_tune.results import load_epochs, load_trials
-from skin_tune.results.store import tables as store
 from skin_tune.results.store.ranking import rank_trials, varied
 from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
@@ -118,14 +118,14 @@ def test_a_writer_killed_between_its_tables_leaves_no_ended_trial_without_epochs
     writer.add_epoch("b", metrics(1, 0.5))
     written: list[object] = []
 
-    def killed_after_one(path: Path, schema: object, rows: object) -> None:
+    def killed_after_one(table: object, path: Path, **options: object) -> None:
         if written:
             raise KeyboardInterrupt
         written.append(path)
-        write(path, schema, rows)
+        write(table, path, **options)
 
-    write = store._write
-    monkeypatch.setattr(store, "_write", killed_after_one)
+    write = pq.write_table
+    monkeypatch.setattr(pq, "write_table", killed_after_one)
     with pytest.raises(KeyboardInterrupt):
         writer.flush()
     writer.close()

@@ -8,7 +8,7 @@ from ray.autoscaler._private.util import prepare_config
 
 from skin_tune.errors import ClusterError
 from skin_tune.tuning.backend import cluster, resources
-from skin_tune.tuning.backend.resources import TrialResources, trial_resources
+from skin_tune.tuning.backend.resources import TrialResources, nodes_to_come, trial_resources
 from tests.cli_runner import ROOT
 
 GPU_NODE, CPU_NODE = {"CPU": 16.0, "GPU": 4.0}, {"CPU": 2.0}
@@ -21,7 +21,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     monkeypatch.setattr(
         resources.ray, "nodes", lambda: [{"Alive": True, "Resources": resources} for resources in said.here]
     )
-    monkeypatch.setattr(resources, "_nodes_to_come", lambda: said.to_come)
+    monkeypatch.setattr(resources, "nodes_to_come", lambda: said.to_come)
     return said
 
 
@@ -95,8 +95,8 @@ def test_ray_is_started_once_more_where_it_did_not_come_up_in_time(monkeypatch: 
 def test_the_nodes_to_come_are_those_of_the_file_that_the_cluster_was_made_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(resources, "_BOOTSTRAP", tmp_path / "bootstrap.yaml")
-    assert resources._nodes_to_come() == []
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert nodes_to_come() == []
     config = prepare_config(yaml.safe_load((ROOT / "cluster.yaml").read_text()))
-    (tmp_path / "bootstrap.yaml").write_text(yaml.safe_dump(config))
-    assert resources._nodes_to_come() == [{"CPU": 8.0, "GPU": 1.0}] * 8  # of ten, by type, max_workers are allowed
+    (tmp_path / "ray_bootstrap_config.yaml").write_text(yaml.safe_dump(config))
+    assert nodes_to_come() == [{"CPU": 8.0, "GPU": 1.0}] * 8  # of ten, by type, max_workers are allowed

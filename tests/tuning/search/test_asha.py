@@ -45,13 +45,17 @@ def test_it_decides_as_rays_asha_does_of_the_best_epochs():
 
 def test_rungs_are_rebuilt_from_history():
     history = {"a": {1: 0.5, 2: 0.9, 3: 0.6}, "b": {1: 0.4}, "c": {1: 0.1, 2: 0.2, 3: 0.3}}
-    rungs = AshaRungs("val_balanced_acc", 1, 3, 9, history)
-    assert rungs._rungs == {1: {"a": 0.5, "b": 0.4, "c": 0.1}, 3: {"a": 0.9, "c": 0.3}}
-    # A trial that goes on is not entered again where it was before it was interrupted.
-    assert not rungs.falls_short("c", 3, 0.0)
-    assert rungs._rungs[3]["c"] == 0.3
-    assert rungs.falls_short("new", 1, 0.2)
-    assert not rungs.falls_short("better", 1, 0.6)
+
+    def falls_short(epoch: int, best: float) -> bool:
+        rungs = AshaRungs("val_balanced_acc", 1, 3, 9, history)
+        # A trial that goes on is not entered again where it was before it was interrupted.
+        assert not rungs.falls_short("c", 3, 0.0)
+        return rungs.falls_short("new", epoch, best)
+
+    # The upper tercile goes on: from 0.4 + 0.1 / 3 of 0.1, 0.4 and 0.5, from 0.3 + 2 x 0.6 / 3 of 0.3 and 0.9.
+    assert [falls_short(1, best) for best in (0.2, 0.43, 0.44, 0.6)] == [True, True, False, False]
+    assert [falls_short(3, best) for best in (0.69, 0.71)] == [True, False]
+    assert not falls_short(2, 0.0)
 
 
 def test_an_unlucky_epoch_does_not_end_a_trial():
@@ -63,9 +67,9 @@ def test_an_unlucky_epoch_does_not_end_a_trial():
 
 def test_a_failed_trial_enters_no_rung():
     rungs = AshaRungs("val_balanced_acc", 1, 3, 9, {})
-    result = {"epoch": 1, "best_val_balanced_acc": 0.0, "status": "diverged"}
+    result = {"epoch": 1, "best_val_balanced_acc": 0.9, "status": "diverged"}
     assert not rungs.stops(trial("x").config, result)
-    assert rungs._rungs[1] == {}
+    assert not rungs.falls_short("first", 1, 0.1)
 
 
 def test_trials_are_judged_at_the_rungs_of_their_own_region():

@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from ray.tune.search import Searcher
 
 from skin_tune.config import TrialConfig
@@ -28,6 +31,12 @@ def searcher_of(tmp_path: Path, method: str, text: str = SPACE, seed: int = 0, *
     tmp_path.mkdir(exist_ok=True)
     space = space_of(tmp_path, method, text)
     return SpaceSearcher(space, seed, "exp", tmp_path / "journal", **resumed)  # type: ignore[arg-type]
+
+
+def study_below(tmp_path: Path) -> optuna.Study:
+    """What the journal of `searcher_of` holds."""
+    storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
+    return optuna.load_study(study_name="search", storage=storage)
 
 
 def run(searcher: SpaceSearcher, trial_id: str, score: float, epochs: int = 4) -> dict[str, object]:
@@ -86,7 +95,7 @@ def test_stopped_diverged_and_failed_trials_are_told_apart(tmp_path: Path):
     searcher.on_trial_complete("failed", {"status": "failed", "epoch": 0})
     searcher.suggest("lost")
     searcher.on_trial_complete("lost", None, error=True)
-    states = [trial.state.name for trial in searcher._study.trials]
+    states = [trial.state.name for trial in study_below(tmp_path).trials]
     assert states == ["COMPLETE", "COMPLETE", "PRUNED", "FAIL", "FAIL"]
 
 
@@ -94,8 +103,8 @@ def test_a_bad_trial_that_ran_to_its_end_ranks_below_a_better_one_that_was_stopp
     searcher = searcher_of(tmp_path, "bayes")
     run(searcher, "first", 0.1)
     better = run(searcher, "stopped", 0.3, epochs=1)
-    assert searcher._study.best_trial.user_attrs["trial_id"] == better["trial_id"]
-    assert searcher._study.best_value == 0.3
+    assert study_below(tmp_path).best_trial.user_attrs["trial_id"] == better["trial_id"]
+    assert study_below(tmp_path).best_value == 0.3
 
 
 def test_the_longest_trial_sets_ashas_horizon(tmp_path: Path):
@@ -143,10 +152,10 @@ def test_a_resumed_bayes_search_remembers_what_was_tried_and_takes_up_what_was_r
         run(searcher, str(number), 0.1 * number)
     running = searcher.suggest("running")
     resumed = searcher_of(tmp_path, "bayes", started_ids=[f"exp-00{n}" for n in range(4)], unfinished=[running])  # type: ignore[list-item]
-    assert [trial.state.name for trial in resumed._study.trials] == ["COMPLETE"] * 3 + ["RUNNING"]
+    assert [trial.state.name for trial in study_below(tmp_path).trials] == ["COMPLETE"] * 3 + ["RUNNING"]
     assert resumed.suggest("again") == running
     resumed.on_trial_complete("again", {"epoch": 4, "val_balanced_acc": 0.9, "best_val_balanced_acc": 0.9})
-    assert resumed._study.best_value == 0.9
+    assert study_below(tmp_path).best_value == 0.9
     assert resumed.suggest("next")["trial_id"] == "exp-004"  # type: ignore[index]
 
 

@@ -235,5 +235,5 @@ def test_what_cannot_be_synced_is_one_line(storage: Path):
 
 
 def test_the_signal_of_a_kill_is_named():
-    assert wandb_log._end_in_words(-signal.SIGKILL) == "signal 9"
-    assert wandb_log._end_in_words(3) == "exit code 3"
+    assert wandb_log.end_in_words(-signal.SIGKILL) == "signal 9"
+    assert wandb_log.end_in_words(3) == "exit code 3"
