@@ -37,7 +37,7 @@ PackMaker = Callable[..., Pack]
 
 def write_synthetic_pack(
     path: Path,
-    counts: dict[str, Sequence[int]] | None = None,
+    counts: Mapping[str, Sequence[int]] | None = None,
     *,
     size: int = 32,
     region: str = "lip_dryness",
@@ -85,8 +85,8 @@ def write_synthetic_pack(
 def make_pack(tmp_path: Path) -> PackMaker:
     """Write a synthetic pack below `tmp_path` and open it."""
 
-    def make(counts: dict[str, Sequence[int]] | None = None, *, name: str = "synthetic", **options: object) -> Pack:
-        return write_synthetic_pack(tmp_path / f"{name}.arrow", counts, **options)  # type: ignore[arg-type]
+    def make(counts: Mapping[str, Sequence[int]] | None = None, *, name: str = "synthetic", **options: Any) -> Pack:
+        return write_synthetic_pack(tmp_path / f"{name}.arrow", counts, **options)
 
     return make
 

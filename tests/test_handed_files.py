@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,7 +121,8 @@ def test_a_report_leaves_out_notes_that_are_none(tmp_path: Path):
     assert not wrong_facts(sound)
     region, experiment = facts.parts[-5], facts.parts[-4]
     assert write_report(tmp_path, tmp_path / "sound.html")
-    for change in ({"model": "../../x"}, {"model": ["x"]}, {"metrics": []}, {"metrics": {"a": "x"}}, {"epochs": "9"}):
+    wrong: list[dict[str, Any]] = [{"model": "../../x"}, {"model": ["x"]}, {"metrics": []}, {"metrics": {"a": "x"}}]
+    for change in (*wrong, {"epochs": "9"}):
         assert wrong_facts({**sound, **change}) == next(iter(change))
         facts.write_text(json.dumps({**sound, **change}))
         assert write_report(tmp_path, tmp_path / "report.html")

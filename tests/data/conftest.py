@@ -52,6 +52,20 @@ def quadrants() -> Callable[..., Image.Image]:
 
 
 @pytest.fixture
+def opened_photos(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The photos that have been opened so far, one entry each time."""
+    opened: list[Path] = []
+    pillow_open = Image.open
+
+    def noting(path: Path, **options: Any) -> Image.Image:
+        opened.append(path)
+        return pillow_open(path, **options)
+
+    monkeypatch.setattr(Image, "open", noting)
+    return opened
+
+
+@pytest.fixture
 def grainy_skin() -> Image.Image:
     """Skin with grain and shadows, 256 x 256."""
     rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """An exported model takes pixels as they are decoded and says what the model says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_a_pt2_file_grades_as_the_model_does(pack: Pack, model: TrainedModel, tm
 @pytest.mark.parametrize("image_size", [16, 31, 40])
 def test_preprocessing_is_an_anti_aliased_resize_and_imagenets_scale(pack: Pack, model: TrainedModel, image_size: int):
     changed = load_model(model.path)
-    object.__setattr__(changed, "config", type(model.config)(**{**model.config.to_dict(), "image_size": image_size}))
+    object.__setattr__(changed, "config", replace(model.config, image_size=image_size))
     grader = ExportedGrader(changed)
     grader.network = torch.nn.Identity()
     seen: list[torch.Tensor] = []

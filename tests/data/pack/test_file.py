@@ -79,11 +79,16 @@ def test_a_run_has_its_pack_hashed_once_on_a_machine(
 ):
     monkeypatch.setenv("SKIN_TUNE_CACHE", str(tmp_path / "cache"))
     path = make_pack().path
-    hashed = []
+    hashed: list[str] = []
 
     def verify(run: str) -> None:
         pack = open_pack(path)
-        pack.file.verify(pack.info.pack_id, lambda: hashed.append(run) or pack.info.pack_id, run)
+
+        def content() -> str:
+            hashed.append(run)
+            return pack.info.pack_id
+
+        pack.file.verify(pack.info.pack_id, content, run)
         pack.check()
 
     for run in ("a", "a", "b", "a"):

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_tune.data.pack.format import Pack, open_pack
+from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import PackError
 from skin_tune.storage.files import location, upload
 from tests.conftest import Bucket, PackMaker
 
 
 @pytest.fixture
-def put(bucket: Bucket, make_pack: PackMaker) -> Callable[..., Pack]:
-    """Bring a synthetic pack to the bucket; what is returned has the bucket's path."""
+def put(bucket: Bucket, make_pack: PackMaker) -> Callable[..., Path]:
+    """Bring a synthetic pack to the bucket; what is returned is its path there."""
 
     def to_bucket(name: str = "pack", **options: object) -> Path:
         there = location(f"{bucket.url}/packs/{name}.arrow")

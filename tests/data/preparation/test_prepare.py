@@ -76,17 +76,14 @@ def files_in(folder: Path) -> list[str]:
 
 
 def test_all_regions_come_of_one_tree_with_each_photo_opened_once(
-    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tree: Path, tmp_path: Path, opened_photos: list[Path]
 ) -> None:
-    opened: list[Path] = []
-    pillow_open = Image.open
-    monkeypatch.setattr(Image, "open", lambda path, **options: opened.append(path) or pillow_open(path, **options))
     stages: dict[str, tuple[int, int | None]] = {}
     outcomes = prepare(
         PrepareRequest([tree], "all", size=32, out=tmp_path / "packs"),
         lambda stage, done, total: stages.update({stage: (done, total)}),
     )
-    assert len(opened) == len(set(opened)) == 21
+    assert len(opened_photos) == len(set(opened_photos)) == 21
     assert [outcome.region for outcome in outcomes] == list(CATALOGUE)
     assert stages == {"files": (21 * 9, None), "labels": (21 * 8, 21 * 8), "photos": (21, 21)}
     assert files_in(tmp_path / "packs") == sorted(

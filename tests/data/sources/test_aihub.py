@@ -402,13 +402,12 @@ def test_a_subject_that_is_no_valid_unicode_is_spelled_out(tmp_path: Path, add_l
 
 
 def test_age_gender_and_skin_type_come_with_the_photo(tmp_path: Path, add_label: AddLabel) -> None:
-    for n, info in enumerate(
-        (
-            {"gender": "F", "age": 55, "skin_type": 3},
-            {"gender": "", "age": "61", "skin_type": None},
-            {"age": "unknown"},
-        )
-    ):
+    people: tuple[dict[str, Any], ...] = (
+        {"gender": "F", "age": 55, "skin_type": 3},
+        {"gender": "", "age": "61", "skin_type": None},
+        {"age": "unknown"},
+    )
+    for n, info in enumerate(people):
         add_photo(tmp_path, f"000{n}_02_F.jpg")
         add_label(tmp_path, f"000{n}_02_F", 7, {"lip_dryness": 1}, info={"id": f"000{n}", **info})
     view = {"device": "02", "angle": "F"}

@@ -5,9 +5,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from skin_tune.errors import StoreError
@@ -118,7 +120,7 @@ def test_a_writer_killed_between_its_tables_leaves_no_ended_trial_without_epochs
     writer.add_epoch("b", metrics(1, 0.5))
     written: list[object] = []
 
-    def killed_after_one(path: Path, schema: object, rows: object) -> None:
+    def killed_after_one(path: Path, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
         if written:
             raise KeyboardInterrupt
         written.append(path)

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 import yaml
 from ray.autoscaler._private.util import prepare_config
 
@@ -18,9 +19,7 @@ GPU_NODE, CPU_NODE = {"CPU": 16.0, "GPU": 4.0}, {"CPU": 2.0}
 def nodes(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What Ray says of its nodes, and of those that an autoscaler may add."""
     said = SimpleNamespace(here=[CPU_NODE], to_come=[])
-    monkeypatch.setattr(
-        resources.ray, "nodes", lambda: [{"Alive": True, "Resources": resources} for resources in said.here]
-    )
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": resources} for resources in said.here])
     monkeypatch.setattr(resources, "_nodes_to_come", lambda: said.to_come)
     return said
 
@@ -83,8 +82,8 @@ def test_ray_is_started_once_more_where_it_did_not_come_up_in_time(monkeypatch: 
             raise error
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(resources.ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(resources.ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
     cluster.connect()
     assert started == [None, "local"], "what the first start has left is not joined"
     ends += [Exception(late), Exception(late)]

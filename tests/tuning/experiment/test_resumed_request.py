@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ parameters:
   batch_size: {value: 16}
   backbone: {value: resnet50}
 """
-BEGUN = {
+BEGUN: dict[str, Any] = {
     "trials": 5,
     "seed": 3,
     "concurrent": 2,
@@ -50,8 +51,8 @@ def begun(make_pack: PackMaker, tmp_path: Path) -> Plan:
     return plan
 
 
-def resumed(tmp_path: Path, *overrides: str, pack: Path | None = None, **typed: object) -> Plan:
-    options = TuneOptions(name="exp", storage=tmp_path / "runs", resume=True, **typed)  # type: ignore[arg-type]
+def resumed(tmp_path: Path, *overrides: str, pack: Path | None = None, **typed: Any) -> Plan:
+    options = TuneOptions(name="exp", storage=tmp_path / "runs", resume=True, **typed)
     return make_plan(tune_request(pack, None, list(overrides), options))
 
 
@@ -94,7 +95,7 @@ def test_a_budget_that_is_spent_is_to_be_raised(begun: Plan, tmp_path: Path):
     ],
 )
 def test_what_must_not_differ_is_refused(
-    overrides: list[str], typed: dict[str, object], said: str, begun: Plan, tmp_path: Path
+    overrides: list[str], typed: dict[str, Any], said: str, begun: Plan, tmp_path: Path
 ):
     from skin_tune.tuning.experiment import plan
 

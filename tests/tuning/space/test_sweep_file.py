@@ -261,7 +261,7 @@ def shapes(draw):
 def test_quantiles_are_monotone_inside_the_bounds_and_quantised(shape, u, v):
     distribution, first, second, q = shape
     check_shape(*shape)
-    low, high = (quantile(*shape, unit) for unit in sorted((u, v)))
+    low, high = (quantile(distribution, first, second, q, unit) for unit in sorted((u, v)))
     assert math.isfinite(low)
     assert math.isfinite(high)
     assert low <= high

@@ -95,7 +95,7 @@ def test_what_is_no_duration_is_refused(text: str):
 
 
 def test_a_diverged_trial_never_wins():
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"trial_id": "a", "status": "diverged", "val_balanced_acc": 0.9},
         {"trial_id": "b", "status": "completed", "val_balanced_acc": 0.3},
         {"trial_id": "c", "status": "stopped_early", "val_balanced_acc": 0.4},
