@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import skin_tune.cli.main as cli
+from tests.data.lab import Lab
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (235, 235, 235)
 
@@ -123,3 +124,8 @@ def skin_tune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return code, printed.out + printed.err
 
     return run
+
+
+@pytest.fixture
+def lab(tmp_path: Path, skin_tune: Callable[..., tuple[int, str]]) -> Lab:
+    return Lab(tmp_path, skin_tune)
