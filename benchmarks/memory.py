@@ -12,6 +12,7 @@ import torch
 from benchmarks.rows import Row, noise_pack
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.pack.format import Pack, open_pack
+from tests.local import local
 
 _IMAGES = 2000
 _BATCH = 64
@@ -40,7 +41,7 @@ def measure() -> list[Row]:
 
 def _pack(folder: Path, images: int) -> Path:
     folder.mkdir()
-    return noise_pack(folder, {"train": [images // 2] * 2, "val": [2, 2], "test": [2, 2]}, 256).path
+    return local(noise_pack(folder, {"train": [images // 2] * 2, "val": [2, 2], "test": [2, 2]}, 256).path)
 
 
 def _trial(small: Path, large: Path, pipe: Connection) -> None:

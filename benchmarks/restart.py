@@ -30,7 +30,8 @@ def measure() -> list[Row]:
 
 def _seconds_to_an_epoch(command: list[object], folder: Path) -> float:
     """Run `command` until it has ended two epochs, then kill it; seconds to the first."""
-    started, moments, seen = time.monotonic(), [], _checkpoints(folder)
+    started, seen = time.monotonic(), _checkpoints(folder)
+    moments: list[float] = []
     process = subprocess.Popen(map(str, command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while len(moments) < 2:

@@ -33,8 +33,7 @@ def noise_pack(folder: Path, counts: dict[str, list[int]], size: int, region: st
     per_split = {name: dict(zip(classes, counts[name], strict=True)) for name in SPLITS}
     info = PackInfo(region, classes, size, 0, [60, 20, 20], per_split, "noise")
     path = folder / f"{region}-{size}.arrow"
-    blank = [""] * len(label)
-    write_pack(path, images, PackRows(label, split, names, names, blank, blank), info)
+    write_pack(path, images, PackRows(label, split, names, names), info)
     return open_pack(path)
 
 

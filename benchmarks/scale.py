@@ -106,7 +106,7 @@ def _seconds(trials: int, epoch: float, wandb: str = "offline") -> tuple[float, 
         started = time.monotonic()
         return tune.with_parameters(Simulated, seconds=epoch)
 
-    with tempfile.TemporaryDirectory() as name, patch.object(run, "_trainable", trainable):
+    with tempfile.TemporaryDirectory() as name, patch.object(run, "trainable_class", trainable):
         folder = Path(name)
         pack = noise_pack(folder, {"train": [4, 4], "val": [2, 2], "test": [2, 2]}, 16)
         space = small_space(folder, _CONFIG, early_terminate={"type": "hyperband", "min_iter": 1, "eta": 3})

@@ -68,7 +68,7 @@ def rows_of(epochs: pd.DataFrame) -> list[Row]:
     by_trial = epochs.sort_values(["experiment", "trial_id", "epoch"]).groupby(["experiment", "trial_id"])[_METRIC]
     curves: dict[str, Search] = {}
     for (experiment, _), curve in by_trial:
-        curves.setdefault(experiment, []).append(curve.to_numpy())
+        curves.setdefault(str(experiment), []).append(curve.to_numpy())
     random, default = ([curves[f"{kind}-{seed}"] for seed in _SEEDS] for kind in _TRIALS)
     goals = [max(curve.max() for curve in search) - _NEAR for search in random]
     ours = [_in_order(search, goal) for search in default for goal in goals]

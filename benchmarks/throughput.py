@@ -117,7 +117,9 @@ class _BareStep:
     def __init__(self, config: TrialConfig, counts: list[int], device: torch.device, *, compiled: bool = False):
         self._config, self._device = config, device
         network = build_network(config, _CLASSES).to(device).to(memory_format=torch.channels_last).train()
-        self._model = torch.compile(network) if compiled else network
+        if compiled:
+            network.compile()
+        self._model = network
         self._loss = build_loss(config, counts).to(device)
         self._optimizer = torch.optim.AdamW(self._model.parameters(), fused=True)
         side = config.image_size

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from moto.server import create_backend_app
+from moto.moto_server.werkzeug_app import create_backend_app
 from werkzeug.serving import make_server
 
 

@@ -20,6 +20,7 @@ from skin_tune.data.pack.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.storage.files import location
+from tests.local import local
 
 # A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,7 +40,7 @@ PackMaker = Callable[..., Pack]
 
 def write_synthetic_pack(
     path: Path,
-    counts: dict[str, Sequence[int]] | None = None,
+    counts: Mapping[str, Sequence[int]] | None = None,
     *,
     size: int = 32,
     region: str = "lip_dryness",
@@ -87,8 +88,8 @@ def write_synthetic_pack(
 def make_pack(tmp_path: Path) -> PackMaker:
     """Write a synthetic pack below `tmp_path` and open it."""
 
-    def make(counts: dict[str, Sequence[int]] | None = None, *, name: str = "synthetic", **options: object) -> Pack:
-        return write_synthetic_pack(tmp_path / f"{name}.arrow", counts, **options)  # type: ignore[arg-type]
+    def make(counts: Mapping[str, Sequence[int]] | None = None, *, name: str = "synthetic", **options: Any) -> Pack:
+        return write_synthetic_pack(tmp_path / f"{name}.arrow", counts, **options)
 
     return make
 
@@ -102,7 +103,7 @@ class Bucket:
 
     @property
     def path(self) -> Path:
-        return location(self.url)
+        return local(location(self.url))
 
 
 @pytest.fixture(scope="session")

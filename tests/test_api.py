@@ -73,7 +73,7 @@ def test_keywords_are_the_options_of_the_command(
 
 def test_python_and_the_command_line_make_one_request(tmp_path: Path):
     pack, words = tmp_path / "pack.arrow", ["epochs=3", "backbone=resnet18"]
-    given = {"name": "exp", "trials": 4, "seed": 0, "time_budget": "2m", "warm_start": ["cheek_pore"]}
+    given: dict[str, Any] = {"name": "exp", "trials": 4, "seed": 0, "time_budget": "2m", "warm_start": ["cheek_pore"]}
     typed = typed_request(pack, "lip_dryness", words, TuneOptions(storage=tmp_path, **given))
     options = {**NO_OPTIONS, **given, "storage": tmp_path, "resume": False}
     assert tune_request(pack, "lip_dryness", parse_overrides(words), options) == typed
@@ -152,7 +152,7 @@ def test_sources_and_classes_may_be_one_or_several(tmp_path: Path, monkeypatch: 
     assert sum(sum(counts.values()) for counts in named.info.counts.values()) == 14
     for wrong, said in (({"split": "60"}, "split '60'"), ({"classes": ["mild"]}, "--classes 'mild'")):
         with pytest.raises(SkinTuneError, match=said):
-            skin_tune.prepare("one", "acne", out="c", **wrong)  # type: ignore[arg-type]
+            skin_tune.prepare("one", "acne", out="c", **wrong)
     with pytest.raises(SkinTuneError, match="'nowhere' does not exist"):
         skin_tune.prepare("nowhere", "acne")
     assert not (tmp_path / "c").exists()

@@ -32,11 +32,6 @@ JOBS = {
 OTHERS = ("ray", "export", "pre-commit")
 """Programs that are not ours to check."""
 VARIABLES = {"RAY_ADDRESS", "WANDB_MODE", "ORDINAL_METRICS"}
-PENDING = {
-    *("docs/api.md", "examples/tune_and_compare.ipynb"),
-    *("prepare", "tune", "load_trials", "compare"),
-}
-"""Named already, and not there yet; goes when it is empty."""
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -118,8 +113,6 @@ def test_links_lead_somewhere(name: str):
         if path.startswith("https://"):
             continue
         file = (page.parent / path).resolve() if path else page
-        if str(file.relative_to(ROOT)) in PENDING:
-            continue
         assert file.exists(), f"{name} links to {target}"
         assert not anchor or anchor in anchors(file), f"{name} links to {target}"
 
@@ -137,7 +130,7 @@ def test_files_of_the_repository_that_are_named_exist(name: str):
     ours = [word for word in words if re.match(rf"({folders})/", word) or re.fullmatch(r"[\w.]+\.(md|toml|yaml)", word)]
     written_by_commands = ("packs/", "runs/", "model_card.md")
     for word in ours:
-        elsewhere = "<" in word or word.startswith(written_by_commands) or word in PENDING
+        elsewhere = "<" in word or word.startswith(written_by_commands)
         assert elsewhere or (ROOT / word).exists(), f"{name} names {word}"
 
 
@@ -151,7 +144,7 @@ def test_a_python_snippet_imports_what_it_names(block: str):
         if isinstance(node, ast.ImportFrom):
             assert node.module is not None
             module = importlib.import_module(node.module)
-            listed = {*dir(module), *getattr(module, "__all__", ()), *PENDING}
+            listed = {*dir(module), *getattr(module, "__all__", ())}
             for alias in node.names:
                 assert alias.name in listed or hasattr(module, alias.name), f"{node.module} has no {alias.name}"
         elif isinstance(node, ast.Import):

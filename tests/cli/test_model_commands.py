@@ -19,6 +19,7 @@ from skin_tune.storage.run_paths import RunPaths, made_by
 from skin_tune.tuning.studies import evaluate as evaluate_module
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket, PackMaker, write_synthetic_pack
+from tests.local import local
 from tests.models import write_model
 
 
@@ -29,7 +30,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 @pytest.fixture(scope="module")
 def model(pack: Pack) -> Path:
-    return write_model(pack.path.with_name("best.pt"), pack)
+    return write_model(local(pack.path.with_name("best.pt")), pack)
 
 
 def test_evaluate_shows_what_scikit_learn_says_and_counts_the_openings(pack: Pack, model: Path, tmp_path: Path):

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import skin_tune.cli.main as cli
+from tests.data.lab import Lab
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (235, 235, 235)
 
@@ -49,6 +50,20 @@ def quadrants() -> Callable[..., Image.Image]:
         return photo
 
     return draw
+
+
+@pytest.fixture
+def opened_photos(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The photos that have been opened so far, one entry each time."""
+    opened: list[Path] = []
+    pillow_open = Image.open
+
+    def noting(path: Path, **options: Any) -> Image.Image:
+        opened.append(path)
+        return pillow_open(path, **options)
+
+    monkeypatch.setattr(Image, "open", noting)
+    return opened
 
 
 @pytest.fixture
@@ -109,3 +124,8 @@ def skin_tune(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         return code, printed.out + printed.err
 
     return run
+
+
+@pytest.fixture
+def lab(tmp_path: Path, skin_tune: Callable[..., tuple[int, str]]) -> Lab:
+    return Lab(tmp_path, skin_tune)

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 
 from skin_tune.data.preparation.crops import Cut, CutResult, cut_photo
+from skin_tune.data.sources.files import MAX_MEGAPIXELS
 from skin_tune.data.sources.manifest import Box
 
 RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (235, 235, 235)
 Directory = dict[int, tuple[int, list[int]]]
 
 
-def cut(path: Path, size: int = 32, box: Box | None = None, **limits: int) -> tuple[CutResult, np.ndarray]:
+def cut(
+    path: Path, size: int = 32, box: Box | None = None, *, max_megapixels: int = MAX_MEGAPIXELS
+) -> tuple[CutResult, np.ndarray]:
     staging = path.with_name("staging")
     staging.write_bytes(b"")
-    (result,) = cut_photo((path, [Cut(0, staging, 0, box, False)]), size, **limits)
+    (result,) = cut_photo((path, [Cut(0, staging, 0, box, False)]), size, max_megapixels)
     pixels = np.frombuffer(staging.read_bytes(), np.uint8)
     return result, pixels.reshape(size, size, 3).astype(int) if result.digest else pixels
 
@@ -28,8 +31,8 @@ def read(path: Path, size: int = 32) -> np.ndarray:
     return pixels
 
 
-def refusal(path: Path, **limits: int) -> tuple[str, str]:
-    result, pixels = cut(path, **limits)
+def refusal(path: Path, *, max_megapixels: int = MAX_MEGAPIXELS) -> tuple[str, str]:
+    result, pixels = cut(path, max_megapixels=max_megapixels)
     assert len(pixels) == 0
     return result.reason, result.detail
 
@@ -38,7 +41,7 @@ def assert_colour(pixels: np.ndarray, colour: Any, within: int = 2) -> None:
     assert np.abs(pixels - np.asarray(colour)).max() <= within, (pixels[0, 0], colour)
 
 
-def assert_corners(pixels: np.ndarray, *colours: tuple[int, int, int], within: float = 15) -> None:
+def assert_corners(pixels: np.ndarray, *colours: tuple[float, ...], within: float = 15) -> None:
     half = len(pixels) // 2
     quarters = [pixels[y : y + half, x : x + half] for y in (0, half) for x in (0, half)]
     for quarter, colour in zip(quarters, colours, strict=True):

@@ -1,6 +1,7 @@
 """An exported model takes pixels as they are decoded and says what the model says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from skin_tune.inference.export import (
 )
 from skin_tune.inference.model_file import TrainedModel, load_model
 from tests.conftest import PackMaker, write_synthetic_pack
+from tests.local import local
 from tests.models import write_model
 
 
@@ -35,7 +37,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 @pytest.fixture(scope="module")
 def model(pack: Pack) -> TrainedModel:
     """It takes crops of 40 px and looks at 32."""
-    return load_model(write_model(pack.path.with_name("best.pt"), pack, image_size=32))
+    return load_model(write_model(local(pack.path.with_name("best.pt")), pack, image_size=32))
 
 
 def assert_graded_as_by(model: TrainedModel, pack: Pack, probabilities: np.ndarray) -> None:
@@ -75,7 +77,7 @@ def test_a_pt2_file_grades_as_the_model_does(pack: Pack, model: TrainedModel, tm
 @pytest.mark.parametrize("image_size", [16, 31, 40])
 def test_preprocessing_is_an_anti_aliased_resize_and_imagenets_scale(pack: Pack, model: TrainedModel, image_size: int):
     changed = load_model(model.path)
-    object.__setattr__(changed, "config", type(model.config)(**{**model.config.to_dict(), "image_size": image_size}))
+    object.__setattr__(changed, "config", replace(model.config, image_size=image_size))
     grader = ExportedGrader(changed)
     grader.network = torch.nn.Identity()
     seen: list[torch.Tensor] = []

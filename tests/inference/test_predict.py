@@ -58,10 +58,11 @@ def test_photos_with_labels_get_what_their_rows_of_the_pack_get(lab: Path, model
     done: list[tuple[int, int]] = []
     predictions = predict(model, wanted, lambda *counts: done.append(counts))
     assert done[-1] == (63, 63)
-    found = {}
+    found: dict[tuple[str, str], list[float]] = {}
     for prediction in predictions:
         assert not prediction.reason
         assert not prediction.whole
+        assert prediction.probabilities is not None
         found[prediction.photo.stem, prediction.part] = prediction.probabilities
     sides = {f"l_{REGION}": "left", f"r_{REGION}": "right"}
     compared = 0
@@ -86,6 +87,8 @@ def test_a_few_photos_at_a_time_give_what_all_at_once_give(
     in_turn = predict(model, wanted)
     assert stems(in_turn) == stems(at_once)
     for one, other in zip(in_turn, at_once, strict=True):
+        assert one.probabilities is not None
+        assert other.probabilities is not None
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
 
 
@@ -107,6 +110,7 @@ def test_cropped_images_get_what_class_folders_of_them_get(tmp_path: Path, witho
     assert len(predictions) == len(rows) == 18
     for prediction in predictions:
         expected = rows[str(prediction.photo.relative_to(tmp_path / "crops"))]
+        assert prediction.probabilities is not None
         np.testing.assert_allclose(prediction.probabilities, expected, atol=1e-5)
         assert (prediction.part, prediction.whole) == ("", True)
 

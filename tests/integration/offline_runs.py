@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wandb.proto.wandb_internal_pb2 import Record
+from wandb.proto.wandb_internal_pb2 import Record  # type: ignore[attr-defined]  # wandb has stubs for another protobuf
 
 # The files are logs of LevelDB's format: https://github.com/google/leveldb/blob/main/doc/log_format.md
 _BLOCK, _HEADER, _FILE_HEADER = 32768, 7, 7

@@ -40,7 +40,7 @@ def finished(process: subprocess.Popen[str], seconds: float = 200) -> subprocess
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def wait_until(condition: Callable[[], T | None], seconds: float = 200) -> T:
+def wait_until(condition: Callable[..., T | None], seconds: float = 200) -> T:
     """What `condition()` returns once that is true; fail after `seconds`."""
     until = time.monotonic() + seconds
     while not (value := condition()):

@@ -39,7 +39,8 @@ def watch(
         command = [sys.executable, "-m", "skin_tune", *map(str, arguments)]
         os.execve(sys.executable, command, {**(env or os.environ), "WANDB_MODE": "disabled", "TERM": "xterm"})
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
-    started, text, frames = time.monotonic(), "", []
+    started, text = time.monotonic(), ""
+    frames: list[tuple[float, str]] = []
     while True:
         if not select.select([terminal], [], [], 300)[0]:
             raise TimeoutError(f"nothing for 300 s after {text[-300:]!r}")

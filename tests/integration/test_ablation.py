@@ -38,10 +38,10 @@ def test_every_cell_is_run_with_every_seed_and_the_effects_are_shown(lab: Path):
         assert words in done.stdout
     recalls = [f"recall of {name}" for name in ("2", "1.5", "1")]  # the rarest first
     assert re.findall(r"recall of [\d.]+", done.stdout) == recalls
-    first = next(line for line in done.stdout.splitlines() if line.split()[:3] == ["cross-entropy", "none", "off"])
+    row = next(line for line in done.stdout.splitlines() if line.split()[:3] == ["cross-entropy", "none", "off"])
     cell = trials[trials["trial_id"].isin(["ablation-000", "ablation-012"])]
     expected = [f"{cell[f'val_recall_{name}'].mean():.3f}" for name in ("2", "1.5", "1")]
-    assert first.split()[-3:] == expected
+    assert row.split()[-3:] == expected
     figure = (lab / "ablation.html").read_text()
     assert "effects on balanced accuracy" in figure
     assert "<script src=" not in figure

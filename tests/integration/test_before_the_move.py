@@ -26,6 +26,7 @@ from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.results import load_epochs, load_predictions, load_test_openings, load_trials
 from tests.cli_runner import ROOT, skin_tune_here
 from tests.integration.processes import checkpoint_of, wait_until
+from tests.local import local
 
 BEFORE = "5108ea8dbb6c640c2b09f36381b9d7a4ffc5a57d"
 KEPT = ROOT / "tests" / "fixtures" / "before_the_move"
@@ -84,7 +85,7 @@ def test_a_pack_is_what_it_was_and_what_prepare_writes_today(kept: Path, tmp_pat
     assert content_of(pack) == pack.info.pack_id == PACK_ID
     draw_photos(tmp_path / "photos")
     [today] = skin_tune.prepare(tmp_path / "photos", "acne", size=16, out=tmp_path / "packs")
-    assert table_of(today.path).equals(table_of(pack.path), check_metadata=True)
+    assert table_of(local(today.path)).equals(table_of(local(pack.path)), check_metadata=True)
 
 
 def table_of(pack: Path) -> pa.Table:
@@ -187,7 +188,7 @@ def learnt(storage: Path, experiment: str) -> pd.DataFrame:
     """What each trial had learnt after each epoch, under names that do not tell the experiment."""
     epochs = load_epochs(storage, "acne", experiment)
     epochs["trial_id"] = epochs["trial_id"].str.replace(experiment, "trial")
-    scores = [name for name in epochs if name.startswith(("train_", "val_", "learning_rate"))]
+    scores = [name for name in map(str, epochs) if name.startswith(("train_", "val_", "learning_rate"))]
     return epochs.sort_values(["trial_id", "epoch"]).set_index(["trial_id", "epoch"])[scores]
 
 
@@ -196,7 +197,7 @@ def test_a_model_grades_as_it_did(left: Left):
     assert skin_tune.load_model(model).classes == ["0", "1", "2"]
     graded = evaluate_file(model, left.pack, "val")
     said = load_predictions(left.storage, experiment="by-hand", split="val").set_index("source").loc[graded.sources]
-    np.testing.assert_allclose(graded.probabilities, np.stack(said["probabilities"].to_numpy()), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(graded.probabilities, np.stack(said["probabilities"].to_list()), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -14,6 +14,7 @@ from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.processes import begin, checkpoint_of, finished, wait_until
+from tests.local import local
 
 SPACE = """
 method: random
@@ -39,8 +40,8 @@ def flipped(pack: Pack) -> bytes:
 
 def overwrite(pack: Pack, how: str) -> None:
     if how == "cp":
-        other = write_synthetic_pack(pack.path.with_name("other.arrow"), COUNTS, seed=1)
-        shutil.copyfile(other.path, pack.path)
+        other = write_synthetic_pack(local(pack.path.with_name("other.arrow")), COUNTS, seed=1)
+        shutil.copyfile(local(other.path), local(pack.path))
         return
     content = flipped(pack)
     with pack.path.open("r+b") as file:

@@ -79,11 +79,11 @@ def test_a_trial_that_is_killed_for_memory_counts_as_one_whose_process_died(
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "50")
     (tmp_path / "space.yaml").write_text(SPACE)
     storage = tmp_path / "runs"
-    where = ("--space", tmp_path / "space.yaml", "--storage", storage, "--name", "exp", "--max-failures", max_failures)
+    where = ("--space", str(tmp_path / "space.yaml"), "--storage", str(storage), "--name", "exp")
     command = subprocess.Popen(
         [
-            *(sys.executable, "-m", "skin_tune", "tune", make_pack().path, *map(str, where)),
-            *("--trials", "2", "--concurrent", "1", "--cpus-per-trial", "1"),
+            *(sys.executable, "-m", "skin_tune", "tune", str(make_pack().path), *where),
+            *("--max-failures", str(max_failures), "--trials", "2", "--concurrent", "1", "--cpus-per-trial", "1"),
         ],
         env={**os.environ, "WANDB_MODE": "disabled"},
         stdout=subprocess.PIPE,
@@ -109,8 +109,8 @@ def test_a_trial_that_is_killed_for_memory_counts_as_one_whose_process_died(
     trials = load_trials(storage)
     assert trials["status"].tolist() == statuses
     epochs = load_epochs(storage).groupby("trial_id")["epoch"].apply(list)
-    for row in trials.itertuples():
-        assert epochs[row.trial_id] == list(range(1, row.epochs + 1))
+    for trial_id, count in zip(trials["trial_id"], trials["epochs"], strict=True):
+        assert epochs[trial_id] == list(range(1, count + 1))
     if max_failures == 0:
         assert "out of memory" in trials["error"][0]
         assert "--concurrent" in out

@@ -23,7 +23,13 @@ from tests.integration.offline_runs import offline_runs
 CLASSES = ("akiec", "mel", "nv")
 GAPS = ("mae", "within_one", "qwk")
 VAL_GAPS = [f"val_{name}" for name in GAPS]
-ABOUT = {"age": [34.5, None, 60.0], "gender": ["F", "M", ""], "skin_type": ["2"], "device": ["01"], "angle": ["L", "R"]}
+ABOUT: dict[str, list[Any]] = {
+    "age": [34.5, None, 60.0],
+    "gender": ["F", "M", ""],
+    "skin_type": ["2"],
+    "device": ["01"],
+    "angle": ["L", "R"],
+}
 SMALL = ("backbone=resnet18", "weights=none", "image_size=16", "batch_size=16", "epochs=1", "warmup_epochs=0")
 COUNTS = {"train": (24, 12, 6), "val": (8, 6, 0), "test": (8, 6, 4)}
 

@@ -75,7 +75,7 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
         if kill == 0:  # the driver died before it wrote that a trial had begun
             unheard_of = RunPaths(storage).checkpoints("lip_dryness", "killed", "killed-005") / "last.pt"
             unheard_of.parent.mkdir()
-            shutil.copy(next(storage.glob("experiments/lip_dryness/*/checkpoints/*/last.pt")), unheard_of)
+            shutil.copy(next(storage.glob("experiments/lip_dryness/*/checkpoints/*/last.pt")), str(unheard_of))
 
     assert_one_line_error(skin_tune_here(*command("never", "--resume")), "'never'", "to --resume")
     changed = skin_tune_here(*command("killed", "--resume", "--seed", "3"), "epochs=9")

@@ -132,12 +132,12 @@ def test_the_store_agrees_with_itself_and_the_table_with_the_store(
     trials, epochs = load_trials(mixed.storage), load_epochs(mixed.storage)
     assert not epochs.duplicated(["trial_id", "epoch"]).any()
     per_trial = epochs.groupby("trial_id")
-    for row in trials[trials["status"].isin(["completed", "stopped_early"])].itertuples():
-        own = per_trial.get_group(row.trial_id).sort_values("epoch")
-        assert own["epoch"].tolist() == list(range(1, row.epochs + 1))
-        assert row.val_balanced_acc == own["val_balanced_acc"].max()
-        assert row.best_epoch == own.loc[own["val_balanced_acc"].idxmax(), "epoch"]
     usable = trials[trials["status"].isin(["completed", "stopped_early"])]
+    for row in usable.to_dict("records"):
+        own = per_trial.get_group(row["trial_id"]).sort_values("epoch")
+        assert own["epoch"].tolist() == list(range(1, row["epochs"] + 1))
+        assert row["val_balanced_acc"] == own["val_balanced_acc"].max()
+        assert row["best_epoch"] == own.loc[own["val_balanced_acc"].idxmax(), "epoch"]
     best = usable.loc[usable["val_balanced_acc"].idxmax()]
     header, first = (line for line in mixed.command.stdout.splitlines() if line.split()[:1] in (["rank"], ["1"]))
     assert cell(header, first, "trial") == best.trial_id

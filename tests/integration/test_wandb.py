@@ -5,6 +5,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -47,7 +48,7 @@ def test_every_trial_is_a_run_that_says_what_the_store_says(tmp_path: Path):
         assert (run.group, run.job_type) == ("exp", "lip_dryness")
         assert run.summary["status"] == row["status"]
         assert {row["status"], "lip_dryness", "resnet18"} <= set(run.tags)
-        for column in (column for column in trials if column.startswith("config/")):
+        for column in (column for column in trials.columns if column.startswith("config/")):
             assert run.config[column.removeprefix("config/")] == row[column]
         recorded = epochs[epochs["trial_id"] == name].set_index("epoch")
         assert [step["_step"] for step in run.steps] == recorded.index.tolist()
@@ -97,7 +98,7 @@ def test_wandbs_own_agent_trains_what_the_sweep_says(by_module: bool, tmp_path: 
     agent._sweep_command = [program, train, str(pack.path), words]
     if by_module:
         agent._sweep_command[:1] = ["${env}", "${interpreter}", "-m", "skin_tune"]
-    values = {
+    values: dict[str, Any] = {
         "weights": None,
         "learning_rate": 1e-5,
         "amp": False,

@@ -17,6 +17,7 @@ from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import ConfigError
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from tests.conftest import PackMaker
+from tests.local import local
 from tests.training.test_gpu import needs_gpu
 from tests.training.test_trainer import numbers, small_config
 
@@ -85,7 +86,7 @@ def test_two_workers_train_as_one(
     alone = Trainer(config, pack, device=device)
     start = _weights(alone)
     expected = [numbers(alone.run_epoch()) for _ in range(EPOCHS)]
-    first, second = two_workers.train(config, pack.path, device)
+    first, second = two_workers.train(config, local(pack.path), device)
     assert first["history"] == second["history"]
     for mine, theirs in zip(first["history"], expected, strict=True):
         assert mine["learning_rate"] == theirs["learning_rate"]
@@ -109,7 +110,7 @@ def distance(some: Mapping[str, Any], others: Mapping[str, Any]) -> float:
 
 
 def test_workers_with_a_batch_norm_of_their_own_still_hold_one_model(make_pack: PackMaker, two_workers: TwoWorkers):
-    first, second = two_workers.train(small_config(sync_batchnorm=False), make_pack().path)
+    first, second = two_workers.train(small_config(sync_batchnorm=False), local(make_pack().path))
     assert first["history"] == second["history"]
     for name, value in first["model"].items():
         assert np.array_equal(value, second["model"][name]), name
@@ -117,7 +118,7 @@ def test_workers_with_a_batch_norm_of_their_own_still_hold_one_model(make_pack: 
 
 def test_workers_diverge_together(make_pack: PackMaker, two_workers: TwoWorkers):
     config = small_config(learning_rate=1e30, warmup_epochs=0, schedule="constant")
-    first, second = two_workers.train(config, make_pack().path)
+    first, second = two_workers.train(config, local(make_pack().path))
     assert first["diverged"] == second["diverged"]
 
 

@@ -26,6 +26,7 @@ def test_smaller_strides_give_finer_feature_maps(backbone: str, stem: int, last:
 
 def test_dropout_stands_before_the_classifier():
     network = build_network(TrialConfig(backbone="resnet18", dropout_prob=0.4), 7)
+    assert isinstance(network.fc, torch.nn.Sequential)
     dropout, linear = network.fc
     assert dropout.p == 0.4
     assert linear.out_features == 7

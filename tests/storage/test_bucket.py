@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.errors import StoreError
+from skin_tune.storage.bucket import BucketPath
 from skin_tune.storage.files import atomic_write, location, remove_tree
 from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
@@ -71,12 +72,12 @@ def test_a_server_that_fails_is_not_taken_for_one_that_has_no_such_file(
 
 def test_threads_share_their_connections(bucket: Bucket):
     with ThreadPoolExecutor(4) as threads:
-        systems = list(threads.map(lambda number: location(f"{bucket.url}/{number}").fs, range(8)))
+        systems = list(threads.map(lambda number: BucketPath(f"{bucket.url}/{number}").fs, range(8)))
     assert all(system is systems[0] for system in systems)
 
 
 def test_only_one_of_two_writers_finds_nothing_there(bucket: Bucket):
-    file = location(f"{bucket.url}/lock")
+    file = BucketPath(f"{bucket.url}/lock")
     first = file.write_if(b"one", None)
     with pytest.raises(FileExistsError):
         file.write_if(b"two", None)

@@ -14,6 +14,7 @@ from skin_tune.storage.files import remove_abandoned_writes
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 from tests.conftest import PackMaker
+from tests.local import local
 
 HOLDER = """
 import sys, time
@@ -102,7 +103,7 @@ def test_half_a_pack_is_removed_once_its_process_has_died_and_it_is_quiet(make_p
     for file in (dead, fresh, alive):
         file.write_bytes(b"half")
     for file in (dead, alive):
-        os.utime(file, (0, 0))
+        os.utime(local(file), (0, 0))
     remove_abandoned_writes(pack)
     assert (dead.exists(), fresh.exists(), alive.exists(), pack.exists()) == (False, True, True, True)
 

@@ -17,6 +17,12 @@ def note_use(pack: Pack, paths: RunPaths, experiment: str) -> None:
         temporary.write_text(json.dumps(note))
 
 
+def forget_use(pack: Pack, experiment: str) -> None:
+    """Take back what `note_use` noted of an experiment that did not start after all."""
+    with suppress(OSError):
+        (pack_uses(pack.path) / f"{experiment}.json").unlink(missing_ok=True)
+
+
 def uses_of(path: Location, region: str, pack_id: str) -> list[str]:
     """The experiments that noted their run on the pack `pack_id` at `path`, such as ``sample (in /lab/runs)``.
 

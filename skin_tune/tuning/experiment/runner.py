@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack.uses import note_use
+from skin_tune.data.pack.uses import forget_use, note_use
 from skin_tune.errors import (
     AllTrialsFailedError,
     ClusterError,
     ClusterLostError,
+    EnvironmentVariableError,
     ExperimentError,
     SkinTuneError,
     WeightsError,
@@ -27,6 +28,9 @@ from skin_tune.tuning.experiment.resume import mark_interrupted, restore
 from skin_tune.tuning.search.target import Reached, first_to_reach
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.tracking.live_line import doing
+
+_CANNOT_START = (ClusterError, EnvironmentVariableError)
+"""What is raised before any trial starts, unless it is a ClusterLostError."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
         if to_run:
             try:
                 _run(to_run, weights, in_order)
-            except ClusterError as error:
+            except _CANNOT_START as error:
                 if isinstance(error, ClusterLostError) or len(to_run) == len(requests):
                     raise
                 results = [error if result in to_run else result for result in results]
@@ -136,7 +140,7 @@ def _run(experiments: Sequence[Experiment], weights: dict[tuple[str, str], Any],
         for experiment in experiments:
             mark_interrupted(experiment.writer)
         raise
-    except ClusterError:
+    except _CANNOT_START:
         for experiment in experiments:
             _roll_back(experiment)
         raise
@@ -146,6 +150,7 @@ def _roll_back(experiment: Experiment) -> None:
     """Free the name of an experiment that could not start."""
     if not experiment.plan.request.resume:
         experiment.plan.spec_file.unlink(missing_ok=True)
+        forget_use(experiment.plan.pack, experiment.plan.name)
         experiment.writer.discard()
 
 

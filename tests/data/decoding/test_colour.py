@@ -37,7 +37,7 @@ P3 = rgb_profile(DISPLAY_P3)
 
 # Every format that carries a profile
 
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     "jpg": {"quality": 100, "subsampling": 0},
     "png": {},
     "tif": {},

@@ -100,7 +100,7 @@ def test_neither_prepare_nor_predict_hangs_on_a_pipe(
 ) -> None:
     root = class_folders(tmp_path / "source", {"0": 5, "1": 5})
     os.mkfifo(root / "0" / "pipe.jpg")
-    words = ["prepare", root, "--region", "neck", "--size", "16", "--out", tmp_path / "packs"]
+    words: list[str | Path] = ["prepare", root, "--region", "neck", "--size", "16", "--out", tmp_path / "packs"]
     done = subprocess.run([sys.executable, "-m", "skin_tune", *words], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "1 not a regular file" in done.stdout

@@ -11,6 +11,7 @@ from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import PackChangedError
 from skin_tune.storage.files import location, upload
 from tests.conftest import Bucket, PackMaker
+from tests.local import local
 
 
 def flipped(pack: Pack) -> bytes:
@@ -30,7 +31,7 @@ def test_a_pack_that_is_left_alone_passes(make_pack: PackMaker):
     pack = make_pack()
     pack.verify()
     pack.check()
-    os.utime(pack.path, ns=(0, pack.path.stat().st_mtime_ns))  # read by somebody
+    os.utime(local(pack.path), ns=(0, pack.path.stat().st_mtime_ns))  # read by somebody
     pack.check()
 
 
@@ -38,16 +39,16 @@ def test_a_pack_that_is_left_alone_passes(make_pack: PackMaker):
 def test_one_that_is_overwritten_in_place_has_changed(cut: int, make_pack: PackMaker):
     pack = make_pack()
     content = flipped(pack)
-    write_in_place(pack.path, content[: len(content) - cut])
+    write_in_place(local(pack.path), content[: len(content) - cut])
     with pytest.raises(PackChangedError, match=r"the pack has changed: '.*' was written to while it was in use"):
         pack.check()
 
 
 def test_copying_another_over_it_is_noticed_and_renaming_the_same_over_it_is_none(make_pack: PackMaker):
     pack, same, other = make_pack(), make_pack(name="same"), make_pack(name="other", seed=1)
-    same.path.replace(pack.path)  # as `prepare` does
+    same.path.replace(local(pack.path))  # as `prepare` does
     pack.check()
-    other.path.replace(pack.path)
+    other.path.replace(local(pack.path))
     with pytest.raises(PackChangedError, match=f"the pack has changed: .* is {other.info.pack_id}"):
         pack.check()
     pack.path.unlink()
@@ -59,14 +60,14 @@ def test_copying_another_over_it_is_noticed_and_renaming_the_same_over_it_is_non
 
 def test_shutil_copy_over_an_open_pack_is_noticed(make_pack: PackMaker):
     pack, other = make_pack(), make_pack(name="other", seed=1)
-    shutil.copy2(other.path, pack.path)
+    shutil.copy2(local(other.path), local(pack.path))
     with pytest.raises(PackChangedError):
         pack.check()
 
 
 def test_content_that_is_not_what_the_metadata_claim_is_found_in_the_background(make_pack: PackMaker):
     path = make_pack().path
-    write_in_place(path, flipped(open_pack(path)))
+    write_in_place(local(path), flipped(open_pack(path)))
     changed = open_pack(path, open_pack(path).info.pack_id)
     changed.check()
     changed.verify()
@@ -79,17 +80,22 @@ def test_a_run_has_its_pack_hashed_once_on_a_machine(
 ):
     monkeypatch.setenv("SKIN_TUNE_CACHE", str(tmp_path / "cache"))
     path = make_pack().path
-    hashed = []
+    hashed: list[str] = []
 
     def verify(run: str) -> None:
         pack = open_pack(path)
-        pack.file.verify(pack.info.pack_id, lambda: hashed.append(run) or pack.info.pack_id, run)
+
+        def content() -> str:
+            hashed.append(run)
+            return pack.info.pack_id
+
+        pack.file.verify(pack.info.pack_id, content, run)
         pack.check()
 
     for run in ("a", "a", "b", "a"):
         verify(run)
     assert hashed == ["a", "b"]
-    os.utime(path)  # who touched it may have changed it
+    os.utime(local(path))  # who touched it may have changed it
     verify("a")
     assert hashed == ["a", "b", "a"]
 
@@ -107,7 +113,7 @@ def test_where_nothing_can_be_noted_it_is_hashed_each_time(
 
 def test_opening_tells_a_damaged_pack_from_the_one_that_was_expected(make_pack: PackMaker):
     pack = make_pack()
-    write_in_place(pack.path, pack.path.read_bytes()[:500])
+    write_in_place(local(pack.path), pack.path.read_bytes()[:500])
     with pytest.raises(PackChangedError, match="is no pack, and"):
         open_pack(pack.path, pack.info.pack_id)
 
@@ -122,7 +128,7 @@ def test_a_pickled_pack_is_opened_again_and_holds_no_pixels(make_pack: PackMaker
 def test_a_copy_of_a_buckets_pack_is_watched_too(make_pack: PackMaker, bucket: Bucket, tmp_path: Path):
     local = make_pack()
     there = location(f"{bucket.url}/pack.arrow")
-    upload(local.path, there)
+    upload(local(local.path), there)
     pack = open_pack(there)
     pack.verify("run")
     pack.check()

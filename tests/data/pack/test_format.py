@@ -213,4 +213,4 @@ def test_a_pack_is_frozen(write: Callable[..., Path]) -> None:
     pack = open_pack(write())
     assert isinstance(pack, Pack)
     with pytest.raises(AttributeError):
-        pack.labels = np.zeros(1)  # type: ignore[misc]
+        pack.labels = np.zeros(1, np.int64)  # type: ignore[misc]

@@ -6,20 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.errors import PackError
+from skin_tune.data.pack.format import open_pack
+from skin_tune.errors import EnvironmentVariableError, PackError
 from skin_tune.storage.files import location, upload
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket, PackMaker
+from tests.local import local
 
 
 @pytest.fixture
-def put(bucket: Bucket, make_pack: PackMaker) -> Callable[..., Pack]:
-    """Bring a synthetic pack to the bucket; what is returned has the bucket's path."""
+def put(bucket: Bucket, make_pack: PackMaker) -> Callable[..., Path]:
+    """Bring a synthetic pack to the bucket; what is returned is its path there."""
 
     def to_bucket(name: str = "pack", **options: object) -> Path:
         there = location(f"{bucket.url}/packs/{name}.arrow")
-        upload(make_pack(name=name, **options).path, there)
-        return there
+        upload(local(make_pack(name=name, **options).path), there)
+        return local(there)
 
     return to_bucket
 
@@ -107,3 +109,18 @@ def test_a_pack_that_is_replaced_while_it_is_read_is_read_again(
     monkeypatch.setattr(type(there), "open", replaced_once_open)
     assert open_pack(there).info.pack_id == open_pack(put("other", seed=1)).info.pack_id
     assert opened.count(there) > 1
+
+
+@pytest.mark.parametrize("value", ["abc", "nan", "-1", "1GB", "\x1b[31m"])
+def test_the_size_of_the_cache_is_a_number(
+    value: str, bucket: Bucket, make_pack: PackMaker, monkeypatch: pytest.MonkeyPatch
+):
+    there = location(f"{bucket.url}/pack.arrow")
+    upload(local(make_pack().path), there)
+    monkeypatch.setenv("SKIN_TUNE_CACHE_GB", value)
+    with pytest.raises(EnvironmentVariableError, match=r"SKIN_TUNE_CACHE_GB=.* is not a number of gigabytes"):
+        open_pack(there)
+    assert_one_line_error(skin_tune_here("inspect", there), "SKIN_TUNE_CACHE_GB")
+    for fine in ("0", "inf", "0.5", ""):
+        monkeypatch.setenv("SKIN_TUNE_CACHE_GB", fine)
+        assert len(open_pack(there).labels)

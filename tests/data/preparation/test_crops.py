@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.preparation import crops
 from skin_tune.data.preparation.crops import Cut, CutResult, cut_all, cut_photo
 from skin_tune.data.sources.manifest import Box, Row
 from skin_tune.errors import SourceError
@@ -355,16 +354,13 @@ def rows_of(folder: Path, coordinates: Draw, photos: int) -> list[Row]:
 
 
 def test_each_photo_is_opened_once_for_all_its_regions(
-    tmp_path: Path, coordinates: Draw, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, coordinates: Draw, opened_photos: list[Path]
 ) -> None:
     rows = rows_of(tmp_path, coordinates, 5)
-    opened: list[Path] = []
-    pillow_open = Image.open
-    monkeypatch.setattr(Image, "open", lambda path, **options: opened.append(path) or pillow_open(path, **options))
     seen: list[tuple[int, int]] = []
     staging = {"a": tmp_path / "a", "b": tmp_path / "b"}
     results = cut_all(rows, staging, 32, lambda done, total: seen.append((done, total)))
-    assert len(opened) == len(set(opened)) == 5
+    assert len(opened_photos) == len(set(opened_photos)) == 5
     assert seen == [(n, 5) for n in range(1, 6)]
     assert [result.row for result in results] == list(range(10))
 
@@ -381,7 +377,7 @@ def test_many_processes_give_what_one_gives(tmp_path: Path, coordinates: Draw, m
     rows = rows_of(tmp_path, coordinates, 66)
     outcomes = []
     for cores in (1, 2):
-        monkeypatch.setattr(crops.os, "sched_getaffinity", lambda pid, cores=cores: set(range(cores)))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid, cores=cores: set(range(cores)))
         staging = {name: tmp_path / f"{name}{cores}" for name in ("a", "b")}
         results = cut_all(rows, staging, 32, lambda done, total: None)
         outcomes.append((results, staging["a"].read_bytes(), staging["b"].read_bytes()))
@@ -401,7 +397,7 @@ def test_a_killed_process_is_told_in_one_line(
 ) -> None:
     rows = rows_of(tmp_path, coordinates, 66)
     rows[70] = replace(rows[70], photo=Poison(rows[70].photo))
-    monkeypatch.setattr(crops.os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     with pytest.raises(SourceError, match="killed") as caught:
         cut_all(rows, {"a": tmp_path / "a", "b": tmp_path / "b"}, 32, lambda done, total: None)
     assert "\n" not in str(caught.value)

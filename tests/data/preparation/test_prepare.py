@@ -2,13 +2,7 @@
 
 import csv
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,75 +12,38 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-import skin_tune.data.preparation.pack_builder as packing
 import skin_tune.data.preparation.prepare as prepare_module
 from skin_tune.data.pack.format import open_pack
 from skin_tune.data.preparation.prepare import prepare
 from skin_tune.data.sources.request import PrepareRequest
-from skin_tune.errors import SkinTuneError, SourceError
+from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE
+from tests.data.preparation.outcome import files_in, lips
 
 Draw = Callable[..., Image.Image]
+
+
 Folders = Callable[..., Path]
+
+
 AddLabel = Callable[..., Path]
+
+
 Cli = Callable[..., tuple[int, str]]
-
-KEYS = {
-    1: ("forehead_wrinkle", "forehead_pigmentation"),
-    2: ("glabellus_wrinkle",),
-    3: ("l_perocular_wrinkle",),
-    4: ("r_perocular_wrinkle",),
-    5: ("l_cheek_pigmentation", "l_cheek_pore"),
-    6: ("r_cheek_pigmentation", "r_cheek_pore"),
-    7: ("lip_dryness",),
-    8: ("chin_sagging",),
-}
-
-
-@pytest.fixture
-def tree(tmp_path: Path, coordinates: Draw, add_label: AddLabel) -> Path:
-    """21 subjects, a photo each; subject n has in every region the grade n modulo the region's classes."""
-    root = tmp_path / "tree"
-    classes = {view.key: region.classes for region in CATALOGUE.values() for view in region.views}
-    for n in range(21):
-        stem = f"{n:04d}_01_F"
-        folder = root / "img" / "01" / f"{n:04d}"
-        folder.mkdir(parents=True)
-        coordinates(100, 120, n).save(folder / f"{stem}.jpg", "PNG")  # lossless, so that pixels can be told
-        for part, keys in KEYS.items():
-            grades = {key: n % classes[key] for key in keys}
-            add_label(root / "label" / "01" / f"{n:04d}", stem, part, grades, [part, 20, part + 32, 52])
-    return root
-
-
-def lips(root: Path) -> Path:
-    return root / "label" / "01"
-
-
-def quarantine(pack: Path) -> list[dict[str, str]]:
-    with pack.with_suffix(".quarantine.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def files_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
 # What a good source gives
 
 
 def test_all_regions_come_of_one_tree_with_each_photo_opened_once(
-    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tree: Path, tmp_path: Path, opened_photos: list[Path]
 ) -> None:
-    opened: list[Path] = []
-    pillow_open = Image.open
-    monkeypatch.setattr(Image, "open", lambda path, **options: opened.append(path) or pillow_open(path, **options))
     stages: dict[str, tuple[int, int | None]] = {}
     outcomes = prepare(
         PrepareRequest([tree], "all", size=32, out=tmp_path / "packs"),
         lambda stage, done, total: stages.update({stage: (done, total)}),
     )
-    assert len(opened) == len(set(opened)) == 21
+    assert len(opened_photos) == len(set(opened_photos)) == 21
     assert [outcome.region for outcome in outcomes] == list(CATALOGUE)
     assert stages == {"files": (21 * 9, None), "labels": (21 * 8, 21 * 8), "photos": (21, 21)}
     assert files_in(tmp_path / "packs") == sorted(
@@ -202,122 +159,6 @@ def test_one_subject_alone_trains_and_the_empty_splits_are_told(tmp_path: Path, 
         "class 0, 1 has no val image: its val recall is undefined",
         "class 0, 1 has no test image: its test recall is undefined",
     ]
-
-
-# Quarantine
-
-
-def test_everything_that_cannot_be_used_is_in_the_quarantine_file_with_its_reason(
-    tree: Path, tmp_path: Path, add_label: AddLabel, skin_tune: Cli
-) -> None:
-    photos, labels = tree / "img/01", tree / "label/01"
-    (photos / "0000/0000_01_F.jpg").write_bytes(b"no image")
-    whole = (photos / "0001/0001_01_F.jpg").read_bytes()
-    (photos / "0001/0001_01_F.jpg").write_bytes(whole[: len(whole) // 2])
-    (photos / "0002/0002_01_F.jpg").unlink()
-    (labels / "0003/0003_01_F_07.json").write_bytes(b"{")
-    add_label(labels / "0004", "0004_01_F", 7, {"lip_dryness": 4}, [500, 500, 600, 600])
-    add_label(labels / "0005", "0005_01_F", 7, {"lip_dryness": 5})
-    add_label(labels / "0006", "0006_01_F", 7, {"lip_dryness": 1}, info={"filename": "../x.jpg", "id": "0006"})
-    add_label(labels / "0007", "0007_01_F", 7, {"lip_dryness": 2}, None)
-    shutil.copyfile(photos / "0008/0008_01_F.jpg", photos / "0009/0009_01_F.jpg")  # grades 3 and 4
-    code, printed = skin_tune("prepare", tree, "--region", "lip_dryness", "--size", 32, "--out", tmp_path / "packs")
-    assert code == 0, printed
-    pack = tmp_path / "packs" / "lip_dryness-32.arrow"
-    reasons = {row["source"].split("/")[-1][:4]: row["reason"] for row in quarantine(pack)}
-    assert reasons == {
-        "0000": "unreadable image",
-        "0001": "unreadable image",
-        "0002": "missing photo",
-        "0003": "bad JSON",
-        "0004": "box outside the photo",
-        "0005": "grade out of range",
-        "0006": "path leaves its root",
-        "0008": "same image with different grades",
-        "0009": "same image with different grades",
-    }
-    assert "9 rows in quarantine" in printed
-    for count in ("2 unreadable image", "2 same image with different grades", "1 missing photo", "1 bad JSON"):
-        assert count in printed
-    assert "1 label has no box or no grade" in printed
-    assert "no subject is in two splits (11 subjects checked)" in printed
-    opened = open_pack(pack)
-    assert sorted(opened.subjects.tolist()) == [f"{n:04d}" for n in range(10, 21)]
-    assert all((opened.images[row, :, :, 2] == int(opened.subjects[row])).all() for row in range(11))
-
-
-def test_the_quarantine_file_holds_any_name(tmp_path: Path, class_folders: Folders) -> None:
-    root = class_folders(tmp_path / "root", {"0": 2, "1": 2})
-    names = ["new\nline.png", 'quo"te,.png', "한글.png", os.fsdecode(b"\xbe\xf3.png")]
-    for name in names:
-        try:
-            (root / "0" / name).write_bytes(b"no image")
-        except OSError:
-            names.remove(name)
-    (outcome,) = prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
-    assert len(quarantine(outcome.path)) == outcome.quarantined["unreadable image"] == len(names)
-    assert {row["source"] for row in quarantine(outcome.path)} >= {"0/new\nline.png", '0/quo"te,.png', "0/한글.png"}
-
-
-def test_a_csv_with_every_kind_of_bad_row_still_gives_its_good_rows(
-    tmp_path: Path, class_folders: Folders, skin_tune: Cli
-) -> None:
-    root = class_folders(tmp_path / "root", {"0": 2, "1": 2}, "{cls}{n}.png")
-    rows = [
-        "0/00.png,0",
-        "0/01.png,0",
-        "1/10.png,1",
-        "1/11.png,1",
-        "../x.png,0",
-        "n\0l.png,1",
-        "gone.png,0",
-        "0/00.png",
-    ]
-    (root / "t.csv").write_bytes("\r\n".join(["path,label", *rows]).encode("utf-8-sig"))
-    code, printed = skin_tune("prepare", root / "t.csv", "--region", "acne", "--size", 32, "--out", tmp_path / "packs")
-    assert code == 0, printed
-    assert "warning: 4 images name no subject" in printed
-    reasons = [row["reason"] for row in quarantine(tmp_path / "packs" / "acne-32.arrow")]
-    assert sorted(reasons) == [
-        "missing grade",
-        "missing photo",
-        "path leaves its root",
-        "path leaves its root",
-    ]
-
-
-def test_people_with_the_same_picture_are_one(tmp_path: Path, class_folders: Folders) -> None:
-    root = class_folders(tmp_path / "root", {"0": 12, "1": 3}, "{cls}{n}_01_F.png")
-    for n in range(1, 6):
-        shutil.copyfile(root / "0/00_01_F.png", root / f"0/0{n}_01_F.png")
-    (outcome,) = prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
-    assert "6 subjects share pictures and were joined into 1: see acne-32.joined.csv" in outcome.warnings
-    pack = open_pack(outcome.path)
-    same = [
-        source
-        for source in pack.sources.tolist()
-        if source[:4] in {f"0/0{n}" for n in range(6)} and source[4:7] == "_01"
-    ]
-    assert len(same) == 6
-    rows = np.isin(pack.sources, same)
-    assert set(pack.subjects[rows].tolist()) == {"00"}
-    assert len(set(pack.split[rows].tolist())) == 1
-    with outcome.path.with_suffix(".joined.csv").open(newline="") as file:
-        assert list(csv.DictReader(file)) == [
-            {"person": "00", "subject": f"0{n}", "source": f"0/0{n}_01_F.png"} for n in range(6)
-        ]
-    shutil.rmtree(root)
-    class_folders(root, {"0": 12, "1": 3}, "{cls}{n}_01_F.png")
-    prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
-    assert files_in(tmp_path / "packs") == ["acne-32.arrow", "acne-32.quarantine.csv"]
-
-
-def test_pictures_of_one_colour_join_nobody(tmp_path: Path) -> None:
-    for n in range(4):
-        (tmp_path / "root" / str(n % 2)).mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (32, 32), (100 * (n % 2), 0, 0)).save(tmp_path / "root" / str(n % 2) / f"{n}_01_F.png")
-    (outcome,) = prepare(PrepareRequest([tmp_path / "root"], "acne", size=32, out=tmp_path / "packs"))
-    assert len(set(open_pack(outcome.path).subjects.tolist())) == 4
 
 
 # Where it stops
@@ -482,106 +323,3 @@ def test_an_unreadable_csv_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(prepare_module, "read_csv", refusing)
     with pytest.raises(SourceError, match=r"t\.csv cannot be read: Permission denied"):
         prepare(PrepareRequest([file], "acne", out=tmp_path / "packs"))
-
-
-# Nothing half-written
-
-
-@pytest.mark.parametrize("step", ["cut_all", "write_pack", "_write_quarantine", "split_by_subject"])
-@pytest.mark.parametrize(
-    "failure", [OSError(28, "No space left on device"), MemoryError(), KeyboardInterrupt(), SourceError("killed")]
-)
-def test_a_failure_at_any_step_leaves_the_folder_as_it_was(
-    tmp_path: Path, class_folders: Folders, monkeypatch: pytest.MonkeyPatch, step: str, failure: BaseException
-) -> None:
-    root = class_folders(tmp_path / "root", {"0": 3, "1": 3})
-
-    def failing(*_: Any, **__: Any) -> Any:
-        raise failure
-
-    monkeypatch.setattr(prepare_module if step == "cut_all" else packing, step, failing)
-    expected = SkinTuneError if isinstance(failure, OSError | SourceError) else type(failure)
-    with pytest.raises(expected) as caught:
-        prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
-    if isinstance(failure, OSError):
-        assert str(caught.value).endswith("cannot be written to: No space left on device")
-    assert not (tmp_path / "packs").exists()
-
-
-def test_a_failed_rename_leaves_neither_pack_nor_quarantine(
-    tmp_path: Path, class_folders: Folders, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = class_folders(tmp_path / "root", {"0": 3, "1": 3})
-    (tmp_path / "packs").mkdir()
-
-    def refusing(self: Path, target: Path) -> Path:
-        raise PermissionError(1, "Operation not permitted", str(target))
-
-    monkeypatch.setattr(Path, "replace", refusing)
-    with pytest.raises(SourceError, match="cannot be written to: Operation not permitted"):
-        prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
-    assert files_in(tmp_path / "packs") == []
-
-
-def test_ctrl_c_while_processes_cut_leaves_nothing_and_no_process_complains(
-    tmp_path: Path, class_folders: Folders
-) -> None:
-    root = class_folders(tmp_path / "root", {"0": 60, "1": 60})
-    big = Image.effect_noise((1500, 1500), 80).convert("RGB")
-    big.save(tmp_path / "big.jpg")
-    for image in root.rglob("*.png"):
-        image.unlink()
-        os.link(tmp_path / "big.jpg", image.with_suffix(".jpg"))
-    program = textwrap.dedent(
-        """
-        import os, sys
-        from pathlib import Path
-        from skin_tune.data.preparation.prepare import prepare
-        from skin_tune.data.sources.request import PrepareRequest
-        if __name__ == "__main__":
-            os.sched_getaffinity = lambda pid: {0, 1}
-            try:
-                prepare(PrepareRequest([Path(sys.argv[1])], "acne", out=Path(sys.argv[2])))
-            except KeyboardInterrupt:
-                print("interrupted")
-        """
-    )
-    (tmp_path / "program.py").write_text(program)
-    running = subprocess.Popen(
-        [sys.executable, str(tmp_path / "program.py"), str(root), str(tmp_path / "packs")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 60
-    while not any(any(path.read_bytes()[:3000]) for path in (tmp_path / "packs").glob(".prepare-*/acne")):
-        assert running.poll() is None, running.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to the workers too
-    printed, _ = running.communicate(timeout=60)
-    assert printed == "interrupted\n"
-    assert not (tmp_path / "packs").exists()
-
-
-# Inspect
-
-
-def test_inspect_shows_the_classes_and_counts_of_a_pack(tree: Path, tmp_path: Path, skin_tune: Cli) -> None:
-    prepare(PrepareRequest([tree], "lip_dryness", size=32, out=tmp_path / "packs"))
-    code, printed = skin_tune("inspect", tmp_path / "packs" / "lip_dryness-32.arrow")
-    assert code == 0
-    assert "lip_dryness: 21 crops of 32 px" in printed
-    assert "class list: 0, 1, 2, 3, 4" in printed
-    assert "split 60/20/20 by subject, seed 0" in printed
-
-
-@pytest.mark.parametrize("content", [None, b"", b"PAR1", b"ARROW1\0\0"])
-def test_inspect_of_what_is_no_pack_is_one_line(tmp_path: Path, skin_tune: Cli, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "x.arrow").write_bytes(content)
-    code, printed = skin_tune("inspect", tmp_path / "x.arrow")
-    assert code == 2
-    assert printed.startswith("error: ")
-    assert printed.count("\n") == 1

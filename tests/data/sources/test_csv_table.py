@@ -13,6 +13,7 @@ from skin_tune.data.sources.csv_table import read_csv
 from skin_tune.data.sources.manifest import Manifest
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SourceError
+from tests.data.lab import Lab
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -400,3 +401,12 @@ def test_the_longest_cell_is_read(tmp_path: Path) -> None:
     photos(tmp_path, "a.jpg")
     long = "n" * (csv.field_size_limit() - 1)
     assert labels(table(write(tmp_path / "t.csv", f'path,label,notes\na.jpg,0,"{long}"\n'))) == {"a.jpg": "0"}
+
+
+def test_whom_photos_show_is_kept_in_the_pack(lab: Lab) -> None:
+    rows = [(f"{n}.png", n % 2, n, "F" if n else "nan", 20 + n, n + 1) for n in range(6)]
+    pack, _ = lab.packed(lab.table("path,label,subject,Gender,age,skin_type", rows))
+    assert pack.about["gender"].tolist() == [None, "F", "F", "F", "F", "F"]
+    assert pack.about["age"].tolist() == [20.0, 21.0, 22.0, 23.0, 24.0, 25.0]
+    assert pack.about["skin_type"].tolist() == ["1", "2", "3", "4", "5", "6"]
+    assert pack.about["device"].tolist() == [None] * 6

@@ -1,25 +1,19 @@
+"""The report as a page: what it says of champions, gaps and figures."""
+
 import json
-import math
 import re
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import pyarrow.parquet as pq
 import pytest
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, recall_score
 
 from skin_tune.errors import StoreError
 from skin_tune.results import load_predictions
 from skin_tune.results.report import write_report
-from skin_tune.results.report.cost import cost_of
-from skin_tune.results.report.importance import FEWEST, importances, is_logarithmic
-from skin_tune.results.report.markup import table, translated
-from skin_tune.results.report.model_performance import calibration, model_performance
+from skin_tune.results.report.importance import FEWEST
+from skin_tune.results.report.model_performance import model_performance
 from skin_tune.results.report.section import sections
-from skin_tune.results.report.translations import WORDS
 from skin_tune.results.statistics.confirmation import run_of
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.ranking import rank_trials
@@ -28,27 +22,8 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
-from tests.results.report.report_store import TRAIN_IMAGES, answers, scores, write_refit, write_spec, write_trials
-
-
-def report_of(storage: Path, **options: Any) -> str:
-    out = storage / "report.html"
-    write_report(storage, out, **options)
-    return out.read_text(encoding="utf-8")
-
-
-def text_of(page: str) -> str:
-    """What a reader without scripts sees of it, in English."""
-    body = page[page.index("<main>") : page.index("</main>")]
-    korean = re.sub(r'<span lang="ko">.*?</span>', "", body)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", korean))
-
-
-def specs_of(page: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for content in re.findall(r'<script type="application/json" id="figures-\d+">(.*?)</script>', page):
-        found |= json.loads(content)
-    return found
+from tests.results.report.report_reader import report_of, specs_of, text_of
+from tests.results.report.report_store import answers, scores, write_refit, write_spec, write_trials
 
 
 def test_a_summary_says_who_won_how_sure_that_is_and_what_it_cost(tmp_path: Path):
@@ -85,83 +60,6 @@ def test_the_learning_curves_hold_every_epoch_and_mark_where_trials_were_stopped
     assert curves["§completed"]["y"].count(None) == 1
     assert curves["§stop"]["x"] == [3, 3, 3, 3]
     assert curves["§stop"]["text"] == ["exp-001", "exp-002", "exp-004", "exp-005"]
-
-
-def test_what_a_champion_got_right_is_what_scikit_learn_counts(tmp_path: Path):
-    write_trials(tmp_path, trials=3)
-    (section,) = sections(tmp_path)
-    assert section.champion is not None
-    assert section.validation is not None
-    rows = load_predictions(tmp_path, trial=section.champion["trial_id"], split="val")
-    label, predicted = rows["label"], rows["predicted"]
-    assert section.validation.confusion.tolist() == confusion_matrix(label, predicted).tolist()
-    recall = recall_score(label, predicted, average=None)
-    assert [figure.value for figure in section.validation.recall] == pytest.approx(recall)
-    for figure in section.validation.recall:
-        assert math.isnan(figure.low) or figure.low <= figure.value <= figure.high
-    for group in section.validation.groups["device"]:
-        of = rows["device"] == group.name
-        assert group.images == of.sum()
-        assert group.scores["balanced_acc"].value == pytest.approx(balanced_accuracy_score(label[of], predicted[of]))
-    assert section.train_images == list(TRAIN_IMAGES)
-
-
-def test_calibration_is_that_of_guo_et_al():
-    # Two bins: four answers at 0.4 of which one is right, six at 0.9 of which all are:
-    # 0.4 * |0.25 - 0.4| + 0.6 * |1 - 0.9|
-    found = calibration(np.array([0.4] * 4 + [0.9] * 6), np.array([True] + [False] * 3 + [True] * 6), 2)
-    assert found.error == pytest.approx(0.4 * 0.15 + 0.6 * 0.1)
-    assert found.accuracy.tolist() == [0.25, 1.0]
-    assert found.images.tolist() == [4, 6]
-    assert calibration(np.array([1.0, 0.5]), np.array([True, True]), 2).images.tolist() == [1, 1]
-
-
-def test_what_was_saved_leaves_out_what_a_budget_cut_off():
-    trials = pd.DataFrame(
-        {
-            "ended_at": [now(), now(), None, now()],
-            "status": ["completed", "stopped_early", "stopped_early", "failed"],
-            "epochs": [10, 2, 5, 1],
-            "config/epochs": [10, 10, 10, 10],
-            "seconds": [3600.0, 720.0, 1800.0, 360.0],
-            "gpu_seconds": [3600.0, 720.0, 1800.0, 360.0],
-        }
-    )
-    cost = cost_of(trials)
-    assert (cost.judged_epochs, cost.full_epochs, cost.epochs) == (12, 20, 18)
-    assert cost.saved_share == pytest.approx(0.4)
-    assert cost.saved_gpu_hours == pytest.approx(0.8)
-    assert cost.gpu_hours == pytest.approx(1.8)
-
-
-def test_the_hyper_parameter_that_decides_is_the_most_important():
-    rng = np.random.default_rng(0)
-    rate = 10 ** rng.uniform(-5, -2, 200)
-    trials = pd.DataFrame(
-        {
-            "config/learning_rate": rate,
-            "config/train_loss": rng.choice(["cb", "ce"], 200),
-            "config/batch_size": rng.choice([32, 64, 128], 200),
-            "config/amp": True,
-            "config/seed": range(200),
-            "val_balanced_acc": -((np.log10(rate) + 3) ** 2),
-        }
-    )
-    shares = importances(trials, "val_balanced_acc")
-    assert next(iter(shares)) == "learning_rate"
-    assert set(shares) == {"learning_rate", "train_loss", "batch_size"}
-    assert shares["learning_rate"] > 0.8
-    assert sum(shares.values()) == pytest.approx(1)
-    assert importances(trials.head(FEWEST - 1), "val_balanced_acc") == {}
-    assert importances(trials.assign(val_balanced_acc=0.5), "val_balanced_acc") == {}
-
-
-def test_a_scale_is_logarithmic_where_the_values_were_drawn_so():
-    rng = np.random.default_rng(0)
-    assert is_logarithmic(pd.Series(10 ** rng.uniform(-5, -2, 100)))
-    assert not is_logarithmic(pd.Series(rng.uniform(0.001, 0.6, 100)))
-    assert not is_logarithmic(pd.Series([0.0, 0.1, 10.0]))
-    assert not is_logarithmic(pd.Series([2.0, 2.0]))
 
 
 def test_names_from_data_cannot_become_part_of_the_page(tmp_path: Path):
@@ -338,23 +236,6 @@ def test_unknown_devices_are_a_group_of_their_own(tmp_path: Path):
     assert {group.name: group.images for group in model_performance(rows).groups["device"]}[""] == 10
 
 
-def test_both_languages_have_the_same_gaps_to_fill():
-    for key, text in WORDS.items():
-        english, korean = (set(re.findall(r"{(\w+)", each)) for each in text)
-        assert english - korean <= {"count"}, key  # an English text may need to know how many it names
-        assert korean <= english, key
-        assert all(text), key
-
-
-@pytest.mark.parametrize("key", [key for key, (english, _) in WORDS.items() if re.search(r"{\w+:", english)])
-def test_one_is_singular_and_more_are_plural(key: str):
-    names = re.findall(r"{(\w+)", WORDS[key][0])
-    one, three = (translated(key, **dict.fromkeys(names, count)) for count in (1, 3))
-    plurals = r"\b1 (trials|subjects|images|training images|hours|GPU-hours|seeds|epochs|runs)\b"
-    assert not re.search(plurals, one)
-    assert re.sub("1", "3", one) != three
-
-
 def test_the_only_trial_is_not_the_best_of_one(tmp_path: Path):
     write_trials(tmp_path, trials=1)
     page = report_of(tmp_path)
@@ -371,13 +252,6 @@ def test_every_figure_has_its_place_on_the_page(tmp_path: Path, trials: int):
     places = re.findall(r'class="figure" id="([^"]+)"', page)
     assert sorted(specs_of(page)) == sorted(places)
     assert ("figure-0-importance" in places) == (trials >= FEWEST)
-
-
-def test_values_in_words_are_escaped_and_words_in_words_are_in_the_same_language():
-    once = translated("opened_often", openings=("times", {"count": "<3"}))
-    assert once.count("&lt;3") == 2
-    assert "&lt;3번" in once
-    assert "<td>&lt;b&gt;</td>" in table(["name"], [["<b>"]])
 
 
 def test_the_command_writes_the_file_and_says_so(tmp_path: Path):
@@ -412,44 +286,3 @@ def test_a_store_in_a_bucket_is_reported_as_one_on_disk(bucket: Bucket, tmp_path
     assert far.champion["trial_id"] == near.champion["trial_id"]
     assert [refit.facts["model"] for refit in far.refits] == ["exp-001-refit"]
     assert (far.train_images, far.cost, far.openings) == (near.train_images, near.cost, near.openings)
-
-
-SKIN = ("akiec", "bcc", "mel", "nv")
-
-
-def korean_of(page: str) -> str:
-    """What a reader of Korean sees of it."""
-    body = page[page.index("<main>") : page.index("</main>")]
-    return re.sub(r"<[^>]+>", " ", re.sub(r'<span lang="en">.*?</span>', "", body))
-
-
-def test_a_page_on_nominal_classes_speaks_of_no_order(tmp_path: Path):
-    write_trials(tmp_path, trials=6, classes=SKIN, ordinal=False)
-    write_refit(tmp_path, "exp-003", classes=SKIN, ordinal=False)
-    page = report_of(tmp_path)
-    text, korean = text_of(page), korean_of(page)
-    assert "The classes have no order, and so no distance" in text
-    assert not [word for word in ("MAE (steps)", "Within one", "neighbouring") if word in text]
-    assert text.count("QWK") == 1  # in that sentence
-    assert "클래스별 재현율" in korean
-    assert "등급" not in korean
-    specs = specs_of(page)
-    assert specs["figure-0-recall"]["layout"]["yaxis"]["title"]["text"] == "§class_nominal"
-    assert {"class_nominal", "confidence_nominal"} <= set(WORDS)
-    assert re.search(r"Its weakest class is (akiec|bcc|mel|nv):", text)
-
-
-def test_a_page_on_ordinal_classes_says_what_a_step_is(tmp_path: Path):
-    write_trials(tmp_path, trials=3, classes=("1", "1.5", "2", "2.5"), ordinal=True)
-    page = report_of(tmp_path)
-    assert "MAE, within one and QWK count in steps between neighbouring classes." in text_of(page)
-    assert "MAE (steps)" in text_of(page)
-    assert "등급별 재현율" in korean_of(page)
-    assert "class_nominal" not in json.dumps(specs_of(page))
-
-
-def test_a_training_without_a_search_names_its_classes(tmp_path: Path):
-    write_trials(tmp_path, trials=3, classes=SKIN, ordinal=False)
-    RunPaths(tmp_path).spec("lip_dryness", "exp").unlink()
-    (section,) = sections(tmp_path)
-    assert section.classes == list(SKIN)

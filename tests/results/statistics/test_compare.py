@@ -304,7 +304,7 @@ def write_nominal(storage: Path, trials: dict[str, np.ndarray | None], **options
 def test_nominal_classes_have_gaps_where_an_order_would_be_needed(tmp_path: Path):
     write_nominal(tmp_path, {"one": graded(0.7), "two": graded(0.8)})
     found = compare(tmp_path, "lip_dryness")
-    gaps = [column for column in found.trials if column.startswith(("val_mae", "val_within_one", "val_qwk"))]
+    gaps = [column for column in found.trials.columns if column.startswith(("val_mae", "val_within_one", "val_qwk"))]
     assert len(gaps) == 9
     assert found.trials[gaps].isna().all(axis=None)
     assert found.trials[["val_balanced_acc_low", "val_macro_f1", "val_acc_high", "difference"]].notna().any().all()

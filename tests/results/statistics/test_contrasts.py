@@ -42,17 +42,17 @@ def test_what_two_configs_share_does_not_blur_their_difference():
     rng = np.random.default_rng(1)
     shared = rng.normal(0.5, 0.2, (60, 1, 4)) + rng.normal(0, 0.1, (1, 1, 4))
     values = shared + np.array([0.0, 0.03])[None, :, None] + rng.normal(0, 0.001, (60, 2, 4))
-    (found,) = contrasts(runs_of(values), np.array([[-1.0, 1.0]])).itertuples()
-    assert found.value == pytest.approx(0.03, abs=0.001)
-    assert found.high - found.low < 0.003
+    found = contrasts(runs_of(values), np.array([[-1.0, 1.0]])).iloc[0]
+    assert found["value"] == pytest.approx(0.03, abs=0.001)
+    assert found["high"] - found["low"] < 0.003
 
 
 def test_intervals_over_subjects_and_seeds_cover_the_truth():
     rng, covered, times = np.random.default_rng(2), 0, 400
     for _ in range(times):
         values = rng.normal(0, 1, (50, 1, 1)) + rng.normal(0, 0.2, (1, 1, 5)) + rng.normal(0, 1, (50, 1, 5))
-        (found,) = contrasts(runs_of(values, 300), ONE).itertuples()
-        covered += found.low <= 0 <= found.high
+        found = contrasts(runs_of(values, 300), ONE).iloc[0]
+        covered += bool(found["low"] <= 0 <= found["high"])
     assert 0.93 <= covered / times <= 0.98
 
 

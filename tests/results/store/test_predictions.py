@@ -106,7 +106,7 @@ def test_what_older_files_do_not_say_of_people_is_null(tmp_path: Path):
         assert both.loc["new", "age"].tolist()[0] == 34.5
         assert both.loc["new", "gender"].tolist()[0] == "F"
         assert both.loc["new", ["age", "gender"]].iloc[1].isna().all()
-        assert both.loc["old", NEW].isna().all(axis=None)
+        assert both.loc["old", NEW].isna().to_numpy().all()
 
 
 def test_duckdb_and_pandas_read_old_and_new_files_together(tmp_path: Path):
@@ -117,4 +117,4 @@ def test_duckdb_and_pandas_read_old_and_new_files_together(tmp_path: Path):
     schema = pq.read_schema(next(tmp_path.rglob("new-val.parquet")))
     frame = pd.read_parquet(tmp_path / "results" / "predictions", schema=schema).set_index("trial_id")
     assert frame.loc["new", "skin_type"].tolist() == ["2", "4"]
-    assert frame.loc["old", NEW].isna().all(axis=None)
+    assert frame.loc["old", NEW].isna().to_numpy().all()

@@ -1,13 +1,15 @@
+"""How many CPUs and GPUs a trial gets."""
+
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
+import ray
 import yaml
 from ray.autoscaler._private.util import prepare_config
 
 from skin_tune.errors import ClusterError
-from skin_tune.tuning.backend import cluster, resources
+from skin_tune.tuning.backend import resources
 from skin_tune.tuning.backend.resources import TrialResources, nodes_to_come, trial_resources
 from tests.cli_runner import ROOT
 
@@ -18,9 +20,7 @@ GPU_NODE, CPU_NODE = {"CPU": 16.0, "GPU": 4.0}, {"CPU": 2.0}
 def nodes(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What Ray says of its nodes, and of those that an autoscaler may add."""
     said = SimpleNamespace(here=[CPU_NODE], to_come=[])
-    monkeypatch.setattr(
-        resources.ray, "nodes", lambda: [{"Alive": True, "Resources": resources} for resources in said.here]
-    )
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": resources} for resources in said.here])
     monkeypatch.setattr(resources, "nodes_to_come", lambda: said.to_come)
     return said
 
@@ -70,26 +70,6 @@ def test_what_does_not_fit_is_refused(nodes: SimpleNamespace, cpus: int, gpus: f
     nodes.here = [GPU_NODE, CPU_NODE]
     with pytest.raises(ClusterError, match=said):
         trial_resources(cpus, gpus, at_once=8, workers=workers)
-
-
-def test_ray_is_started_once_more_where_it_did_not_come_up_in_time(monkeypatch: pytest.MonkeyPatch):
-    late = "The current node timed out during startup."  # of the class Exception, as Ray raises it
-    ends: list[Exception | None] = [Exception(late), None]
-    started = []
-
-    def init(**options: Any) -> None:
-        started.append(options.get("address"))
-        if error := ends.pop(0):
-            raise error
-
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(resources.ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(resources.ray, "init", init)
-    cluster.connect()
-    assert started == [None, "local"], "what the first start has left is not joined"
-    ends += [Exception(late), Exception(late)]
-    with pytest.raises(ClusterError, match=f"does not start on this machine: {late}"):
-        cluster.connect()
 
 
 def test_the_nodes_to_come_are_those_of_the_file_that_the_cluster_was_made_from(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.tuning.experiment.plan import Plan, make_plan
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker
+from tests.local import local
 
 SPACE = """
 method: bayes
@@ -27,7 +29,7 @@ parameters:
   batch_size: {value: 16}
   backbone: {value: resnet50}
 """
-BEGUN = {
+BEGUN: dict[str, Any] = {
     "trials": 5,
     "seed": 3,
     "concurrent": 2,
@@ -50,8 +52,8 @@ def begun(make_pack: PackMaker, tmp_path: Path) -> Plan:
     return plan
 
 
-def resumed(tmp_path: Path, *overrides: str, pack: Path | None = None, **typed: object) -> Plan:
-    options = TuneOptions(name="exp", storage=tmp_path / "runs", resume=True, **typed)  # type: ignore[arg-type]
+def resumed(tmp_path: Path, *overrides: str, pack: Path | None = None, **typed: Any) -> Plan:
+    options = TuneOptions(name="exp", storage=tmp_path / "runs", resume=True, **typed)
     return make_plan(tune_request(pack, None, list(overrides), options))
 
 
@@ -94,7 +96,7 @@ def test_a_budget_that_is_spent_is_to_be_raised(begun: Plan, tmp_path: Path):
     ],
 )
 def test_what_must_not_differ_is_refused(
-    overrides: list[str], typed: dict[str, object], said: str, begun: Plan, tmp_path: Path
+    overrides: list[str], typed: dict[str, Any], said: str, begun: Plan, tmp_path: Path
 ):
     from skin_tune.tuning.experiment import plan
 
@@ -105,7 +107,7 @@ def test_what_must_not_differ_is_refused(
 
 
 def test_what_is_typed_again_the_same_is_no_difference(begun: Plan, tmp_path: Path):
-    plan = resumed(tmp_path, "epochs=4", pack=begun.pack.path, space=tmp_path / "space.yaml", seed=3)
+    plan = resumed(tmp_path, "epochs=4", pack=local(begun.pack.path), space=tmp_path / "space.yaml", seed=3)
     assert plan.space == begun.space
 
 

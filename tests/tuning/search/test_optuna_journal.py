@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from skin_tune.errors import StoreError
 from skin_tune.storage.files import location, upload
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.search.searcher import SpaceSearcher
 from skin_tune.tuning.space.parameters import Parameter, Space
 from tests.conftest import Bucket
+from tests.special_files import pipe
 
 SPACE = Space("bayes", "val_balanced_acc", (Parameter("learning_rate", "log_uniform_values", (), (), (1e-5, 1e-2)),))
 
@@ -70,3 +72,9 @@ def test_a_journal_in_a_bucket_is_cut_too(bucket: Bucket, tmp_path: Path):
     there = location(f"{bucket.url}/search.log")
     upload(tmp_path / "torn.log", there)
     assert Journal(there).file.read_bytes() == whole
+
+
+def test_a_journal_of_a_search_is_a_regular_file(tmp_path: Path):
+    with pytest.raises(StoreError, match="is not a regular file"):
+        Journal(pipe(tmp_path / "search.log"))
+    assert Journal(tmp_path / "new.log").file == tmp_path / "new.log"

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -27,10 +28,10 @@ def space_of(tmp_path: Path, method: str, text: str = SPACE) -> Space:
     return load_space(tmp_path / "space.yaml")
 
 
-def searcher_of(tmp_path: Path, method: str, text: str = SPACE, seed: int = 0, **resumed: object) -> SpaceSearcher:
+def searcher_of(tmp_path: Path, method: str, text: str = SPACE, seed: int = 0, **resumed: Any) -> SpaceSearcher:
     tmp_path.mkdir(exist_ok=True)
     space = space_of(tmp_path, method, text)
-    return SpaceSearcher(space, seed, "exp", tmp_path / "journal", **resumed)  # type: ignore[arg-type]
+    return SpaceSearcher(space, seed, "exp", tmp_path / "journal", **resumed)
 
 
 def study_below(tmp_path: Path) -> optuna.Study:
@@ -57,7 +58,7 @@ def test_a_suggestion_is_a_whole_legal_config_and_the_seed_decides_it(tmp_path: 
     assert TrialConfig.from_mapping({k: v for k, v in first.items() if k != "trial_id"}).epochs == 4
     assert set(first) == {*TrialConfig().to_dict(), "trial_id"}
     assert first == again
-    assert first["learning_rate"] != other["learning_rate"]  # type: ignore[index]
+    assert first["learning_rate"] != other["learning_rate"]
     assert first["seed"] == 3
 
 
@@ -151,12 +152,12 @@ def test_a_resumed_bayes_search_remembers_what_was_tried_and_takes_up_what_was_r
     for number in range(3):
         run(searcher, str(number), 0.1 * number)
     running = searcher.suggest("running")
-    resumed = searcher_of(tmp_path, "bayes", started_ids=[f"exp-00{n}" for n in range(4)], unfinished=[running])  # type: ignore[list-item]
+    resumed = searcher_of(tmp_path, "bayes", started_ids=[f"exp-00{n}" for n in range(4)], unfinished=[running])
     assert [trial.state.name for trial in study_below(tmp_path).trials] == ["COMPLETE"] * 3 + ["RUNNING"]
     assert resumed.suggest("again") == running
     resumed.on_trial_complete("again", {"epoch": 4, "val_balanced_acc": 0.9, "best_val_balanced_acc": 0.9})
     assert study_below(tmp_path).best_value == 0.9
-    assert resumed.suggest("next")["trial_id"] == "exp-004"  # type: ignore[index]
+    assert resumed.suggest("next")["trial_id"] == "exp-004"
 
 
 def test_bayes_comes_to_avoid_where_trials_diverge_even_late(tmp_path: Path):
@@ -181,4 +182,4 @@ def test_a_trial_that_was_suggested_and_not_started_is_suggested_again(tmp_path:
     resumed = searcher_of(tmp_path, method, started_ids=["exp-000", "exp-003"])
     again = [resumed.suggest(str(number)) for number in range(3)]
     assert again[:2] == drawn[1:3]
-    assert again[2]["trial_id"] == "exp-004"  # type: ignore[index]
+    assert again[2]["trial_id"] == "exp-004"

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,13 @@ def test_what_was_taken_over_stays_when_the_siblings_have_changed(tmp_path: Path
     write(tmp_path, "cheek_pore", "second", (0.9, 1e-2, "completed"))
     assert len(choose()) == 2
     assert chosen_once(file, choose) == first
+
+
+def test_configs_to_try_first_are_read_back_or_named(tmp_path: Path):
+    file = tmp_path / "warm_start.json"
+    file.write_text(json.dumps([{"learning_rate": 0.5, "gamma": 1}]))
+    assert chosen_once(file, list) == [{"learning_rate": 0.5, "gamma": 1}]
+    for text in ('[{"a": 2}]', '[{"a": "x"}]', "[[1]]", '{"a": 1}', "5", "[" * 100_000, "x", '[{"a": NaN}]'):
+        file.write_text(text)
+        with pytest.raises(ExperimentError, match=r"warm_start.json' is not what this program writes"):
+            chosen_once(file, list)

@@ -1,59 +1,18 @@
 """The search space: wandb's schema read, checked, and drawn from."""
 
-import math
 import pickle
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from scipy import stats
 
-from skin_tune.config import FIELDS, TrialConfig
+from skin_tune.config import TrialConfig
 from skin_tune.errors import SpaceError
-from skin_tune.tuning.space.distributions import SHAPE_KEYS, check_shape, is_bounded, quantile
-from skin_tune.tuning.space.parameters import EarlyTerminate, Parameter, Space
+from skin_tune.tuning.space.parameters import EarlyTerminate
 from skin_tune.tuning.space.sweep_file import load_space
 from tests.cli_runner import ROOT
+from tests.tuning.space.conftest import BRIEF
 
 SPACES = ROOT / "search_spaces"
-UNITS = st.floats(0, 1, exclude_max=True)
-
-BRIEF = """\
-method: bayes
-metric:
-  name: val_balanced_acc
-  goal: maximize
-parameters:
-  learning_rate:
-    distribution: log_uniform_values
-    min: 0.00001
-    max: 0.001
-  gamma:
-    values: [0.5, 1.0, 2.0, 3.0]
-  dropout_prob:
-    values: [0.2, 0.3, 0.4, 0.5]
-"""
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(text: str, **overrides) -> Space:
-        path = tmp_path / "space.yaml"
-        path.write_text(text, encoding="utf-8")
-        return load_space(path, overrides)
-
-    return load
-
-
-@pytest.fixture
-def one(load):
-    """The parameter that one line of YAML describes."""
-
-    def one(line: str, method: str = "random") -> Parameter:
-        return load(f"method: {method}\nparameters:\n  {line}\n").parameters[0]
-
-    return one
 
 
 # Reading
@@ -91,12 +50,6 @@ def test_shipped_spaces_draw_legal_configs(path):
 def test_a_space_survives_pickling(load):
     space = load(BRIEF)
     assert pickle.loads(pickle.dumps(space)) == space
-
-
-def test_numbers_in_scientific_notation_are_read_as_numbers(load):
-    """YAML 1.1 reads 1e-5 as text."""
-    space = load(BRIEF.replace("0.00001", "1e-5").replace("0.001", "1e-3").replace("[0.5, 1.0", "[5e-1, 1E0"))
-    assert space == load(BRIEF)
 
 
 def test_keys_of_the_wandb_agent_are_allowed(load):
@@ -181,197 +134,8 @@ def test_run_cap_is_read(load):
     assert load(BRIEF + "run_cap: 7\n").run_cap == 7
 
 
-# Drawing
-
-SCIPY = {
-    ("uniform", 0.1, 0.5): stats.uniform(0.1, 0.4),
-    ("log_uniform", -9.0, -2.0): stats.loguniform(math.exp(-9), math.exp(-2)),
-    ("log_uniform_values", 1e-5, 1e-2): stats.loguniform(1e-5, 1e-2),
-    ("inv_log_uniform", 2.0, 9.0): stats.loguniform(math.exp(-9), math.exp(-2)),
-    ("inv_log_uniform_values", 1e-5, 1e-2): stats.loguniform(1e-5, 1e-2),
-    ("int_uniform", 3, 9): stats.randint(3, 10),
-    ("normal", 2.0, 0.5): stats.norm(2.0, 0.5),
-    ("log_normal", -5.0, 0.7): stats.lognorm(0.7, scale=math.exp(-5.0)),
-    ("beta", 2.0, 3.5): stats.beta(2.0, 3.5),
-}
-
-
-@pytest.mark.parametrize("shape", SCIPY, ids=lambda shape: shape[0])
-@pytest.mark.parametrize("u", [0.001, 0.1, 0.25, 0.5, 0.77, 0.999])
-def test_quantiles_agree_with_scipy(shape, u):
-    distribution, first, second = shape
-    assert quantile(distribution, first, second, 1.0, u) == pytest.approx(SCIPY[shape].ppf(u), rel=1e-9)
-
-
-def test_inverse_log_uniform_has_a_uniform_log_of_the_inverse():
-    """Its definition: log(1/X) is uniform between min and max."""
-    draws = [math.log(1 / quantile("inv_log_uniform", 2.0, 9.0, 1.0, u)) for u in np.linspace(0, 1, 1001)]
-    assert sorted(draws) == pytest.approx(list(np.linspace(2, 9, 1001)))
-
-
-@pytest.mark.parametrize(
-    ("distribution", "first", "second", "q"),
-    [
-        ("q_uniform", 0.0, 1.0, 0.1),
-        ("q_log_uniform", 0.0, 4.0, 2.0),
-        ("q_log_uniform_values", 1.0, 64.0, 1.0),
-        ("q_normal", 3.0, 2.0, 0.5),
-        ("q_log_normal", 1.0, 0.5, 0.25),
-        ("q_beta", 2.0, 2.0, 0.05),
-    ],
-)
-def test_quantised_draws_are_the_plain_ones_rounded(distribution, first, second, q):
-    """The documented round(X / q) * q; the limits here are multiples of q or round to ones inside."""
-    for u in np.linspace(0.02, 0.98, 97):
-        plain = quantile(distribution.removeprefix("q_"), first, second, 1.0, u)
-        assert quantile(distribution, first, second, q, u) == pytest.approx(np.round(plain / q) * q)
-
-
-def test_quantised_draws_stay_between_min_and_max():
-    draws = {quantile("q_uniform", 1, 10, 4, u) for u in np.linspace(0, 1, 101)}
-    assert draws == {4, 8}
-
-
-def test_quantised_values_are_written_as_a_person_would(one):
-    values = one("dropout_prob: {distribution: q_uniform, min: 0.1, max: 0.6, q: 0.1}").grid()
-    assert values == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-
-
-@st.composite
-def shapes(draw):
-    """Any distribution with a legal shape."""
-    distribution = draw(st.sampled_from(sorted(SHAPE_KEYS)))
-    if distribution == "int_uniform":
-        first = draw(st.integers(-1000, 1000))
-        second = first + draw(st.integers(1, 1000))
-    elif is_bounded(distribution):
-        lowest = 1e-6 if distribution.endswith("values") else -50.0
-        first = draw(st.floats(lowest, 40.0))
-        second = first + draw(st.floats(0.5, 10.0))
-        if distribution.endswith("log_uniform"):
-            second = max(second, 0.0)  # else e**min to e**max may hold no multiple of q
-    else:
-        first, second = draw(st.floats(0.1, 5.0)), draw(st.floats(0.1, 5.0))
-    q = draw(st.sampled_from([0.05, 0.1, 0.25]))
-    return distribution, first, second, q
-
-
-@given(shapes(), UNITS, UNITS)
-@example(("q_log_uniform", 30.75, 31.75, 0.05), 0.0, 0.0)  # a multiple of q is as fine as a float can say
-def test_quantiles_are_monotone_inside_the_bounds_and_quantised(shape, u, v):
-    distribution, first, second, q = shape
-    check_shape(*shape)
-    low, high = (quantile(*shape, unit) for unit in sorted((u, v)))
-    assert math.isfinite(low)
-    assert math.isfinite(high)
-    assert low <= high
-    if distribution.startswith("q_"):
-        assert low / q == pytest.approx(round(low / q), rel=1e-9, abs=1e-6)
-    if is_bounded(distribution):
-        ends = (first, second)
-        if distribution.endswith("inv_log_uniform"):
-            ends = (math.exp(-second), math.exp(-first))
-        elif distribution.endswith("log_uniform"):
-            ends = (math.exp(first), math.exp(second))
-        assert ends[0] - abs(ends[0]) * 1e-9 - 1e-9 <= low
-        assert high <= ends[1] + abs(ends[1]) * 1e-9 + 1e-9
-
-
-MIXED = """\
-method: random
-parameters:
-  learning_rate: {distribution: log_uniform_values, min: 1.0e-5, max: 1.0e-3}
-  weight_decay: {distribution: inv_log_uniform, min: 2, max: 9}
-  dropout_prob: {distribution: q_uniform, min: 0.0, max: 0.5, q: 0.05}
-  smoothing: {distribution: beta, a: 2, b: 8}
-  gamma: {distribution: log_normal, mu: 0, sigma: 0.5}
-  batch_size: {distribution: q_log_uniform_values, min: 16, max: 128, q: 8}
-  epochs: {min: 2, max: 9}
-  train_loss: {values: [cb, ce, focal], probabilities: [0.7, 0.3, 0]}
-  amp: {values: [true, false]}
-  image_size: {value: 64}
-"""
-
-
-@pytest.fixture(scope="module")
-def mixed(tmp_path_factory) -> Space:
-    path = tmp_path_factory.mktemp("space") / "mixed.yaml"
-    path.write_text(MIXED, encoding="utf-8")
-    return load_space(path)
-
-
-@given(units=st.lists(UNITS, min_size=9, max_size=9))
-def test_every_draw_is_a_legal_config_of_the_right_types(mixed, units):
-    config = mixed.config(dict(zip([p.name for p in mixed.searched], units, strict=True)))
-    TrialConfig.from_mapping(config)
-    for name, value in config.items():
-        assert type(value) is FIELDS[name]
-    assert 1e-5 <= config["learning_rate"] <= 1e-3
-    assert config["batch_size"] % 8 == 0
-    assert 16 <= config["batch_size"] <= 128
-    assert 2 <= config["epochs"] <= 9
-    assert config["train_loss"] != "focal"
-
-
-def test_probabilities_are_respected(one):
-    loss = one("train_loss: {values: [ce, cb, focal], probabilities: [0, 0.25, 0.75]}")
-    drawn = [loss.at(u) for u in np.linspace(0, 1, 4000, endpoint=False)]
-    assert [drawn.count(value) for value in ("ce", "cb", "focal")] == [0, 1000, 3000]
-    assert loss.at(1.0) == "focal"
-    assert loss.choices is None
-
-
-def test_plain_categories_are_equally_likely(one):
-    gamma = one("gamma: {values: [0, 1, 2]}")
-    drawn = [gamma.at(u) for u in np.linspace(0, 1, 3000, endpoint=False)]
-    assert [drawn.count(value) for value in (0, 1, 2)] == [1000, 1000, 1000]
-
-
-def test_sampling_repeats_with_its_seed_and_follows_the_prior(load):
-    space = load(BRIEF)
-    first, again = (space.sample(np.random.default_rng(5)) for _ in range(2))
-    assert first == again
-    rng = np.random.default_rng(1)
-    logs = np.log10([space.sample(rng)["learning_rate"] for _ in range(2000)])
-    assert stats.kstest(logs, stats.uniform(-5, 2).cdf).pvalue > 1e-3
-
-
-@pytest.mark.parametrize("u", [-0.1, 1.1, math.nan])
-def test_a_unit_outside_0_1_is_refused(one, u):
-    with pytest.raises(ValueError, match="outside"):
-        one("gamma: {values: [0, 1]}").at(u)
-
-
-# Grid
-
-
-def test_grid_is_the_full_product(load):
-    space = load(
-        "method: grid\nparameters: {gamma: {values: [0.5, 2]}, epochs: {min: 3, max: 5}, seed: {value: 1},"
-        " batch_size: {distribution: q_uniform, min: 16, max: 48, q: 16}}"
-    )
-    configs = list(space.grid())
-    assert len(configs) == 2 * 3 * 1 * 3
-    assert configs[0] == {"gamma": 0.5, "epochs": 3, "seed": 1, "batch_size": 16}
-    assert configs[-1] == {"gamma": 2.0, "epochs": 5, "seed": 1, "batch_size": 48}
-    assert len({tuple(config.items()) for config in configs}) == len(configs)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "gamma: {min: 0.0, max: 2.0}",
-        "learning_rate: {distribution: log_uniform_values, min: 1e-5, max: 1e-3}",
-        "gamma: {distribution: q_normal, mu: 50, q: 0.5}",
-        "gamma: {values: [0, 1], probabilities: [0.5, 0.5]}",
-    ],
-)
-def test_grid_refuses_by_name_what_it_cannot_enumerate(one, line):
-    with pytest.raises(SpaceError, match=rf"parameters\.{line.split(':')[0]}: method grid cannot enumerate"):
-        one(line, method="grid")
-
-
 # Errors
+
 
 BAD_FILES = {
     "": "a space: None is not a mapping",
@@ -513,23 +277,3 @@ def test_a_malformed_parameter_is_refused_by_name(one, line):
 def test_an_illegal_override_is_refused_by_name(load, name):
     with pytest.raises(SpaceError, match=rf"parameters\.{name}"):
         load(BRIEF, **{name: -1})
-
-
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(SpaceError, match=r"none\.yaml: cannot be read: No such file"):
-        load_space(tmp_path / "none.yaml")
-
-
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00m", b"[" * 5000, b"a: \x00", b"? [a]\n: 1"])
-def test_a_file_that_is_no_yaml_is_refused(tmp_path, content):
-    path = tmp_path / "space.yaml"
-    path.write_bytes(content)
-    with pytest.raises(SpaceError, match="is not valid YAML"):
-        load_space(path)
-
-
-def test_yaml_tags_run_nothing(tmp_path):
-    path = tmp_path / "space.yaml"
-    path.write_text("method: !!python/object/apply:os.getcwd []")
-    with pytest.raises(SpaceError, match="is not valid YAML in line 1: could not determine a constructor"):
-        load_space(path)

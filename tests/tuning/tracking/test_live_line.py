@@ -3,6 +3,7 @@
 import io
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -15,10 +16,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def until(condition: object) -> None:
+def until(condition: Callable[[], object]) -> None:
     """Wait for some seconds until `condition()` is true."""
     end = time.monotonic() + 5
-    while not condition() and time.monotonic() < end:  # type: ignore[operator]
+    while not condition() and time.monotonic() < end:
         time.sleep(0.01)
 
 

@@ -1,11 +1,9 @@
+"""The line that tells how far an experiment is."""
+
 from typing import Any
 
 import pytest
 
-from skin_tune.errors import ExperimentError
-from skin_tune.text.wording import counted, duration
-from skin_tune.tuning.experiment.request import parse_duration
-from skin_tune.tuning.experiment.runner import ranked
 from skin_tune.tuning.tracking.progress_line import progress_line
 
 
@@ -72,33 +70,3 @@ def test_the_time_left_is_told_at_any_width(width: int):
     assert shown.startswith("3/12 trials done")
     assert shown.endswith("about 4m55s left")
     assert len(shown) <= max(width, 46)
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(4.6, "5s"), (200, "3m20s"), (7500, "2h05m")])
-def test_durations_read_well(seconds: float, text: str):
-    assert duration(seconds) == text
-
-
-def test_one_is_singular():
-    assert [counted(count, "trial") for count in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("45s", 45), ("30m", 1800), ("2h", 7200), ("1h30m", 5400)])
-def test_time_budgets_are_read(text: str, seconds: float):
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "0", "2d", "h", "-5m", "1.5h", "m30"])
-def test_what_is_no_duration_is_refused(text: str):
-    with pytest.raises(ExperimentError, match="is not a duration"):
-        parse_duration(text)
-
-
-def test_a_diverged_trial_never_wins():
-    rows = [
-        {"trial_id": "a", "status": "diverged", "val_balanced_acc": 0.9},
-        {"trial_id": "b", "status": "completed", "val_balanced_acc": 0.3},
-        {"trial_id": "c", "status": "stopped_early", "val_balanced_acc": 0.4},
-        {"trial_id": "d", "status": "failed"},
-    ]
-    assert [row["trial_id"] for row in ranked(rows, "val_balanced_acc")] == ["c", "b", "a", "d"]

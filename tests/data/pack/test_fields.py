@@ -16,6 +16,7 @@ from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import PackError, SkinTuneError
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
+from tests.local import local
 
 COUNTS = {"train": (3, 2, 1), "val": (1, 1, 1), "test": (1, 1, 1)}
 SIZE = 16
@@ -25,7 +26,7 @@ Change = Callable[[dict[str, Any], Columns], object]
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_synthetic_pack(tmp_path_factory.mktemp("pack") / "sound.arrow", COUNTS, size=SIZE).path
+    return local(write_synthetic_pack(tmp_path_factory.mktemp("pack") / "sound.arrow", COUNTS, size=SIZE).path)
 
 
 def contents(path: Path) -> tuple[dict[str, Any], Columns]:

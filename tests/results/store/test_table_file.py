@@ -21,6 +21,7 @@ from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.local import local
 
 Change = Callable[[pa.Table], pa.Table]
 
@@ -183,7 +184,7 @@ def test_pipes_in_a_store_hang_nothing(storage: Path):
         ExperimentWriter(storage, "lip_dryness", "two")
     lock = RunPaths(storage).lock("lip_dryness", "one")
     lock.unlink()
-    os.mkfifo(lock)
+    os.mkfifo(local(lock))
     with pytest.raises(StoreError, match="is not a regular file"):
         ExperimentWriter(storage, "lip_dryness", "one")
 

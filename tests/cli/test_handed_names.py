@@ -17,6 +17,7 @@ from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.storage.run_paths import quarantine_path
 from tests.cli_runner import ROOT, assert_one_line_error, skin_tune_here
+from tests.local import local
 from tests.models import write_model
 
 CLASSES = ["[red]mild[/red]", "=1+1", "-2", ":warning: severe"]
@@ -40,7 +41,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
 
 @pytest.fixture(scope="module")
 def model(pack: Pack) -> Path:
-    return write_model(pack.path.with_name("best.pt"), pack)
+    return write_model(local(pack.path.with_name("best.pt")), pack)
 
 
 def test_class_names_are_printed_as_they_are(pack: Pack, model: Path, tmp_path: Path):

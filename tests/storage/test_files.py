@@ -1,0 +1,32 @@
+"""Where storages, packs and caches may be."""
+
+from pathlib import Path
+
+import pytest
+
+from skin_tune.errors import EnvironmentVariableError
+from skin_tune.storage.files import cache_folder
+from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.conftest import PackMaker
+
+
+def test_the_cache_is_in_a_home_that_exists(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("SKIN_TUNE_CACHE", "~nobody-of-that-name/cache")
+    with pytest.raises(EnvironmentVariableError, match="SKIN_TUNE_CACHE='~nobody-of-that-name/cache'"):
+        cache_folder()
+    monkeypatch.setenv("SKIN_TUNE_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+
+
+@pytest.mark.parametrize("variable", ["SKIN_TUNE_STORAGE", "SKIN_TUNE_PACKS"])
+@pytest.mark.parametrize("value", ["ftp://lab/runs", "s3://", "/dev/null", "n" * 300])
+def test_storages_and_folders_of_packs_are_places(
+    variable: str, value: str, make_pack: PackMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pack = make_pack().path
+    (tmp_path / "t.csv").write_text("path,label\na.png,0\nb.png,1\n")
+    monkeypatch.setenv(variable, value)
+    monkeypatch.chdir(tmp_path)
+    words = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=8", "epochs=1")
+    command = ("train", pack, *words) if "STORAGE" in variable else ("prepare", "t.csv", "--region", "acne")
+    assert_one_line_error(skin_tune_here(*command))
