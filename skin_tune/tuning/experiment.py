@@ -1,5 +1,6 @@
 """Experiments from request to ranked trials: check everything, start Ray, run Tune, keep the store."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from skin_tune.tuning.plan import Plan, TuneRequest, checked, taken
 from skin_tune.tuning.space import Space
 from skin_tune.tuning.stored_config import config_of
 from skin_tune.tuning.target import Reached, first_to_reach
+from skin_tune.tuning.wandb_sync import finish_runs
 from skin_tune.wording import counted
 
 
@@ -92,6 +94,8 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
                 _check_budget(plan, writer)
                 if plan.to_run:
                     weights |= _begun(plan, writer)
+                else:
+                    _finish_wandb(plan, writer)
                 ends.append(Experiment(plan, writer, earlier))
             except SkinTuneError as error:
                 ends.append(error)
@@ -158,6 +162,13 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
         ended_here=len(rows) - len(cut_off) - experiment.earlier if experiment.earlier is not None else None,
     )
+
+
+def _finish_wandb(plan: Plan, writer: ExperimentWriter) -> None:
+    if any(unfinished(row) for row in writer.trials()):  # the target was reached without them
+        return
+    if said := finish_runs(writer, plan.paths, plan.region, plan.name, plan.request.wandb):
+        print(said, file=sys.stderr)
 
 
 def _check_budget(plan: Plan, writer: ExperimentWriter) -> None:
