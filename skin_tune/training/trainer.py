@@ -117,13 +117,13 @@ class Trainer:
         plan = epoch_plan(self.train_labels, self.targets, seed=self.config.seed, epoch=self.epoch)
         steps = batches(len(plan), self.config.batch_size, rank=self.rank, world_size=self.world_size)
         draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
-        stream = prefetched(self.pack.images, [self.train_rows[plan.positions[step]] for step in steps], self.device)
+        rows = [self.train_rows[plan.positions[step]] for step in steps]
+        stream = prefetched(self.pack.images, rows, self.device, self.pack.file.check)
         chosen = plan.added if self.config.augment == "added" else np.ones(len(plan), dtype=bool)
 
         self.model.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
         for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
-            self.pack.file.check()  # a file that was cut short is met here before it is read beyond its end
             images = network_input(
                 pixels,
                 self.config.image_size,

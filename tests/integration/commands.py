@@ -1,6 +1,7 @@
 """Commands that run beside a test, with all that they start: to be told to end, or killed."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tests.cli_runner import ROOT
 from tests.integration.processes import wait_until
 
 CLEAN_UP_SECONDS = 60
+_NO_NEWS = re.compile(r"\d+/\d+ trials done\b|wandb: \d+ runs? (was|were) written offline")
 
 
 @dataclass
@@ -93,11 +95,7 @@ def command(*words: object, job: str | None = None, **environment: str) -> Comma
 
 def lines_of(err: str) -> list[str]:
     """What a command has said on standard error, without its progress and where wandb's files are."""
-    return [
-        line
-        for line in err.splitlines()
-        if " trials done, " not in line and not (line.startswith("wandb: ") and "written offline" in line)
-    ]
+    return [line for line in err.splitlines() if not _NO_NEWS.match(line)]
 
 
 def _is_called(process: psutil.Process, name: str) -> bool:
