@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.life import KILLS_IN, Moment, Progress, dealt, lived, part_of, wait_for
+from tests.chaos.life import ENDING, KILLS_IN, Moment, Progress, dealt, lived, part_of, wait_for
 from tests.chaos.twins import assert_checkpoints_are_the_twins, assert_same
 from tests.conftest import write_synthetic_pack
 from tests.integration.commands import Command, command
@@ -22,9 +22,8 @@ from tests.integration.commands import Command, command
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 TRIALS, EPOCHS = 4, 4
-CHAINS = 4
-"""Experiments that are killed again and again; only one kill can hit the end of each."""
-AT_A_TIME = 2
+CHAINS = KILLS_IN[ENDING]
+"""Experiments that are killed again and again, side by side; only one kill can hit the end of each."""
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
 SPACE = f"""
 method: random
@@ -92,7 +91,7 @@ def test_nothing_is_lost_or_doubled_by_kills_all_over_the_life_of_a_run(
     print(f"the twin's life: {', '.join(f'{part} {a:.1f}-{b:.1f} s' for part, (a, b) in line.parts().items())}")
     hands = dealt(line.moments(random.Random(seed)), CHAINS)
     started = time.monotonic()
-    with ThreadPoolExecutor(AT_A_TIME) as beside:
+    with ThreadPoolExecutor(CHAINS) as beside:
         chains = [
             beside.submit(killed_again_and_again, tmp_path, f"killed{number}", hand)
             for number, hand in enumerate(hands)

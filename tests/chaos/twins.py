@@ -10,8 +10,9 @@ import torch
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from tests.integration.offline_runs import offline_runs
 
-_OWN = ("seconds", "images_per_second", "checkpoint", "experiment", "started_at", "ended_at")
-"""What two runs of one search differ in: names, paths and times; `trial_id` is cut down to its number."""
+_OWN = ("seconds", "images_per_second", "checkpoint", "experiment", "started_at", "ended_at", "code_version")
+"""What two runs of one search differ in: names, paths, times, and the code where that is edited meanwhile; `trial_id`
+is cut down to its number."""
 
 
 def assert_same(storage: Path, name: str, twin: str) -> int:

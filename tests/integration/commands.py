@@ -14,7 +14,10 @@ from tests.cli_runner import ROOT
 from tests.integration.processes import wait_until
 
 CLEAN_UP_SECONDS = 60
-_NO_NEWS = re.compile(r"\d+/\d+ trials done\b|wandb: \d+ runs? (was|were) written offline")
+_NO_NEWS = re.compile(
+    r"\d+/\d+ trials done\b|epoch \d|.*, \d+s$|.*: \d+ of \d+$|wandb: \d+ runs? (was|were) written offline"
+)
+"""The progress of trials, of a training, of what a command is doing, of what is counted; where wandb's files are."""
 
 
 @dataclass
@@ -68,12 +71,14 @@ class Command:
 
     def kill_everything(self) -> None:
         """SIGKILL to each of its processes at one moment: all are stopped first, so that none starts another."""
-        stopped = [psutil.Process(self.process.pid)]
-        stopped[0].suspend()
-        while self._found() and (running := [each for each in self.family if each not in stopped]):
+        running = [psutil.Process(self.process.pid)]
+        stopped: list[psutil.Process] = []
+        while running:
             for each in running:
                 _tell(each, "suspend")
             stopped += running
+            self._found()
+            running = [each for each in self.family if each not in stopped]
         for each in stopped:
             _tell(each, "kill")
         self.process.wait()
@@ -94,7 +99,7 @@ def command(*words: object, job: str | None = None, **environment: str) -> Comma
 
 
 def lines_of(err: str) -> list[str]:
-    """What a command has said on standard error, without its progress and where wandb's files are."""
+    """What a command has said on standard error, without what is no news."""
     return [line for line in err.splitlines() if not _NO_NEWS.match(line)]
 
 
