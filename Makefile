@@ -9,7 +9,7 @@ REGION := forehead_wrinkle
 PACK := runs/packs/$(REGION)-72.arrow
 EXPERIMENT := sample
 
-.PHONY: setup tune test short e2e check bench clean
+.PHONY: setup tune test short e2e chaos check bench clean
 
 setup: $(READY)
 
@@ -49,6 +49,10 @@ short: $(READY)
 # Brings a cluster up and down over ssh on this machine, and ends every Ray process on it.
 e2e: $(READY)
 	$(BIN)/python -m pytest -m e2e tests/e2e
+
+# Kills whole runs at random moments, for about ten minutes; CHAOS_SEED=N repeats the moments of an earlier time.
+chaos: $(READY)
+	$(PYTEST) -m chaos tests/chaos --capture no
 
 check: $(READY)
 	$(BIN)/ruff check .

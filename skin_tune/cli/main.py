@@ -1,6 +1,5 @@
 """The command line: reads arguments, calls the rooms, prints. Heavy imports wait until a command runs."""
 
-import contextlib
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
@@ -73,8 +72,7 @@ def _run(program: typer.Typer) -> None:
 
 
 def _leave(message: str, exit_code: int, *, lost: bool = False) -> NoReturn:
-    with contextlib.suppress(OSError):  # whoever read this may have gone
-        print(message, file=sys.stderr, flush=True)
+    interruption.tell(message)
     if interruption.received() or lost:  # Ray would wait for what is not there any more
         interruption.end_now(exit_code)
     sys.exit(exit_code)

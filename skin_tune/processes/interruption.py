@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn
@@ -36,6 +36,8 @@ class _Heard:
     signal: int | None = None
     at: float = 0.0
     listening: bool = False
+    told: bool = False
+    """Whether the user has been told how the command ends."""
 
 
 _heard = _Heard()
@@ -65,6 +67,7 @@ def exit_code() -> int:
 @contextmanager
 def listening() -> Iterator[None]:
     """Have signals end a command in this way, but those that are ignored, as below nohup; only in the main thread."""
+    _heard.told = False
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -111,6 +114,14 @@ def _listen() -> None:
             signal.signal(number, _raise)
 
 
+def tell(message: str) -> None:
+    """Say in one line how the command ends, the first time that there is something to say."""
+    if not _heard.told:
+        _heard.told = True
+        with suppress(OSError, ValueError):  # whoever read this may have gone
+            print(message, file=sys.stderr, flush=True)
+
+
 def end_now(code: int) -> NoReturn:
     """End this process and all that it has started, without another word."""
     for stream in (sys.stdout, sys.stderr):
@@ -151,6 +162,7 @@ def _count(reading: int) -> None:
             if number is not None:
                 first = (number, now)
         elif number is None or number != first[0] or now - first[1] > _SAME_SECONDS:
+            tell("interrupted")
             end_now(128 + first[0])
 
 

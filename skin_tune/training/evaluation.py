@@ -71,8 +71,7 @@ def evaluate(
     steps = np.array_split(own, math.ceil(len(own) / (2 * config.batch_size))) if len(own) else []
     network.eval()
     parts, loss = [], torch.zeros(1, dtype=torch.float64, device=device)
-    for step, pixels in zip(steps, prefetched(pack.images, steps, device), strict=True):
-        pack.file.check()
+    for step, pixels in zip(steps, prefetched(pack.images, steps, device, pack.file.check), strict=True):
         with autocast(config, device):
             logits = network(network_input(pixels, config.image_size)).float()
         labels = torch.from_numpy(pack.labels[step]).to(device, non_blocking=True)

@@ -174,10 +174,10 @@ class Trainer:
         config = self.config
         steps = batches(len(plan), config.batch_size, rank=self.rank, world_size=self.world_size)
         draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
-        stream = prefetched(self.pack.images, [self.train_rows[plan.positions[step]] for step in steps], self.device)
+        rows = [self.train_rows[plan.positions[step]] for step in steps]
+        stream = prefetched(self.pack.images, rows, self.device, self.pack.file.check)
         chosen = plan.added if config.augment == "added" else np.ones(len(plan), dtype=bool)
         for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
-            self.pack.file.check()  # a file that was cut short is met here before it is read beyond its end
             randoms = torch.from_numpy(plan.randoms[step]).to(self.device, non_blocking=True)
             augmented = torch.from_numpy(chosen[step])
             yield _Batch(

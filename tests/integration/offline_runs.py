@@ -46,7 +46,7 @@ def _records(log: bytes) -> Iterator[bytes]:
             at += _BLOCK - at % _BLOCK
             continue
         length, kind = int.from_bytes(log[at + 4 : at + 6], "little"), log[at + 6]
-        if kind not in (_FULL, _FIRST, _MIDDLE, _LAST):
+        if kind not in (_FULL, _FIRST, _MIDDLE, _LAST) or at + _HEADER + length > len(log):  # cut off by a kill
             return
         parts += log[at + _HEADER : at + _HEADER + length]
         at += _HEADER + length

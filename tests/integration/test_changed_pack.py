@@ -73,7 +73,7 @@ def test_a_search_ends_in_one_line_and_goes_on_once_its_pack_is_back(how: str, t
     finished(again)
 
 
-@pytest.mark.parametrize("how", ["same length, same name", "cp"])
+@pytest.mark.parametrize("how", ["same length, same name", "cp", "shrunk"])
 def test_a_training_ends_in_one_line(how: str, tmp_path: Path):
     pack, storage = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS), tmp_path / "runs"
     process = begin("train", pack.path, *SMALL, "--storage", storage, "--name", "hand", "--wandb", "disabled")

@@ -1,6 +1,7 @@
 """Two hosts, which are two network namespaces here: their link is cut for a while, then one of them is lost."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_epochs, load_trials
+from tests.cli_runner import ROOT
 from tests.conftest import PackMaker
 from tests.integration.processes import checkpoint_of, wait_until
 
 RAY = Path(sys.executable).parent / "ray"
 CUT_SECONDS = 20
+PATIENCE = dict(re.findall(r"export (RAY_grpc\w+)=(\d+)", (ROOT / "cluster.local.yaml").read_text()))
+"""What the cluster files say of connections: by Ray's own limits a trial stands still for minutes after a cut."""
 SPACE = """
 method: random
 parameters:
@@ -44,7 +48,13 @@ class Host:
     folder: Path
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "RAY_TMPDIR": str(self.folder), "WANDB_MODE": "disabled", "RAY_AUTH_MODE": "disabled"}
+        return {
+            **os.environ,
+            "RAY_TMPDIR": str(self.folder),
+            "WANDB_MODE": "disabled",
+            "RAY_AUTH_MODE": "disabled",
+            **PATIENCE,
+        }
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -124,7 +134,7 @@ def test_a_run_ends_whole(lost: bool, hosts: tuple[Host, Host], make_pack: PackM
             ip("-n", worker.name, "link", "set", device, "down")
             time.sleep(CUT_SECONDS)
             ip("-n", worker.name, "link", "set", device, "up")
-        assert run.wait(400) == 0
+        assert run.wait(280) == 0
     finally:
         run.kill()
     trials = load_trials(storage)

@@ -30,14 +30,15 @@ parameters:
   epochs: {value: 6}
 """
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
-KILLS = 5
+KILLS = 3
 
 pytestmark = pytest.mark.usefixtures("shared_cluster")  # which outlives its drivers, and ends what they leave
 
 
-def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path: Path):
+@pytest.mark.parametrize(("stopping", "at_once"), [(ASHA, 1), ("", 2)], ids=["early stopping", "two at a time"])
+def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(stopping: str, at_once: int, tmp_path: Path):
     pack = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS)
-    (tmp_path / "space.yaml").write_text(SPACE + ASHA)
+    (tmp_path / "space.yaml").write_text(SPACE + stopping)
     storage = tmp_path / "runs"
 
     def command(name: str, *more: str) -> tuple[str, ...]:
@@ -49,7 +50,7 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
             "--trials",
             "6",
             "--concurrent",
-            "1",
+            str(at_once),
             "--cpus-per-trial",
             "1",
             "--wandb",
@@ -58,7 +59,7 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
         )
 
     unbroken = start(*command("unbroken"))  # beside the other, in the same storage
-    chance = random.Random(7)
+    chance = random.Random(7 * at_once)
     for kill in range(KILLS):
         process = start(*command("killed", *(("--resume",) if kill else ())))
         asked = storage / "experiments" / "lip_dryness" / "killed" / "asked.json"
@@ -74,7 +75,7 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(tmp_path:
         assert process.wait() == -signal.SIGKILL, f"kill {kill} came too late"
         if kill == 0:  # the driver died before it wrote that a trial had begun
             unheard_of = RunPaths(storage).checkpoints("lip_dryness", "killed", "killed-005") / "last.pt"
-            unheard_of.parent.mkdir()
+            unheard_of.parent.mkdir(parents=True)
             shutil.copy(next(storage.glob("experiments/lip_dryness/*/checkpoints/*/last.pt")), str(unheard_of))
 
     assert_one_line_error(skin_tune_here(*command("never", "--resume")), "'never'", "to --resume")

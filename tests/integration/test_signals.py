@@ -1,21 +1,20 @@
 """What ends a command from outside ends it in one line, with the code a shell expects, and leaves no process behind."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import ROOT, skin_tune_here
+from tests.cli_runner import skin_tune_here
 from tests.conftest import PackMaker
-from tests.integration.processes import wait_until
+from tests.integration.commands import Command, command, lines_of
+
+Start = Callable[..., Command]
 
 SPACE = """
 method: random
@@ -30,83 +29,38 @@ parameters:
 TRAINING = ("backbone=resnet18", "weights=none", "image_size=16", "batch_size=16", "epochs=3000")
 
 
-@dataclass
-class Command:
-    """A command under way and, once looked for, what it has started."""
-
-    process: subprocess.Popen[str]
-    family: list[psutil.Process]
-
-    def look(self, least: int = 0) -> None:
-        def found() -> bool:
-            self.family = psutil.Process(self.process.pid).children(recursive=True)
-            return len(self.family) >= least
-
-        wait_until(found)
-
-    def wait_for(self, folder: Path, pattern: str) -> Path:
-        """The first file of a pattern below a folder, which it writes while it runs."""
-
-        def written() -> list[Path]:
-            if self.process.poll() is not None:
-                pytest.fail(f"it has ended: {self.process.communicate()}")
-            return list(folder.glob(pattern))
-
-        return wait_until(written)[0]
-
-    def child(self, name: str) -> psutil.Process:
-        """The `gcs_server` or `raylet` of its own cluster."""
-        (found,) = [each for each in self.family if any(Path(word).name == name for word in each.cmdline()[:1])]
-        return found
-
-    def ended(self, seconds: float = 60) -> tuple[int, str, str]:
-        """Its exit code, output and errors, once it has ended with all its processes."""
-        out, err = self.process.communicate(timeout=seconds)
-        _, alive = psutil.wait_procs(self.family, timeout=3)
-        assert not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
-        return self.process.returncode, out, err
-
-
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start a command that makes a cluster of its own where it needs one."""
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     commands: list[Command] = []
 
     def begin(*words: object, job: str | None = None) -> Command:
-        program = [str(ROOT / "jobs" / f"{job}.py")] if job else ["-m", "skin_tune"]
-        process = subprocess.Popen(
-            [sys.executable, *program, *map(str, words)],
-            env={**os.environ, "WANDB_MODE": "disabled"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        commands.append(Command(process, []))
+        commands.append(command(*words, job=job))
         return commands[-1]
 
     yield begin
-    for command in commands:
-        command.process.kill()
-        for each in command.family:
-            if each.is_running():
-                each.kill()
+    for each in commands:
+        each.process.kill()
+        for process in each.family:
+            if process.is_running():
+                process.kill()
 
 
-def tuning(start, make_pack: PackMaker, folder: Path, *more: object) -> Command:
+def tuning(start: Start, make_pack: PackMaker, folder: Path, *more: object) -> Command:
     """A `tune` of two trials, one at a time, the first of which has run an epoch."""
     (folder / "space.yaml").write_text(SPACE)
     where = ("--space", folder / "space.yaml", "--storage", folder / "runs", "--name", "exp")
-    command = start("tune", make_pack().path, *where, "--trials", 2, "--concurrent", 1, "--cpus-per-trial", 1, *more)
-    command.wait_for(folder, "runs/experiments/*/exp/checkpoints/*/last.pt")
-    command.look(least=5)
-    return command
+    run = start("tune", make_pack().path, *where, "--trials", 2, "--concurrent", 1, "--cpus-per-trial", 1, *more)
+    run.wait_for(folder, "runs/experiments/*/exp/checkpoints/*/last.pt")
+    run.look(least=5)
+    return run
 
 
-def test_sigterm_ends_an_experiment_which_can_be_resumed(start, make_pack: PackMaker, tmp_path: Path):
-    command = tuning(start, make_pack, tmp_path)
-    command.process.send_signal(signal.SIGTERM)
-    code, out, err = command.ended()
+def test_sigterm_ends_an_experiment_which_can_be_resumed(start: Start, make_pack: PackMaker, tmp_path: Path):
+    run = tuning(start, make_pack, tmp_path)
+    run.process.send_signal(signal.SIGTERM)
+    code, out, err = run.ended()
     assert code == 143, err
     assert err.endswith("interrupted\n")
     assert "Traceback" not in err
@@ -117,24 +71,23 @@ def test_sigterm_ends_an_experiment_which_can_be_resumed(start, make_pack: PackM
     assert row["ended_at"] is None or row["ended_at"] != row["ended_at"]
 
 
-def test_a_second_signal_ends_all_at_once(start, make_pack: PackMaker, tmp_path: Path):
-    command = tuning(start, make_pack, tmp_path)
+def test_a_second_signal_ends_all_at_once(start: Start, make_pack: PackMaker, tmp_path: Path):
+    run = tuning(start, make_pack, tmp_path)
     for _ in range(3):
-        command.process.send_signal(signal.SIGINT)
+        run.process.send_signal(signal.SIGINT)
         time.sleep(0.3)
-    code, _, err = command.ended(seconds=10)
-    assert code == 130
-    assert "Traceback" not in err
+    code, _, err = run.ended(seconds=10)
+    assert (code, lines_of(err)) == (130, ["interrupted"])
 
 
 @pytest.mark.parametrize("part", ["gcs_server", "raylet"])
-def test_a_cluster_that_dies_ends_the_run_in_one_line(part: str, start, make_pack: PackMaker, tmp_path: Path):
-    command = tuning(start, make_pack, tmp_path)
-    command.child(part).kill()
-    code, out, err = command.ended()
+def test_a_cluster_that_dies_ends_the_run_in_one_line(part: str, start: Start, make_pack: PackMaker, tmp_path: Path):
+    run = tuning(start, make_pack, tmp_path)
+    run.child(part).kill()
+    code, out, err = run.ended()
     assert code == 2
     assert not out
-    (said,) = [line for line in err.splitlines() if " trials done, " not in line]  # the progress of a slow machine
+    (said,) = lines_of(err)
     assert said.startswith("error: the Ray cluster has gone")
     assert "--name exp --resume" in said
     epochs = load_epochs(tmp_path / "runs")
@@ -142,12 +95,14 @@ def test_a_cluster_that_dies_ends_the_run_in_one_line(part: str, start, make_pac
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_training_that_is_ended_can_be_resumed(number: signal.Signals, start, make_pack: PackMaker, tmp_path: Path):
+def test_a_training_that_is_ended_can_be_resumed(
+    number: signal.Signals, start: Start, make_pack: PackMaker, tmp_path: Path
+):
     storage = tmp_path / "runs"
-    command = start("train", make_pack().path, *TRAINING, "--storage", storage, "--name", "hand")
-    last = command.wait_for(storage, "experiments/*/hand/checkpoints/*/last.pt")
-    command.process.send_signal(number)
-    code, _, err = command.ended()
+    run = start("train", make_pack().path, *TRAINING, "--storage", storage, "--name", "hand")
+    last = run.wait_for(storage, "experiments/*/hand/checkpoints/*/last.pt")
+    run.process.send_signal(number)
+    code, _, err = run.ended()
     assert code == 128 + number
     assert err.endswith("interrupted\n")
     assert "Traceback" not in err
@@ -158,14 +113,14 @@ def test_a_training_that_is_ended_can_be_resumed(number: signal.Signals, start, 
     assert load_trials(storage)["status"].tolist() == ["completed"]
 
 
-def test_a_signal_while_ray_starts_ends_a_job_like_any_other(start, make_pack: PackMaker, tmp_path: Path):
+def test_a_signal_while_ray_starts_ends_a_job_like_any_other(start: Start, make_pack: PackMaker, tmp_path: Path):
     pack = make_pack(name="lip_dryness-32")
     where = ("--space", tmp_path / "space.yaml", "--storage", tmp_path / "runs", "--name", "exp")
     (tmp_path / "space.yaml").write_text(SPACE)
-    command = start("lip_dryness", *where, "--size", 32, "--packs", pack.path.parent, job="tune_region")
-    command.look(least=2)
-    command.process.send_signal(signal.SIGTERM)
-    code, _, err = command.ended(seconds=20)
+    run = start("lip_dryness", *where, "--size", 32, "--packs", pack.path.parent, job="tune_region")
+    run.look(least=2)
+    run.process.send_signal(signal.SIGTERM)
+    code, _, err = run.ended(seconds=20)
     assert code == 143
     assert "Traceback" not in err
     assert "SIGTERM received" not in err
@@ -206,8 +161,8 @@ def test_the_second_signal_does_not_wait_for_the_clean_up():
     process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=5)
-    assert process.returncode == 143
+    _, err = process.communicate(timeout=5)
+    assert (process.returncode, err) == (143, "interrupted\n")
 
 
 def test_a_signal_that_is_sent_twice_at_a_time_is_one():

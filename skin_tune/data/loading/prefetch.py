@@ -18,15 +18,21 @@ _AHEAD = 2
 
 
 def prefetched(
-    images: npt.NDArray[np.uint8], index_batches: Sequence[npt.NDArray[np.int64]], device: torch.device
+    images: npt.NDArray[np.uint8],
+    index_batches: Sequence[npt.NDArray[np.int64]],
+    device: torch.device,
+    check: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
     """uint8 batches [B, H, W, 3] of `images` [N, H, W, 3] on `device`, one per entry of `index_batches`, in order.
+
+    `check` is called right before each is gathered: a mapped file that was cut short ends the process that reads it.
 
     A GPU is sent its next batches on a stream of their own, beside what it computes. On a CPU each is gathered when it
     is asked for: a thread has no idle core to run on there, and costs a tenth of the input path at 64 px.
     """
 
     def gathered(indices: npt.NDArray[np.int64]) -> Tensor:
+        check()
         batch = torch.empty((len(indices), *images.shape[1:]), dtype=torch.uint8, pin_memory=device.type == "cuda")
         np.take(images, indices, axis=0, out=batch.numpy(), mode="clip")  # "clip" writes to `out` without a buffer
         return batch

@@ -1,8 +1,9 @@
 """The file behind an open pack: whether it is still what was mapped, and holds what it claims to hold.
 
 A pack is mapped, never copied. Overwriting its file in place (`cp`, `rsync --inplace`) changes the numbers of every run
-that has it open; shrinking it ends the process that reads beyond its end (SIGBUS, which Python cannot catch). Renaming
-another pack over it, as `prepare` does, does neither.
+that has it open; shrinking it ends the process that reads beyond its end (SIGBUS, which Python cannot catch). So it is
+looked at right before each read, and only a cut in the moment of the read itself is met too late. Renaming another pack
+over it, as `prepare` does, does neither.
 """
 
 import os

@@ -1,9 +1,7 @@
 """Detects that the cluster has gone. Ray itself waits for a minute, then ends the process without asking."""
 
-import contextlib
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,8 +101,7 @@ def _watch(
     if thread == threading.main_thread().ident:
         signal.pthread_kill(thread, signal.SIGUSR2)
     if not over.wait(_ANSWER_SECONDS) and interruption.is_listening():
-        with contextlib.suppress(OSError):
-            print(f"error: {reason}", file=sys.stderr, flush=True)
+        interruption.tell(f"error: {reason}")
         interruption.end_now(ClusterLostError.exit_code)
 
 

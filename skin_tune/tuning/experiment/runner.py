@@ -27,7 +27,8 @@ from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.resume import mark_interrupted, restore
 from skin_tune.tuning.search.target import Reached, first_to_reach
 from skin_tune.tuning.space.parameters import Space
-from skin_tune.tuning.tracking.live_line import doing
+from skin_tune.tuning.tracking.live_line import announce, doing
+from skin_tune.tuning.tracking.wandb_sync import finish_runs
 
 _CANNOT_START = (ClusterError, EnvironmentVariableError)
 """What is raised before any trial starts, unless it is a ClusterLostError."""
@@ -85,6 +86,8 @@ def run_experiments(requests: Sequence[TuneRequest | Plan], *, in_order: bool = 
                 experiment = _open(request, open_writers, siblings_to_come=in_order)
                 if experiment.plan.to_run:
                     weights |= _start(experiment)
+                else:
+                    _finish_wandb(experiment)
                 results.append(experiment)
             except SkinTuneError as error:
                 results.append(error)
@@ -152,6 +155,15 @@ def _roll_back(experiment: Experiment) -> None:
         experiment.plan.spec_file.unlink(missing_ok=True)
         forget_use(experiment.plan.pack, experiment.plan.name)
         experiment.writer.discard()
+
+
+def _finish_wandb(experiment: Experiment) -> None:
+    """Close the wandb runs that a kill left open, where every trial is over."""
+    plan, writer = experiment.plan, experiment.writer
+    if any(unfinished(row) for row in writer.trials()):  # the target was reached without them
+        return
+    for message in finish_runs(writer, plan.paths, plan.region, plan.name, plan.request.wandb).splitlines():
+        announce(message)
 
 
 def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFailedError:

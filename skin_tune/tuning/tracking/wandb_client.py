@@ -268,6 +268,11 @@ def end_of(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def ending(status: str, epochs: int) -> dict[str, Any]:
+    """The note of a run that was closed: the status of its trial, and after how many epochs."""
+    return {"status": status, "epochs": epochs}
+
+
 def end_in_words(exit_code: int) -> str:
     return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
 

@@ -22,6 +22,7 @@ from skin_tune.errors import StoreError
 from skin_tune.results.store.status import UNUSABLE
 from skin_tune.storage.files import Location, atomic_write, is_local, location
 from skin_tune.text.escaping import one_line
+from skin_tune.tuning.tracking.wandb_client import ending
 from skin_tune.tuning.tracking.wandb_files import on_disk
 from skin_tune.tuning.tracking.wandb_session import WandbSession
 
@@ -97,8 +98,8 @@ class WandbWriter:
         if run not in self._runs:
             self._wait_for_others(labels)
             _, known = _read_note(state)
-            ending = _ending(end["status"], history[-1]["epoch"] if history else 0)
-            if trust_note and known.get("ended") == ending:
+            expected = ending(end["status"], history[-1]["epoch"] if history else 0)
+            if trust_note and known.get("ended") == expected:
                 return False
             if (
                 self._session.mode == "offline"
@@ -142,7 +143,7 @@ class WandbWriter:
         if status != INTERRUPTED:  # which it is only until it goes on, and tags stay
             ended.tags = (*ended.tags, status)
         self._finish(ended, int(status in UNUSABLE))
-        self._notes[run][1]["ended"] = _ending(status, self._steps[run])
+        self._notes[run][1]["ended"] = ending(status, self._steps[run])
         self._note(run)
 
     def close(self, moved: Callable[[], object] = lambda: None) -> None:
@@ -203,10 +204,6 @@ class WandbWriter:
 def _read_note(state: str) -> tuple[Location, dict[str, Any]]:
     note = location(state)
     return note, json.loads(note.read_text()) if note.is_file() else {}
-
-
-def _ending(status: str, epochs: int) -> dict[str, Any]:
-    return {"status": status, "epochs": epochs}
 
 
 def leave_if_core_is_lost(error: Exception) -> None:

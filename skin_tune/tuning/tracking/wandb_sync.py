@@ -1,16 +1,26 @@
 """wandb runs from the store, which has all that belongs in them: `skin-tune wandb-sync`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from skin_tune.errors import ExperimentError, StoreError
+from skin_tune.results.store.notes import read_note
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.status import unfinished
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
-from skin_tune.tuning.tracking.wandb_client import WandbLog, check_mode, configured_mode, end_of, run_of
+from skin_tune.tuning.tracking.wandb_client import (
+    WandbLog,
+    WandbProcess,
+    check_mode,
+    configured_mode,
+    end_of,
+    ending,
+    run_of,
+)
 from skin_tune.tuning.trial.stored_config import config_of
 
 
@@ -33,6 +43,31 @@ def write_again(log: WandbLog, writer: ExperimentWriter, trials: Sequence[str]) 
             log.start(trial_id, config, history)
         else:
             log.rebuild(trial_id, config, history, row)
+
+
+def finish_runs(writer: ExperimentWriter, paths: RunPaths, region: str, experiment: str, mode: str | None) -> str:
+    """Close the runs that a kill has left open of an experiment whose trials are all over; what the user should know.
+
+    Such a kill hits between the last trial's end in the store and the end of its run. An experiment without a note of
+    any run was run without wandb, and gets none.
+    """
+    rows = writer.trials()
+    notes = [read_note(paths.wandb_state(region, experiment, row["trial_id"])) for row in rows]
+    still_open = [
+        row["trial_id"] for row, note in zip(rows, notes, strict=True) if note.get("ended") != _ending_of(row, writer)
+    ]
+    if not still_open or not any(notes) or configured_mode(mode) == "disabled":
+        return ""
+    process = WandbProcess(paths.storage, mode)
+    log = WandbLog(process, region, experiment)
+    log.on_restart(partial(write_again, log, writer))
+    write_again(log, writer, still_open)
+    return process.close()
+
+
+def _ending_of(row: Mapping[str, Any], writer: ExperimentWriter) -> dict[str, Any]:
+    epochs = writer.epochs_of(row["trial_id"])
+    return ending(row["status"], epochs[-1]["epoch"] if epochs else 0)
 
 
 def sync_experiment(

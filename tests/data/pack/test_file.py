@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
+from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.errors import PackChangedError
+from skin_tune.errors import PackChangedError, PackError
 from skin_tune.storage.files import location, upload
 from tests.conftest import Bucket, PackMaker
 from tests.local import local
@@ -116,6 +118,27 @@ def test_opening_tells_a_damaged_pack_from_the_one_that_was_expected(make_pack: 
     write_in_place(local(pack.path), pack.path.read_bytes()[:500])
     with pytest.raises(PackChangedError, match="is no pack, and"):
         open_pack(pack.path, pack.info.pack_id)
+
+
+def test_one_that_was_cut_short_anywhere_is_refused_in_one_line(make_pack: PackMaker):
+    path = make_pack().path
+    content = path.read_bytes()
+    for length in (*range(0, len(content), 997), len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(PackError, match=r"is not a pack[:;] [^\n]*make one with skin-tune prepare$"):
+            open_pack(path)
+        path.write_bytes(content[:length].ljust(len(content), b"\0"))  # as a copy that was broken off leaves it
+        with pytest.raises(PackError, match=r"is not a pack[:;] [^\n]*make one with skin-tune prepare$"):
+            open_pack(path)
+
+
+def test_a_cut_between_two_batches_is_met_before_the_next_one_is_read(make_pack: PackMaker):
+    pack = make_pack()
+    batches = prefetched(pack.images, list(pack.indices("train").reshape(-1, 6)), torch.device("cpu"), pack.file.check)
+    next(batches)
+    write_in_place(local(pack.path), pack.path.read_bytes()[:500])
+    with pytest.raises(PackChangedError, match="was written to while it was in use"):
+        next(batches)
 
 
 def test_a_pickled_pack_is_opened_again_and_holds_no_pixels(make_pack: PackMaker):

@@ -12,10 +12,11 @@ import pytest
 from skin_tune.config import TrialConfig
 from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.tracking import wandb_client as wandb_log
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.tracking.wandb_files import on_disk
-from skin_tune.tuning.tracking.wandb_sync import sync_experiment, write_again
+from skin_tune.tuning.tracking.wandb_sync import finish_runs, sync_experiment, write_again
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.integration.offline_runs import OfflineRun, offline_runs
 from tests.integration.processes import wait_until
@@ -192,6 +193,39 @@ def test_what_is_on_disk_counts_and_not_what_was_logged(storage: Path):
     write_again(again.log, again.store, list(STATES))
     again.close()
     check(storage)
+
+
+def test_runs_that_a_kill_of_everything_left_open_are_closed_where_no_trial_is_left_to_run(storage: Path):
+    ended = {"exp-000": "completed", "exp-001": "diverged"}
+    run = Run(storage)
+    for trial, status in ended.items():
+        run.begin(trial)
+        run.epochs(trial, 1, 4)
+        run.store.update_trial(trial, status=status, ended_at=now(), error="nan" if status == "diverged" else None)
+    run.log.end("exp-000", run.store.trial("exp-000"))  # the kill hits before the other end is sent
+    run.kill_writer()
+
+    def finish(mode: str) -> str:
+        return finish_runs(run.store, RunPaths(storage), "lip_dryness", "exp", mode)
+
+    assert finish("disabled") == ""
+    assert "written offline" in finish("offline")
+    check(storage, ended)
+    before = sorted(storage.glob("wandb/*"))
+    assert finish("offline") == ""
+    assert sorted(storage.glob("wandb/*")) == before
+    note = RunPaths(storage).wandb_state("lip_dryness", "exp", "exp-001")
+    note.write_text("[")  # by whomever
+    assert "not everything was logged" in finish("offline")
+    run.store.close()
+
+
+def test_an_experiment_without_wandb_gets_no_runs_at_its_end(storage: Path):
+    store = ExperimentWriter(storage, "lip_dryness", "exp")
+    store.update_trial("exp-000", status="completed", ended_at=now(), epochs=0, seed=0)
+    assert finish_runs(store, RunPaths(storage), "lip_dryness", "exp", "offline") == ""
+    assert not (storage / "wandb").exists()
+    store.close()
 
 
 def test_a_file_that_ends_in_the_middle_of_a_record_is_read_up_to_it(storage: Path):
