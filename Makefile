@@ -32,12 +32,14 @@ runs/sample: | $(READY)
 $(PACK): | $(READY) runs/sample
 	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
 
-# The tests of clusters and training run two files at a time, then all others beside the one that brings a cluster up.
+# The tests of clusters and training, and those that race against a process of their own, run two files at a time, then all
+# others beside the one that brings a cluster up.
 # A process has one thread unless a trial gives it more, threads that wait leave the core to other tests, and memory that
 # one step frees is kept for the next.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MALLOC_TRIM_THRESHOLD_=4000000000 \
   MALLOC_MMAP_THRESHOLD_=4000000000 $(BIN)/python -m pytest
-LONG := tests/integration tests/training tests/inference
+LONG := tests/integration tests/training tests/inference \
+  tests/results/store/test_beside_a_writer.py tests/tuning/tracking/test_wandb_process.py
 
 test: $(READY)
 	$(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder $(LONG)

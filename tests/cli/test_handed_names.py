@@ -2,9 +2,6 @@
 
 import csv
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,7 @@ from skin_tune.data.pack.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.storage.run_paths import quarantine_path
-from tests.cli_runner import ROOT, assert_one_line_error, skin_tune_here
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.local import local
 from tests.models import write_model
 
@@ -52,19 +49,13 @@ def test_class_names_are_printed_as_they_are(pack: Pack, model: Path, tmp_path: 
             assert name in text
 
 
-def test_class_names_are_no_formulas_in_csv(pack: Pack, model: Path, tmp_path: Path):
+def test_class_names_are_no_formulas_in_csv(pack: Pack, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     done = skin_tune_here("evaluate", model, pack.path, "--split", "val", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["class"] for row in rows] == ["[red]mild[/red]", "'=1+1", "-2", ":warning: severe"]
     Image.fromarray(np.asarray(pack.images[0])).save(tmp_path / "@sum.png")
-    done = subprocess.run(
-        [sys.executable, "-m", "skin_tune", "predict", str(model), "@sum.png", "--format", "csv"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    monkeypatch.chdir(tmp_path)
+    done = skin_tune_here("predict", model, "@sum.png", "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(done.stdout))
     assert row["path"] == "'@sum.png"
     assert 0 <= float(row["p_=1+1"]) <= 1
@@ -124,8 +115,8 @@ def test_the_tables_beside_a_pack_hold_no_formula_and_can_be_read_back(tmp_path:
         cells = [row["source"] for row in csv.DictReader(file)]
     assert cells == ["'=cmd|' /C calc'!A0.png", "'+a.png", "-1.5", "'@b.png"]
     assert [cell.removeprefix("'") for cell in cells] == missing
-    append_version = pack.with_suffix(".joined.csv")
-    with append_version.open(newline="") as file:
+    joined = pack.with_suffix(".joined.csv")
+    with joined.open(newline="") as file:
         found = list(csv.DictReader(file))
     assert len(found) == 4
     assert all(value.startswith(("'=", "'@")) for row in found for value in row.values())

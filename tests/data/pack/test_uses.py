@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from skin_tune.data.pack.uses import note_use, uses_of
 from skin_tune.storage.run_paths import RunPaths, pack_uses
+from tests.cli_runner import skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.data.lab import Lab
 from tests.local import local
@@ -36,11 +35,7 @@ def test_a_pack_that_experiments_were_run_on_is_not_overwritten_unawares(lab: La
     storage = lab.folder / "runs"
     train = ("train", pack.path, "--storage", storage, "--wandb", "disabled")
     config = ("backbone=resnet18", "weights=none", "image_size=16", "batch_size=4", "epochs=1")
-    done = subprocess.run(
-        [sys.executable, "-m", "skin_tune", *map(str, train), "--name", "by-hand", *config],
-        capture_output=True,
-        text=True,
-    )
+    done = skin_tune_here(*train, "--name", "by-hand", *config)
     assert done.returncode == 0, done.stderr
     lab.packed(file)  # the same pack again
     said = lab.refused(file, "--split-seed", "1")
