@@ -10,13 +10,24 @@ if TYPE_CHECKING:
     from skin_tune.api import prepare, report, tune
     from skin_tune.data.pack.format import open_pack
     from skin_tune.inference.model_file import load_model
+    from skin_tune.provenance import __version__
     from skin_tune.results import load_epochs, load_trials
     from skin_tune.results.statistics.compare import compare
 
-__version__ = "0.1.0"
-__all__ = ["compare", "load_epochs", "load_model", "load_trials", "open_pack", "prepare", "report", "tune"]
+__all__ = [
+    "__version__",
+    "compare",
+    "load_epochs",
+    "load_model",
+    "load_trials",
+    "open_pack",
+    "prepare",
+    "report",
+    "tune",
+]
 
 _MODULES = {
+    "__version__": "skin_tune.provenance",
     "prepare": "skin_tune.api",
     "tune": "skin_tune.api",
     "report": "skin_tune.api",

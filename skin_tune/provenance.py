@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from skin_tune import __version__
+__version__ = "0.1.0"
 
 _LIBRARIES = ("torch", "torchvision", "ray", "optuna", "numpy", "pyarrow", "pillow")
 

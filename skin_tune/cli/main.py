@@ -6,11 +6,11 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from skin_tune import __version__
 from skin_tune.cli import data_commands, model_commands, results_commands, tuning_commands
 from skin_tune.cli.options import read_numbers_strictly
 from skin_tune.errors import ClusterLostError, SkinTuneError
 from skin_tune.processes import interruption
+from skin_tune.provenance import __version__
 from skin_tune.text.escaping import error_line
 
 _STYLE: Any = {

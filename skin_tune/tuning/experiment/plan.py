@@ -13,8 +13,8 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.compatibility import check_compatibility
+from skin_tune.tuning.experiment.options import settings_to_note
 from skin_tune.tuning.experiment.request import TuneRequest, check_request
-from skin_tune.tuning.experiment.resumed_request import settings_to_note
 from skin_tune.tuning.experiment.spec import ExperimentSpec, read_spec
 from skin_tune.tuning.search.target import Reached
 from skin_tune.tuning.search.warm_start import Units, best_of_siblings, check_siblings
