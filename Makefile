@@ -38,7 +38,7 @@ $(PACK): | $(READY) runs/sample
 # one step frees is kept for the next.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MALLOC_TRIM_THRESHOLD_=4000000000 \
   MALLOC_MMAP_THRESHOLD_=4000000000 $(BIN)/python -m pytest
-LONG := tests/integration tests/training tests/inference \
+LONG := tests/integration tests/training tests/inference tests/test_api.py tests/test_examples.py \
   tests/results/store/test_beside_a_writer.py tests/tuning/tracking/test_wandb_process.py
 
 test: $(READY)
