@@ -1,14 +1,16 @@
 """JSON files that experiments leave beside the store, as they come back from whoever had them."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from skin_tune.errors import StoreError
 from skin_tune.storage.files import Location, is_regular
 from skin_tune.storage.run_paths import one_name
 
-_ASKED: Mapping[str, Any] = {
+_Note = TypeVar("_Note")
+
+_SPEC: Mapping[str, Any] = {
     "pack": str,
     "pack_id": str,
     "seed": int,
@@ -58,9 +60,21 @@ def read_note(file: Location) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def note_as(kind: type[_Note], file: Location, wrong: Callable[[Mapping[str, Any]], str]) -> _Note | None:
+    """The dataclass `kind` from a note; None where an entry is missing, unknown, or `wrong`.
+
+    Raises StoreError where `read_note` does.
+    """
+    content = read_note(file)
+    try:
+        return None if wrong(content) else kind(**content)
+    except TypeError:  # an entry is missing, or unknown
+        return None
+
+
 def wrong_spec(content: Mapping[str, Any]) -> str:
     """The entry of an `asked.json` that is not what it should be; empty if there is none."""
-    if wrong := _wrong_kind(content, _ASKED):
+    if wrong := _wrong_kind(content, _SPEC):
         return wrong
     if not all(isinstance(name, str) for name in content.get("warm_start", ())):
         return "warm_start"

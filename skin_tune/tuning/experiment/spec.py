@@ -8,7 +8,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExperimentError
-from skin_tune.results.store.notes import read_note, wrong_spec
+from skin_tune.results.store.notes import note_as, wrong_spec
 from skin_tune.storage.files import Location, atomic_write, cannot_write
 from skin_tune.tuning.space.parameters import Parameter, Space
 
@@ -90,12 +90,8 @@ class ExperimentSpec:
 
 def read_spec(path: Location) -> ExperimentSpec:
     """Read what `Asked.write` wrote. Raises ExperimentError where it is not that."""
-    content = read_note(path)
-    try:
-        if not wrong_spec(content):
-            return ExperimentSpec(**content)
-    except TypeError:  # an entry is missing, or unknown
-        pass
+    if spec := note_as(ExperimentSpec, path, wrong_spec):
+        return spec
     raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts")
 
 

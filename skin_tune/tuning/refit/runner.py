@@ -8,7 +8,7 @@ from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.model.network import load_weights
 from skin_tune.results.report.model_card import CardFacts
 from skin_tune.results.store.lock import lock_experiment
-from skin_tune.results.store.notes import read_note, wrong_facts
+from skin_tune.results.store.notes import note_as, wrong_facts
 from skin_tune.results.store.tables import record_test_opening
 from skin_tune.storage.files import Location, cannot_write
 from skin_tune.training.checkpoint import load_run
@@ -57,12 +57,8 @@ def run_refit(
 
 
 def _facts_in(file: Location) -> CardFacts:
-    content = read_note(file)
-    try:
-        if not wrong_facts(content):
-            return CardFacts(**content)
-    except TypeError:  # an entry is missing, or unknown
-        pass
+    if facts := note_as(CardFacts, file, wrong_facts):
+        return facts
     raise StoreError(f"{str(file)!r} is not what this program writes of a refit; remove it to refit again")
 
 
