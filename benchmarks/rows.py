@@ -7,7 +7,7 @@ import numpy as np
 import yaml
 
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.data.pack.info import PackInfo
+from skin_tune.data.pack.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
 
@@ -31,7 +31,9 @@ def noise_pack(folder: Path, counts: dict[str, list[int]], size: int, region: st
     images = np.random.default_rng(0).integers(0, 256, (len(label), size, size, 3), dtype=np.uint8)
     names = [f"s{row}" for row in range(len(label))]
     per_split = {name: dict(zip(classes, counts[name], strict=True)) for name in SPLITS}
-    info = PackInfo(region, classes, size, 0, [60, 20, 20], per_split, "noise")
+    digests = [image_digest(image.data) for image in images]
+    pack_id = content_id(region, classes, size, digests, label.tolist(), split.tolist(), names, True)
+    info = PackInfo(region, classes, size, 0, [60, 20, 20], per_split, pack_id)
     path = folder / f"{region}-{size}.arrow"
     write_pack(path, images, PackRows(label, split, names, names), info)
     return open_pack(path)

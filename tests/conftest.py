@@ -19,8 +19,7 @@ from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
-from skin_tune.storage.files import location
-from tests.local import local
+from skin_tune.storage.files import Location, location
 
 # A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -102,8 +101,8 @@ class Bucket:
     outage: Path
 
     @property
-    def path(self) -> Path:
-        return local(location(self.url))
+    def path(self) -> Location:
+        return location(self.url)
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def prepare(
 
 
 def prepare_packs(sources: list[Path], region: str, options: SourceOptions, out: Path) -> dict[str, SkinTuneError]:
-    """Prepare packs and print what is in them; the regions that have none now, each with its error.
+    """Prepare packs and print what is in them; the error of each region that got no pack.
 
     Raises SourceError where not one of several can be prepared.
     """

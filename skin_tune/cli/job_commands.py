@@ -36,7 +36,7 @@ def tune_region(
 
 @spelled_out
 def ablation(
-    region: Annotated[str, typer.Argument(metavar="REGION", help="The region to ask.")],
+    region: Annotated[str, typer.Argument(metavar="REGION", help="The region to train on.")],
     source: SourceOptions,
     options: RunOptions,
     overrides: Overrides = None,
@@ -126,7 +126,7 @@ def _check_region(region: str) -> None:
 def _pack_to_tune(
     region: str, data: list[Path] | None, source: SourceOptions, packs: Path, options: TuneOptions
 ) -> Location | None:
-    """The region's pack; None, for that which was noted, where an experiment goes on and no other is named."""
+    """The region's pack; None if a resumed experiment uses the pack it recorded."""
     if options.resume and not data and not pack_path(packs, region, source.size).exists():
         return None
     return _ready_pack(region, data, source, packs)
@@ -175,7 +175,7 @@ def _regions(region: str, packs: Path, size: int, data: list[Path] | None, optio
 def _prepared(
     missing: list[str], regions: list[str], data: list[Path] | None, source: SourceOptions, packs: Path
 ) -> dict[str, SkinTuneError]:
-    """Prepare the missing packs; those that cannot be had, unless it is all that was asked for."""
+    """Prepare the missing packs; the error of each region that gets none. Raises if that is every region."""
     if not data:
         raise SourceError(
             f"there is no pack {str(pack_path(packs, missing[0], source.size))!r} and no --data to prepare it from"

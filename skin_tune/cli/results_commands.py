@@ -113,7 +113,7 @@ def compare(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
     format: Format = "table",
 ) -> None:
-    """Compare trials with intervals, and say what is luck.
+    """Compare trials with intervals, and show what may be chance.
 
     On the validation split; intervals are over subjects.
     """

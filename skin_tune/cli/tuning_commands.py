@@ -61,8 +61,8 @@ def train(
 def tune(options: TuneOptions, pack: TunedPack = None, overrides: Overrides = None) -> None:
     """Search a space of configs for a region's best grader.
 
-    With Ray Tune and ASHA, on the cluster there is, or on this machine. Ctrl-C, SIGTERM or SIGHUP end it with what
-    there is; `tune --name NAME --resume` resumes it.
+    With Ray Tune and ASHA, on the running cluster, else on this machine. Ctrl-C, SIGTERM or SIGHUP stop it and keep
+    the results so far; `tune --name NAME --resume` resumes it.
     """
     if pack is not None and "=" in pack.name and not pack.exists():  # the name=value words of a --resume without PACK
         pack, overrides = None, [str(pack), *(overrides or [])]

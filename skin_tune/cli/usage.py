@@ -35,7 +35,7 @@ def _said(error: Any, context: Any) -> str:
 
 
 def _on_option(error: Any, name: str) -> str:
-    """An option that there is not, or that lacks its value."""
+    """An unknown option, or one that lacks its value."""
     if not hasattr(error, "possibilities"):
         return str(error.format_message()).strip().rstrip(".")
     field = name.lstrip("-").replace("-", "_")

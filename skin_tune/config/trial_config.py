@@ -46,7 +46,7 @@ class TrialConfig:
     image_size: int = 224
     """Side of the network's input in pixels; at most the pack's."""
     train_loss: str = "cb"
-    """`ce` cross-entropy, `label_smoothing`, `focal`, or `cb` class-balanced focal."""
+    """Training loss, see `choices.LOSSES`."""
     gamma: float = 2.0
     """Focusing exponent of `focal` and `cb`, >= 0; 0 turns the focal term off."""
     beta: float = 0.999
@@ -62,7 +62,7 @@ class TrialConfig:
     augment: str = "added"
     """Which draws are augmented: `added` (oversampled copies; originals stay as photographed) or `all`."""
     optimizer: str = "adamw"
-    """`adamw`, `adam` or `sgd` (Nesterov momentum 0.9)."""
+    """Optimiser, see `choices.OPTIMIZERS`."""
     learning_rate: float = 1e-4
     """Peak learning rate, > 0."""
     weight_decay: float = 0.01

@@ -90,7 +90,7 @@ def _product(weights: Floats, sums: Numbers) -> Numbers:
 
 
 def intervals(point: Floats, resampled: Floats, jackknife: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Bounds, lower and upper [T], of figures `point` [T], from those of resamples [R, T] and of S - 1 subjects [S, T].
+    """Lower and upper bounds [T] of `point` [T], from the figure in each resample [R, T] and the jackknife [S, T].
 
     Bias-corrected percentiles (Efron 1987, doi:10.2307/2289144), moved outwards for few subjects as Hesterberg (2015,
     doi:10.1080/00031305.2015.1089789) does: quantiles of Student's t in place of the normal's, times the root of

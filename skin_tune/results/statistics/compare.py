@@ -71,7 +71,7 @@ class Comparison:
 
     @property
     def within_noise(self) -> pd.DataFrame:
-        """The compared trials that luck alone may set apart from the reference, which is not among them."""
+        """The compared trials that chance alone may set apart from the reference, which is not among them."""
         rows = self.compared
         return rows[rows["p_adjusted"] >= NOISE]
 

@@ -90,7 +90,7 @@ def effect_weights(cells: Sequence[Cell]) -> dict[str, Floats]:
 
 
 def _rarest(storage: Location, region: str, experiment: str, trials: pd.DataFrame) -> list[str]:
-    """Names of the classes with the fewest validation images."""
+    """Names of the rarest classes that have validation images."""
     some = load_predictions(storage, region, experiment, split="val", columns=["trial_id"])["trial_id"].iloc[0]
     rows = load_predictions(storage, region, experiment, split="val", trial=some, columns=["label", "probabilities"])
     images = np.bincount(rows["label"], minlength=len(rows["probabilities"].iloc[0]))

@@ -1,4 +1,4 @@
-"""How much of a lead is luck: trials against each other, on the same resamples of subjects.
+"""Whether a lead exceeds chance: trials against each other, on the same resamples of subjects.
 
 Figures are oriented so that more is better: `point` [T] of the trials, `resampled` [R, T] of the same resamples.
 """
@@ -18,7 +18,7 @@ def chance_better(resampled: Floats, baseline: int) -> Floats:
 
 
 def mcb_p_values(point: Floats, resampled: Floats) -> Floats:
-    """p-value of each trial [T]: if it were as good as any, how often luck puts the best of T this far ahead.
+    """p-value of each trial [T]: if it were as good as any, how often chance puts the best of T this far ahead.
 
     The trials for which this is at least 0.05 hold the truly best one in 95 of 100 cases, however many were tried:
     comparisons with the best (Hsu 1981, doi:10.1214/aos/1176345582) by the bootstrap of White's reality check
@@ -50,7 +50,7 @@ def max_t_p_values(point: Floats, resampled: Floats, baseline: int) -> Floats:
 def bias_corrected_winner(tallies: Tallies, resampled: Floats, draws: Floats) -> Tallies:
     """Tallies [..., without trials] that estimate the winner's figures on people who did not choose it.
 
-    In each resample the trial that is best there is asked about the people who were not drawn (bootstrap bias-corrected
+    The best trial of each resample is scored on the subjects that were not drawn (bootstrap bias-corrected
     cross-validation, Tsamardinos et al. 2018, doi:10.1007/s10994-018-5714-4). Their images are pooled over resamples,
     not averaged resample by resample: those without anyone of a rare grade would leave that grade out.
     """

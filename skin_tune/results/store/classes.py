@@ -14,7 +14,7 @@ _RECALL = "val_recall_"
 
 
 def class_columns(classes: Sequence[str], ordinal: bool) -> dict[str, Any]:
-    """The columns of `trials` that say it: ``ordinal`` and ``classes``, a JSON list in the order of labels."""
+    """The columns of `trials` on the classes: ``ordinal``, and ``classes``, a JSON list in the order of labels."""
     return {"ordinal": ordinal, "classes": json.dumps(list(classes), ensure_ascii=False)}
 
 

@@ -74,7 +74,7 @@ class FileLock:
         self._file.flush()
 
     def check(self) -> None:
-        """Nobody can take it over; but with the storage it may be removed, and another run make it anew."""
+        """A file lock cannot be taken over, but its folder can be deleted and recreated by another run."""
         check_storage(self._path, self._file.fileno())
 
     def release(self) -> None:
@@ -169,7 +169,7 @@ class BucketLock:
                 continue  # the bucket is away: so it is for the others
 
     def _is_still_ours(self) -> bool:
-        """A write that was repeated because its answer got lost finds its own work."""
+        """A conflict may be our own: if the reply was lost, the retry finds the object that was written already."""
         try:
             self._etag, _ = self._path.version()
             self._lost = self._path.read_text() != self._here.holder

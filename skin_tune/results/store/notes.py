@@ -61,10 +61,7 @@ def read_note(file: Location) -> dict[str, Any]:
 
 
 def note_as(kind: type[_Note], file: Location, wrong: Callable[[Mapping[str, Any]], str]) -> _Note | None:
-    """The dataclass `kind` from a note; None where an entry is missing, unknown, or `wrong`.
-
-    Raises StoreError where `read_note` does.
-    """
+    """The dataclass `kind` from a note; None where an entry is missing, unknown, or `wrong`."""
     content = read_note(file)
     try:
         return None if wrong(content) else kind(**content)

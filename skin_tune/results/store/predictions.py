@@ -29,8 +29,8 @@ def write_predictions(
 ) -> None:
     """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
 
-    `about` tells whom each photo shows and how it was taken, in columns [N] of `about.ABOUT`; what is left out, None
-    or an empty word is unknown. `predicted` is the class of the highest probability; probabilities are kept to a
+    `about` holds columns [N] of `photo_columns.ABOUT`, on the person and the capture; a missing column, None
+    or an empty word means unknown. `predicted` is the class of the highest probability; probabilities are kept to a
     relative precision of 1/8192, which halves the file.
     Raises StoreError where the storage cannot be written.
     """

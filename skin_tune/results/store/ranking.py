@@ -3,12 +3,13 @@
 import pandas as pd
 
 from skin_tune.errors import StoreError
+from skin_tune.metrics import LESS_IS_BETTER
 from skin_tune.results.store.classes import check_has_metric
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
 
-_LESS_IS_BETTER = ("train_loss", "val_loss", "val_mae", "seconds", "gpu_seconds")
+_LESS_IS_BETTER = ("train_loss", "val_loss", "seconds", "gpu_seconds", *(f"val_{name}" for name in LESS_IS_BETTER))
 
 
 def rank_trials(

@@ -21,7 +21,7 @@ def are_usable(trials: pd.DataFrame, metric: str | None = None) -> "pd.Series[bo
 
 
 def unfinished(row: Mapping[str, Any]) -> bool:
-    """Whether the trial of a row of `trials` can be resumed: a budget, a signal or a crash interrupted it, or it runs.
+    """Whether a row's trial can be resumed: a budget, the target, a signal or a crash interrupted it, or it runs.
 
     Older versions gave an interrupted trial the status `stopped_early`, without an end.
     """

@@ -23,7 +23,7 @@ _NEVER_EMPTY: Mapping[str, Sequence[str]] = {
     "test_openings": ("trial_id", "opened_at", "pack_id"),
 }
 _OF_THE_FOLDERS = ("region", "experiment")
-"""Columns that the folders tell; those of a file that was written by others are not read."""
+"""Columns that come from folder names; columns of these names inside a file are ignored."""
 _MOST_CLASSES = 1000
 
 

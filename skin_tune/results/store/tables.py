@@ -36,7 +36,7 @@ _FLUSH_SHARE = 20
 class ExperimentWriter:
     """The one writer of one experiment. Rows an earlier writer left are kept and can be updated.
 
-    What is set is written at the next flush; who sets much asks first whether one is `due`.
+    Values are written at the next `flush`; callers that update often check `due` first.
 
     Raises StoreError, with the folder, where the storage cannot be written or another writer is alive.
     """

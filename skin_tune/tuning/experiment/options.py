@@ -27,8 +27,8 @@ def tune_request(
     """The request of `options`: fields of TuneRequest, None where they were not given.
 
     `time_budget` is in seconds or of the form ``2h``, `space` a sweep file or its content. Without `pack` and `region`
-    the one experiment of the name is resumed. Raises ExperimentError where there is none, and a SkinTuneError for a
-    space or a duration that is none.
+    the one experiment of the name is resumed. Raises ExperimentError where there is none, and another
+    SkinTuneError if the space or the duration is invalid.
     """
     typed = {name: options[name] for name in FLAGS if options.get(name) is not None}
     if isinstance(typed.get("time_budget"), str):

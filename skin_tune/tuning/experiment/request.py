@@ -32,11 +32,11 @@ class TuneRequest:
     gpus_per_trial: float | None = None
     concurrent: int | None = None
     time_budget: float | None = None
-    """Seconds after which no trial goes on."""
+    """Seconds after which the trials are stopped."""
     gpu_hours: float | None = None
-    """GPU-hours after which no trial goes on."""
+    """GPU-hours after which the trials are stopped."""
     max_failures: int = 3
-    """How often a trial whose process died goes on from its last epoch."""
+    """How often a trial whose process died is restored from its last epoch."""
     keep_checkpoints: int = 10
     """How many of the best trials keep their model once they are over."""
     warm_start: Sequence[str] = ()
@@ -44,7 +44,7 @@ class TuneRequest:
     wandb: str | None = None
     """online, offline or disabled; None: as wandb is configured."""
     resume: bool = False
-    """Go on with the experiment `name`, which was interrupted."""
+    """Resume the experiment `name`, which was interrupted."""
 
 
 def parse_duration(text: str) -> float:
@@ -72,7 +72,7 @@ def check_request(request: TuneRequest) -> Space:
 
 
 def check_numbers(request: TuneRequest) -> None:
-    """Raise ExperimentError for a count or a budget that cannot be."""
+    """Raise ExperimentError for an impossible count or budget."""
     for flag, value, least in (
         ("--concurrent", request.concurrent, 1),
         ("--workers-per-trial", request.workers_per_trial, 1),

@@ -71,8 +71,8 @@ def _judged_history(
 def remove_leftovers(writer: ExperimentWriter, paths: RunPaths, region: str, experiment: str) -> None:
     """Remove each `last.pt` that no trial continues from.
 
-    A crash leaves one where a trial's end had just been written, or where its start had not been written yet and it
-    will start again. The checkpoint of an interrupted refit stays.
+    A crash leaves one in two cases: the trial's end was written but its file not yet removed, or its start was never
+    written, and the trial starts again. The checkpoint of an interrupted refit stays.
     """
     stored = {row["trial_id"] for row in writer.trials()}
     resumable = {row["trial_id"] for row in writer.trials() if unfinished(row)}

@@ -60,10 +60,10 @@ class Outcome:
 
 
 def run_experiment(request: TuneRequest | Plan) -> Outcome:
-    """Run an experiment to its end, to its budget, or to Ctrl-C.
+    """Run an experiment to its end, its target, its budget, or Ctrl-C.
 
-    Everything the user gave is checked before Ray starts. Raises AllTrialsFailedError, with the commonest reason, where
-    no trial gave a result.
+    Everything that can be checked without a cluster is checked before Ray starts. Raises AllTrialsFailedError, with the
+    commonest reason, where no trial gave a result.
     """
     (outcome,) = run_experiments([request])
     if isinstance(outcome, SkinTuneError):

@@ -89,7 +89,7 @@ class ExperimentSpec:
 
 
 def read_spec(path: Location) -> ExperimentSpec:
-    """Read what `Asked.write` wrote. Raises ExperimentError where it is not that."""
+    """Read a spec that `ExperimentSpec.write` wrote. Raises ExperimentError if the file is not one."""
     if spec := note_as(ExperimentSpec, path, wrong_spec):
         return spec
     raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts")

@@ -75,7 +75,7 @@ class TrialSetting:
         check_storage(RunPaths(self.storage).lock(self.region, self.experiment))
 
     def open_pack(self) -> Pack:
-        """The experiment's pack. Raises PackError where it is not to be had on this machine, or another is there."""
+        """The experiment's pack. Raises PackError if it is missing on this machine, or its id differs."""
         pack = open_pack(self.pack, self.pack_id)
         pack.verify(self.run)
         return pack

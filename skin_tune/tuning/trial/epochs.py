@@ -1,4 +1,4 @@
-"""A trial: the Trainer inside a Tune actor that is reused from trial to trial."""
+"""Steps of a trial: build its Trainer, run an epoch, make the result for Tune. No Ray."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -48,14 +48,15 @@ def build_trainer(
 def next_epoch(
     trainer: Trainer, saver: BackgroundSaver, config: Mapping[str, Any], setting: TrialSetting
 ) -> dict[str, Any]:
-    """Run an epoch, keep checkpoints (the first rank does), and return what Tune is told of the epoch.
+    """Run an epoch, keep checkpoints (the first rank does), and return the epoch's result for Tune.
 
-    Raises StoreError where the storage cannot be written.
+    Raises StoreError if the storage cannot be written or was removed, TrainingDivergedError if a loss is not finite,
+    PackChangedError if the pack changed.
     """
     folder = setting.checkpoints(config[TRIAL_ID])
     try:
         setting.check_storage()
-        # Of the epoch before, now that the trial is known to go on: one that was stopped there needs no `last.pt`.
+        # The previous epoch is saved only now: a trial that was stopped after it needs no `last.pt`.
         if trainer.rank == 0 and trainer.epoch:
             saver.save(folder / "last.pt", trainer.state_dict())
         try:
@@ -73,7 +74,7 @@ def next_epoch(
 
 
 def epoch_result(trainer: Trainer, config: Mapping[str, Any], setting: TrialSetting) -> dict[str, Any]:
-    """Result of the most recent epoch, as Tune is told it.
+    """Result of the most recent epoch, in the form Tune expects.
 
     A restored trial reports it again first: driver or scheduler may have missed it.
     """
@@ -98,7 +99,7 @@ def epoch_metrics(result: Mapping[str, Any]) -> dict[str, float]:
 def failure_result(error: Exception, epochs: int) -> dict[str, Any]:
     """The last result of a trial that failed after `epochs` whole epochs: its status and reason.
 
-    `fatal` says that no other trial could go on either.
+    `fatal` is true if the cause, the storage or the pack, stops all other trials, too.
     """
     return {
         "status": "diverged" if isinstance(error, TrainingDivergedError) else "failed",

@@ -1,4 +1,4 @@
-"""The config in a row of the store's `trials`: the one place that reads its `config/` columns."""
+"""The config in a row of the store's `trials`: the one place that turns its `config/` columns into a TrialConfig."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter, record_test_opening
+from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 
 TRAIN_IMAGES = (40, 30, 20, 6)
@@ -48,7 +48,7 @@ def scores(said: dict[str, Any]) -> dict[str, float]:
 
 
 def write_trials(
-    storage: Path,
+    storage: Location,
     region: str = "lip_dryness",
     experiment: str = "exp",
     *,
@@ -97,7 +97,7 @@ def write_trials(
 
 
 def write_spec(
-    storage: Path, region: str, experiment: str, metric: str = "val_balanced_acc", classes: Sequence[str] = ()
+    storage: Location, region: str, experiment: str, metric: str = "val_balanced_acc", classes: Sequence[str] = ()
 ) -> None:
     """What `tune` leaves beside the store."""
     file = RunPaths(storage).spec(region, experiment)
@@ -107,7 +107,7 @@ def write_spec(
 
 
 def write_refit(
-    storage: Path,
+    storage: Location,
     trial: str,
     region: str = "lip_dryness",
     experiment: str = "exp",

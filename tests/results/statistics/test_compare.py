@@ -18,6 +18,7 @@ from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.show import comparison
 from skin_tune.show import experiments as trials
+from skin_tune.storage.files import Location
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket
 
@@ -33,7 +34,7 @@ def graded(error: float, seed: int = 0, label: np.ndarray = LABEL) -> np.ndarray
 
 
 def write(
-    storage: Path,
+    storage: Location,
     trials: dict[str, np.ndarray | None],
     *,
     region: str = "lip_dryness",
@@ -290,7 +291,7 @@ def test_a_folder_without_results_is_a_line(tmp_path: Path):
     assert_one_line_error(skin_tune_here("compare", "--storage", tmp_path), "no results below")
 
 
-def write_nominal(storage: Path, trials: dict[str, np.ndarray | None], **options: Any) -> None:
+def write_nominal(storage: Location, trials: dict[str, np.ndarray | None], **options: Any) -> None:
     """As `write`, with a store that says that the classes are nominal."""
     write(storage, trials, **options)
     writer = ExperimentWriter(storage, options.get("region", "lip_dryness"), options.get("experiment", "one"))
