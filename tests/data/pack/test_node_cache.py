@@ -8,25 +8,25 @@ import pytest
 
 from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import EnvironmentVariableError, PackError
-from skin_tune.storage.files import location, upload
+from skin_tune.storage.files import Location, location, upload
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket, PackMaker
 from tests.local import local
 
 
 @pytest.fixture
-def put(bucket: Bucket, make_pack: PackMaker) -> Callable[..., Path]:
+def put(bucket: Bucket, make_pack: PackMaker) -> Callable[..., Location]:
     """Bring a synthetic pack to the bucket; what is returned is its path there."""
 
-    def to_bucket(name: str = "pack", **options: object) -> Path:
+    def to_bucket(name: str = "pack", **options: object) -> Location:
         there = location(f"{bucket.url}/packs/{name}.arrow")
         upload(local(make_pack(name=name, **options).path), there)
-        return local(there)
+        return there
 
     return to_bucket
 
 
-def test_a_pack_in_a_bucket_opens_as_one_on_disk(put: Callable[..., Path], make_pack: PackMaker):
+def test_a_pack_in_a_bucket_opens_as_one_on_disk(put: Callable[..., Location], make_pack: PackMaker):
     local, opened = make_pack(), open_pack(put())
     assert opened.info == local.info
     np.testing.assert_array_equal(opened.images, local.images)
@@ -35,14 +35,14 @@ def test_a_pack_in_a_bucket_opens_as_one_on_disk(put: Callable[..., Path], make_
     assert not opened.images.flags.owndata  # it is mapped, not read
 
 
-def test_it_is_fetched_once(put: Callable[..., Path], bucket: Bucket):
+def test_it_is_fetched_once(put: Callable[..., Location], bucket: Bucket):
     there = put()
     pack_id = open_pack(there).info.pack_id
     bucket.outage.touch()
     assert open_pack(there, pack_id).info.pack_id == pack_id
 
 
-def test_a_copy_that_was_touched_is_fetched_again(put: Callable[..., Path], tmp_path: Path):
+def test_a_copy_that_was_touched_is_fetched_again(put: Callable[..., Location], tmp_path: Path):
     there = put()
     first = open_pack(there)
     (copy,) = [path for path in (tmp_path / "cache" / "packs").iterdir() if not path.suffix]
@@ -53,7 +53,7 @@ def test_a_copy_that_was_touched_is_fetched_again(put: Callable[..., Path], tmp_
     assert copy.read_bytes() != bytes(content)
 
 
-def test_a_pack_that_was_damaged_on_its_way_is_refused(put: Callable[..., Path]):
+def test_a_pack_that_was_damaged_on_its_way_is_refused(put: Callable[..., Location]):
     there = put()
     content = bytearray(there.read_bytes())
     content[len(content) // 2] ^= 255
@@ -62,7 +62,7 @@ def test_a_pack_that_was_damaged_on_its_way_is_refused(put: Callable[..., Path])
         open_pack(there)
 
 
-def test_another_pack_of_the_same_name_is_not_taken_for_it(put: Callable[..., Path]):
+def test_another_pack_of_the_same_name_is_not_taken_for_it(put: Callable[..., Location]):
     there = put()
     first = open_pack(there).info.pack_id
     second = open_pack(put(seed=1))
@@ -79,7 +79,9 @@ def test_what_is_no_pack_is_refused(bucket: Bucket):
         open_pack(there)
 
 
-def test_copies_used_longest_ago_make_room(put: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_copies_used_longest_ago_make_room(
+    put: Callable[..., Location], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     packs = [put(f"pack{seed}", seed=seed) for seed in range(3)]
     size = (tmp_path / "pack0.arrow").stat().st_size
     monkeypatch.setenv("SKIN_TUNE_CACHE_GB", str(2.5 * size / 1e9))
@@ -93,7 +95,7 @@ def test_copies_used_longest_ago_make_room(put: Callable[..., Path], tmp_path: P
 
 
 def test_a_pack_that_is_replaced_while_it_is_read_is_read_again(
-    put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    put: Callable[..., Location], monkeypatch: pytest.MonkeyPatch
 ):
     there = put()
     opened = []
