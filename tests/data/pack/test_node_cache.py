@@ -98,10 +98,10 @@ def test_a_pack_that_is_replaced_while_it_is_read_is_read_again(
     put: Callable[..., Location], monkeypatch: pytest.MonkeyPatch
 ):
     there = put()
-    opened = []
+    opened: list[Location] = []
     really_open = type(there).open
 
-    def replaced_once_open(self: Path, *arguments: object, **options: object) -> object:
+    def replaced_once_open(self: Location, *arguments: object, **options: object) -> object:
         file = really_open(self, *arguments, **options)
         opened.append(self)
         if len(opened) == 1:
