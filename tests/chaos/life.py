@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,14 @@ STARTING, FIRST_EPOCH, MIDDLE, ENDING = "starting", "first epoch", "middle", "en
 KILLS_IN = {STARTING: 8, FIRST_EPOCH: 4, MIDDLE: 7, ENDING: 3}
 """How many of the kills hit which part of a life: more of them where more is written, and where it is over."""
 _LOOK_SECONDS = 0.02
+RAY_STARTS, BEGUN = 1, 2
 
 
 class Progress:
-    """How far a run has come: 0 while it starts, 1 once its trials have begun, one more with each epoch that lasts.
+    """How far a run has come: BEGUN once its trials have begun, one more with each epoch that lasts, 0 before.
 
-    An epoch lasts once its trial's `last.pt`, or its trial's end in the store, has it. `trials` times `epochs` and two
-    more is a run whose trials have all ended.
+    An epoch lasts once its trial's `last.pt`, or its trial's end in the store, has it. One more than with all epochs is
+    a run whose trials have all ended.
     """
 
     def __init__(self, storage: Path, name: str, trials: int, epochs: int):
@@ -37,7 +38,7 @@ class Progress:
 
     @property
     def end(self) -> int:
-        return 2 + self._trials * self._epochs
+        return BEGUN + 1 + self._trials * self._epochs
 
     def look(self, keep: Path | None = None) -> int:
         """Where the run is; each `last.pt` is linked into `keep` by its trial and epoch."""
@@ -48,7 +49,7 @@ class Progress:
         for file in self.folder.glob("checkpoints/*/last.pt"):
             if (trial := file.parent.name) not in ended:
                 lasting += self._epoch_of(trial, file, keep)
-        return self.end if len(ended) == self._trials else 1 + lasting
+        return self.end if len(ended) == self._trials else BEGUN + lasting
 
     def _ended_trials(self) -> set[str]:
         if (stamp := self._stamp()) != self._ended[0]:
@@ -99,7 +100,7 @@ class Timeline:
 
     def parts(self) -> dict[str, tuple[float, float]]:
         """From when to when each part of the life was."""
-        begun, first = self.at[1], self.at[2]
+        begun, first = (self.at[bisect_left(self.reached, least)] for least in (BEGUN, BEGUN + 1))
         ended = self.at[-1]
         return {
             STARTING: (0.0, begun),
@@ -122,14 +123,20 @@ class Timeline:
 
 def part_of(reached: int, end: int) -> str:
     """The part of the life in which a run is."""
-    return {0: STARTING, 1: FIRST_EPOCH, end: ENDING}.get(reached, MIDDLE)
+    return {0: STARTING, RAY_STARTS: STARTING, BEGUN: FIRST_EPOCH, end: ENDING}.get(reached, MIDDLE)
+
+
+def reached_by(run: Command, progress: Progress, keep: Path | None = None) -> int:
+    """Where a run is, from its start on: RAY_STARTS once its cluster has a folder, whose name ends in its number."""
+    folders = Path(os.environ["RAY_TMPDIR"], "ray").glob(f"session_*_{run.process.pid}")
+    return progress.look(keep) or (RAY_STARTS if any(folders) else 0)
 
 
 def lived(run: Command, progress: Progress, keep: Path) -> Timeline:
     """The time line of a run that is left alone; its checkpoints are kept in `keep`."""
     started, line = time.monotonic(), Timeline()
     while run.process.poll() is None:
-        line.note(progress.look(keep), time.monotonic() - started)
+        line.note(reached_by(run, progress, keep), time.monotonic() - started)
         time.sleep(_LOOK_SECONDS)
     line.note(progress.look(keep), time.monotonic() - started)
     line.total = time.monotonic() - started
@@ -138,10 +145,10 @@ def lived(run: Command, progress: Progress, keep: Path) -> Timeline:
 
 def wait_for(run: Command, progress: Progress, moment: Moment) -> int | None:
     """Return at a moment of a run where the run is then; None where it has ended before."""
-    if not _until(run, lambda: progress.look() >= moment.reached):
+    if not _until(run, lambda: reached_by(run, progress) >= moment.reached):
         return None
     until = time.monotonic() + moment.seconds
-    return progress.look() if _until(run, lambda: time.monotonic() >= until) else None
+    return reached_by(run, progress) if _until(run, lambda: time.monotonic() >= until) else None
 
 
 def _until(run: Command, condition: Callable[[], bool]) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.life import Progress
+from tests.chaos.life import BEGUN, Progress
 from tests.chaos.twins import assert_same
 from tests.conftest import write_synthetic_pack
 from tests.integration.commands import Command, command, lines_of
@@ -109,7 +109,7 @@ def a_worker_killed(folder: Path) -> None:
     """A group of two workers, one of which is killed: the run goes on."""
     run = tuning(folder, "worker", *BY_TWO_WORKERS, epochs=3)
     progress = Progress(folder / "runs", "worker", 2, 3)
-    wait_until(lambda: progress.look() > 1)
+    wait_until(lambda: progress.look() > BEGUN)
     run.look()
     run.child("ray::RayTrainWorker").kill()
     code, _, err = run.ended(200)

@@ -77,7 +77,7 @@ def an_ablation_that_is_ended_goes_on(folder: Path) -> None:
     assert not figure.exists()
     go_on(*words, job="ablation")
     assert figure.exists()
-    assert_complete(storage, "ablation", 8, 2)
+    assert_complete(storage, "ablation", 12, 2)
 
 
 def assert_complete(storage: Path, experiment: str, trials: int, epochs: int) -> None:
@@ -98,7 +98,7 @@ def test_what_a_signal_ends_goes_on_with_the_same_command(tmp_path: Path, monkey
         a_confirmation_that_is_ended_goes_on,
         an_ablation_that_is_ended_goes_on,
     )
-    with ThreadPoolExecutor(len(scenes)) as beside:
+    with ThreadPoolExecutor(2) as beside:
         ends = [beside.submit(scene, tmp_path) for scene in scenes]
     for end in ends:
         end.result()

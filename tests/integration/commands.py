@@ -15,7 +15,7 @@ from tests.integration.processes import wait_until
 
 CLEAN_UP_SECONDS = 60
 _NO_NEWS = re.compile(
-    r"\d+/\d+ trials done\b|epoch \d|.*, \d+s$|.*: \d+ of \d+$|wandb: \d+ runs? (was|were) written offline"
+    r"\d+/\d+ trials done\b|epoch \d|.*, \d[\dhm]*[ms]$|.*: \d+ of \d+$|wandb: \d+ runs? (was|were) written offline"
 )
 """The progress of trials, of a training, of what a command is doing, of what is counted; where wandb's files are."""
 
