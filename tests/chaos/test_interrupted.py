@@ -78,7 +78,7 @@ def an_ablation_that_is_ended_goes_on(folder: Path) -> None:
     assert not figure.exists()
     go_on(*words, job="ablation")
     assert figure.exists()
-    assert_complete(storage, "ablation", 8, 2)
+    assert_complete(storage, "ablation", 12, 2)
 
 
 def assert_complete(storage: Path, experiment: str, trials: int, epochs: int) -> None:

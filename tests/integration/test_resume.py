@@ -30,13 +30,15 @@ parameters:
   epochs: {value: 6}
 """
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
-KILLS = 3
-
 pytestmark = pytest.mark.usefixtures("shared_cluster")  # which outlives its drivers, and ends what they leave
 
 
-@pytest.mark.parametrize(("stopping", "at_once"), [(ASHA, 1), ("", 2)], ids=["early stopping", "two at a time"])
-def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(stopping: str, at_once: int, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("stopping", "at_once", "kills"), [(ASHA, 1, 3), ("", 2, 2)], ids=["early stopping", "two at a time"]
+)
+def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(
+    stopping: str, at_once: int, kills: int, tmp_path: Path
+):
     pack = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS)
     (tmp_path / "space.yaml").write_text(SPACE + stopping)
     storage = tmp_path / "runs"
@@ -59,8 +61,10 @@ def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(stopping:
         )
 
     unbroken = start(*command("unbroken"))  # beside the other, in the same storage
+    if at_once == 2:
+        assert unbroken.wait(200) == 0  # it fills both places of the cluster
     chance = random.Random(7 * at_once)
-    for kill in range(KILLS):
+    for kill in range(kills):
         process = start(*command("killed", *(("--resume",) if kill else ())))
         asked = storage / "experiments" / "lip_dryness" / "killed" / "asked.json"
         wait_until(asked.is_file)
