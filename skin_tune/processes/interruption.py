@@ -36,6 +36,8 @@ class _Heard:
     signal: int | None = None
     at: float = 0.0
     listening: bool = False
+    held: bool = False
+    """Whether a signal is answered only at the end of a block of `held`."""
     told: bool = False
     """Whether the user has been told how the command ends."""
 
@@ -108,6 +110,17 @@ def kept() -> Iterator[None]:
     check()
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """Answer a signal at the end of the block: a process that is being started would complain of half a start."""
+    _heard.held = True
+    try:
+        yield
+    finally:
+        _heard.held = False
+    check()
+
+
 def _listen() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -139,7 +152,8 @@ def _raise(number: int, frame: FrameType | None) -> None:
     _heard.signal = number
     if number == signal.SIGHUP:
         _leave_terminal()
-    raise Interrupted
+    if not _heard.held:
+        raise Interrupted
 
 
 def _leave_terminal() -> None:

@@ -21,6 +21,7 @@ from skin_tune.data.pack.info import image_digest
 from skin_tune.data.sources.files import MAX_MEGAPIXELS
 from skin_tune.data.sources.manifest import Box, Row
 from skin_tune.errors import SourceError
+from skin_tune.processes import interruption
 
 _SMALLEST = 8
 """Pixels of the photo that a crop's longer side must show: what is blown up from fewer says nothing of skin."""
@@ -97,7 +98,11 @@ def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int, max_megapixels: i
             # Ctrl-C reaches the workers too. They start with it blocked, so that only this process stops and cleans up.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                results = pool.map(cut_one, jobs, chunksize=8)
+                with interruption.held():
+                    results = pool.map(cut_one, jobs, chunksize=8)
+            except interruption.Interrupted:
+                pool.shutdown(cancel_futures=True)  # nobody has begun to read what would cancel them
+                raise
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             yield from results
