@@ -21,8 +21,9 @@ from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.storage.files import Location, location
 
-# A shell starts background jobs deaf to Ctrl-C, and the commands that tests start would inherit that.
+# A shell starts background jobs deaf to Ctrl-C, nohup all to SIGHUP; the commands that tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Clusters that tests start side by side, and one that may run on the machine, are not to find each other.
 os.environ.pop("RAY_ADDRESS", None)

@@ -13,7 +13,7 @@ import pytest
 from tests.cli_runner import ROOT
 from tests.integration.processes import wait_until
 
-CLEAN_UP_SECONDS = 60
+CLEAN_UP_SECONDS = 90
 _NO_NEWS = re.compile(
     r"\d+/\d+ trials done\b|epoch \d|.*, \d[\dhm]*[ms]$|.*: \d+ of \d+$|wandb: \d+ runs? (was|were) written offline"
 )

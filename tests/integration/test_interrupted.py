@@ -72,7 +72,7 @@ def assert_interrupted(run: Command, number: signal.Signals, folder: Path) -> No
     run.check_runs()
     run.look()
     run.process.send_signal(number)
-    code, out, err = run.ended(seconds=30)
+    code, out, err = run.ended()
     assert (code, lines_of(err)) == (128 + number, ["interrupted"]), (out, err)
     assert not list((folder / "scratch").glob("skin-tune*"))
     assert not [path for path in folder.rglob(".*") if path.suffix == ".tmp" or path.name.startswith(".prepare-")]
@@ -81,7 +81,7 @@ def assert_interrupted(run: Command, number: signal.Signals, folder: Path) -> No
 @pytest.mark.parametrize("number", [INT, TERM, HUP])
 def test_prepare_leaves_no_pack_and_no_folder(number: signal.Signals, start: Start, tmp_path: Path):
     for grade in "012":
-        photos(tmp_path / "raw" / grade, 150)
+        photos(tmp_path / "raw" / grade, 500)
     out = tmp_path / "packs"
     run = start("prepare", tmp_path / "raw", "--region", "acne", "--out", out)
     run.wait_for(out, ".prepare-*")
@@ -126,7 +126,7 @@ def test_export_leaves_no_program(start: Start, model: Path, tmp_path: Path):
 @pytest.mark.parametrize("job", ["tune_region acne", "tune_all --region acne", "ablation acne"])
 def test_a_job_that_prepares_its_pack_begins_no_experiment(job: str, start: Start, tmp_path: Path):
     for grade in "012":
-        photos(tmp_path / "raw" / grade, 150)
+        photos(tmp_path / "raw" / grade, 500)
     name, *words = job.split()
     packs, storage = tmp_path / "packs", tmp_path / "runs"
     run = start(*words, "--data", tmp_path / "raw", "--packs", packs, "--storage", storage, job=name)

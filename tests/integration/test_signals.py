@@ -76,7 +76,7 @@ def test_a_second_signal_ends_all_at_once(start: Start, make_pack: PackMaker, tm
     for _ in range(3):
         run.process.send_signal(signal.SIGINT)
         time.sleep(0.3)
-    code, _, err = run.ended(seconds=10)
+    code, _, err = run.ended()
     assert (code, lines_of(err)) == (130, ["interrupted"])
 
 
@@ -120,7 +120,7 @@ def test_a_signal_while_ray_starts_ends_a_job_like_any_other(start: Start, make_
     run = start("lip_dryness", *where, "--size", 32, "--packs", pack.path.parent, job="tune_region")
     run.look(least=2)
     run.process.send_signal(signal.SIGTERM)
-    code, _, err = run.ended(seconds=20)
+    code, _, err = run.ended()
     assert code == 143
     assert "Traceback" not in err
     assert "SIGTERM received" not in err
