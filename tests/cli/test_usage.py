@@ -10,7 +10,7 @@ import typer
 
 from skin_tune import __version__
 from skin_tune.cli.main import app
-from tests.cli_runner import assert_one_line_error, run_job_here, skin_tune, skin_tune_here
+from tests.cli_runner import assert_one_line_error, run_job_here, skin_tune_here
 
 COMMANDS = [command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback]
 
@@ -79,8 +79,9 @@ def test_the_shell_completes_commands_and_options():
 
 
 def test_the_script_for_the_shell_is_shown():
-    done = skin_tune("--show-completion", "bash")
-    assert done.returncode == 0
+    program = f"{sys.executable} -m skin_tune --show-completion; exit $?"  # which asks what shell it was started by
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert "complete -o default -F _skin_tune_completion skin-tune" in done.stdout
 
 

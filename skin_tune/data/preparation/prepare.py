@@ -24,7 +24,7 @@ from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and of how much (None: not known)."""
 
-_READERS = {"folders": read_folders, "csv": read_csv}
+READERS = {"folders": read_folders, "csv": read_csv}
 
 _STAGING = ".prepare-"
 """Begins the name of the folder, beside the packs, that holds crops on their way into them."""
@@ -96,7 +96,7 @@ def _read(request: PrepareRequest, source_format: str, progress: Progress) -> Ma
         if source_format == "aihub":
             manifest = read_aihub(request, on_file, partial(progress, "labels"))
         else:
-            manifest = _READERS[source_format](request, on_file)
+            manifest = READERS[source_format](request, on_file)
     except OSError as error:
         where = ", ".join(map(str, request.sources))
         raise SourceError(f"{where} cannot be read: {error.strerror or error}") from None

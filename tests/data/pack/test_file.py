@@ -149,13 +149,13 @@ def test_a_pickled_pack_is_opened_again_and_holds_no_pixels(make_pack: PackMaker
 
 
 def test_a_copy_of_a_buckets_pack_is_watched_too(make_pack: PackMaker, bucket: Bucket, tmp_path: Path):
-    local = make_pack()
+    made = make_pack()
     there = location(f"{bucket.url}/pack.arrow")
-    upload(local(local.path), there)
+    upload(local(made.path), there)
     pack = open_pack(there)
     pack.verify("run")
     pack.check()
     (copy,) = [path for path in (tmp_path / "cache" / "packs").iterdir() if not path.suffix]
-    write_in_place(copy, flipped(local))
+    write_in_place(copy, flipped(made))
     with pytest.raises(PackChangedError, match="s3://"):
         pack.check()

@@ -320,6 +320,6 @@ def test_an_unreadable_csv_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     def refusing(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied", str(file))
 
-    monkeypatch.setattr(prepare_module, "read_csv", refusing)
+    monkeypatch.setitem(prepare_module.READERS, "csv", refusing)
     with pytest.raises(SourceError, match=r"t\.csv cannot be read: Permission denied"):
         prepare(PrepareRequest([file], "acne", out=tmp_path / "packs"))
