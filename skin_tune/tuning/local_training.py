@@ -28,7 +28,8 @@ from skin_tune.training.device import best_device, hardware
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.tracking.live_line import doing
-from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess, check_mode, run_id_given
+from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
+from skin_tune.tuning.tracking.wandb_settings import check_mode, run_id_given
 from skin_tune.tuning.tracking.wandb_sync import write_again
 
 _OLD_TRIAL_ID = "train"

@@ -1,5 +1,6 @@
 """Which experiments were run on a pack: each leaves a note beside it, so that it is not overwritten unawares."""
 
+import hashlib
 import json
 from contextlib import suppress
 
@@ -11,16 +12,25 @@ from skin_tune.storage.run_paths import RunPaths, pack_uses
 
 def note_use(pack: Pack, paths: RunPaths, experiment: str) -> None:
     """Note that an experiment runs on `pack`; where the folder of packs cannot be written nothing is noted."""
-    storage = paths.storage.resolve() if is_local(paths.storage) else paths.storage
-    note = {"experiment": experiment, "storage": str(storage), "pack_id": pack.info.pack_id}
-    with suppress(OSError), atomic_write(pack_uses(pack.path) / f"{experiment}.json") as temporary:
+    note = {"experiment": experiment, "storage": _absolute(paths), "pack_id": pack.info.pack_id}
+    with suppress(OSError), atomic_write(_note_of(pack, paths, experiment)) as temporary:
         temporary.write_text(json.dumps(note))
 
 
-def forget_use(pack: Pack, experiment: str) -> None:
-    """Take back what `note_use` noted of an experiment that did not start after all."""
+def forget_use(pack: Pack, paths: RunPaths, experiment: str) -> None:
+    """Remove the note of an experiment that did not start after all."""
     with suppress(OSError):
-        (pack_uses(pack.path) / f"{experiment}.json").unlink(missing_ok=True)
+        _note_of(pack, paths, experiment).unlink(missing_ok=True)
+
+
+def _note_of(pack: Pack, paths: RunPaths, experiment: str) -> Location:
+    """Experiments of one name in different storages have a note each."""
+    storage = hashlib.blake2b(_absolute(paths).encode(), digest_size=4).hexdigest()
+    return pack_uses(pack.path) / f"{experiment}-{storage}.json"
+
+
+def _absolute(paths: RunPaths) -> str:
+    return str(paths.storage.resolve() if is_local(paths.storage) else paths.storage)
 
 
 def uses_of(path: Location, region: str, pack_id: str) -> list[str]:
@@ -35,8 +45,9 @@ def uses_of(path: Location, region: str, pack_id: str) -> list[str]:
             note = json.loads(file.read_text() if is_regular(file) else "")
             storage = location(note["storage"])
             removed = storage.exists() and not RunPaths(storage).experiment(region, note["experiment"]).exists()
-            if note["pack_id"] == pack_id and not removed:
-                found.append(f"{note['experiment']} (in {note['storage']})")
+            user = f"{note['experiment']} (in {note['storage']})"
+            if note["pack_id"] == pack_id and not removed and user not in found:  # older versions named notes otherwise
+                found.append(user)
     return found
 
 

@@ -1,6 +1,5 @@
 """From a region's crops to its pack: what can be used, how it is split, what is written."""
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from skin_tune.data.pack.uses import check_replaceable
 from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.data.preparation.crops import CutResult
 from skin_tune.data.preparation.packable import no_training_image, nothing_left, too_much_lost
+from skin_tune.data.preparation.side_tables import write_joined, write_quarantine
 from skin_tune.data.sources.manifest import Manifest, Quarantined, Row
 from skin_tune.data.sources.people import joined_people, shared_pictures
 from skin_tune.data.sources.request import DEFAULT_RATIOS, PrepareRequest
@@ -23,7 +23,6 @@ from skin_tune.errors import SkinTuneError, SourceError
 from skin_tune.storage.files import Location, atomic_write
 from skin_tune.storage.photo_columns import ABOUT
 from skin_tune.storage.run_paths import joined_path, quarantine_path
-from skin_tune.text.escaping import spreadsheet_cell
 
 
 @dataclass
@@ -114,9 +113,9 @@ def write_region(
         about={name: [row.about.get(name) for row in usable.rows] for name in ABOUT},
     )
     with atomic_write(quarantine_path(path)) as quarantine:
-        _write_quarantine(quarantine, chosen.quarantined)
+        write_quarantine(quarantine, chosen.quarantined)
         write_pack(path, images, columns, info)
-    _write_joined(joined_path(path), chosen.joined)
+    write_joined(joined_path(path), chosen.joined)
 
 
 def _choose(
@@ -246,20 +245,3 @@ def _compacted(staging: Path, usable: list[int], slots: int, size: int) -> npt.N
         if place != slot:
             images[place] = images[slot]
     return images[: len(usable)]
-
-
-def _write_quarantine(path: Path, quarantined: list[Quarantined]) -> None:
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file)
-        writer.writerow(["source", "reason", "detail"])
-        writer.writerows(map(spreadsheet_cell, (entry.source, entry.reason, entry.detail)) for entry in quarantined)
-
-
-def _write_joined(path: Location, joined: Sequence[tuple[str, str, str]]) -> None:
-    if not joined:
-        path.unlink(missing_ok=True)  # of a pack that was here before
-        return
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["person", "subject", "source"])
-        writer.writerows(map(spreadsheet_cell, row) for row in joined)

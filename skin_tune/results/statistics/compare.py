@@ -23,7 +23,7 @@ from skin_tune.results.statistics.multiple_comparisons import (
     max_t_p_values,
     mcb_p_values,
 )
-from skin_tune.results.statistics.trial_predictions import gather
+from skin_tune.results.statistics.trial_predictions import ComparableTrials, gather
 from skin_tune.results.store.ranking import no_trial
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
@@ -107,10 +107,7 @@ def compare(
         raise StoreError(f"--sort {metric!r} is not one of {', '.join(SCORES)}")
     names = [experiments] if isinstance(experiments, str) else experiments
     gathered = gather(storage, region, names, metric)
-    rows = gathered.trials.reindex(
-        columns=["region", "experiment", "trial_id", "status", "pack_id", *SCORES, *_BOUNDS, *_AGAINST]
-    ).astype(dict.fromkeys([*SCORES, *_BOUNDS, *_AGAINST], np.float64))
-    rows.insert(5, "compared", rows.index < gathered.compared)
+    rows = _empty_rows(gathered)
     against = None if baseline is None else _position(rows[: gathered.compared], baseline)
     expected: dict[str, float] = {}
     if tallies := gathered.tallies:
@@ -130,6 +127,15 @@ def compare(
         resamples=resamples,
         notes=gathered.notes,
     )
+
+
+def _empty_rows(gathered: ComparableTrials) -> pd.DataFrame:
+    """The trials with a column for each statistic, still NaN but for scores that the store has."""
+    statistics = [*SCORES, *_BOUNDS, *_AGAINST]
+    rows = gathered.trials.reindex(columns=["region", "experiment", "trial_id", "status", "pack_id", *statistics])
+    rows = rows.astype(dict.fromkeys(statistics, np.float64))
+    rows.insert(5, "compared", rows.index < gathered.compared)
+    return rows
 
 
 def compare_regions(

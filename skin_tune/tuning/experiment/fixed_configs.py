@@ -14,7 +14,7 @@ from skin_tune.tuning.experiment.plan import Plan
 from skin_tune.tuning.experiment.request import TuneRequest, check_numbers
 from skin_tune.tuning.experiment.runner import Outcome, run_experiment
 from skin_tune.tuning.space.parameters import Parameter, Space
-from skin_tune.tuning.tracking.wandb_client import check_mode
+from skin_tune.tuning.tracking.wandb_settings import check_mode
 
 
 @dataclass(frozen=True)

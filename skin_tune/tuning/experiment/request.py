@@ -11,7 +11,7 @@ from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import check_experiment_name
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.space.sweep_file import load_space
-from skin_tune.tuning.tracking.wandb_client import check_mode
+from skin_tune.tuning.tracking.wandb_settings import check_mode
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def _roll_back(experiment: Experiment) -> None:
     """Free the name of an experiment that could not start."""
     if not experiment.plan.request.resume:
         experiment.plan.spec_file.unlink(missing_ok=True)
-        forget_use(experiment.plan.pack, experiment.plan.name)
+        forget_use(experiment.plan.pack, experiment.plan.paths, experiment.plan.name)
         experiment.writer.discard()
 
 

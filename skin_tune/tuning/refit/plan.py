@@ -12,7 +12,7 @@ from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, refit_name
 from skin_tune.training.compatibility import check_compatibility
 from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
-from skin_tune.tuning.tracking.wandb_client import check_mode
+from skin_tune.tuning.tracking.wandb_settings import check_mode
 from skin_tune.tuning.trial.stored_config import config_of
 
 

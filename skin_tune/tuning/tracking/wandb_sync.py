@@ -12,15 +12,8 @@ from skin_tune.results.store.status import unfinished
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
-from skin_tune.tuning.tracking.wandb_client import (
-    WandbLog,
-    WandbProcess,
-    check_mode,
-    configured_mode,
-    end_of,
-    ending,
-    run_of,
-)
+from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess, end_of, ending, run_of
+from skin_tune.tuning.tracking.wandb_settings import check_mode, configured_mode
 from skin_tune.tuning.trial.stored_config import config_of
 
 

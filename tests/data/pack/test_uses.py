@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-from skin_tune.data.pack.uses import note_use, uses_of
+from skin_tune.data.pack.uses import forget_use, note_use, uses_of
 from skin_tune.storage.run_paths import RunPaths, pack_uses
 from tests.cli_runner import skin_tune_here
 from tests.conftest import write_synthetic_pack
@@ -24,6 +24,17 @@ def test_notes_beside_a_pack_may_be_anything(tmp_path: Path):
         note = {"experiment": name, "storage": str(tmp_path), "pack_id": pack.info.pack_id}
         (notes / f"other{number}.json").write_text(json.dumps(note))
     assert uses_of(pack.path, "acne", pack.info.pack_id) == [f"sound (in {tmp_path / 'runs'})"]
+
+
+def test_experiments_of_one_name_in_two_storages_are_both_noted(tmp_path: Path):
+    pack = write_synthetic_pack(tmp_path / "packs" / "acne-32.arrow", region="acne")
+    here, there = (RunPaths(tmp_path / name) for name in ("here", "there"))
+    for paths in (here, there, here):
+        note_use(pack, paths, "first")
+    users = {f"first (in {paths.storage})" for paths in (here, there)}
+    assert sorted(uses_of(pack.path, "acne", pack.info.pack_id)) == sorted(users)
+    forget_use(pack, here, "first")
+    assert uses_of(pack.path, "acne", pack.info.pack_id) == [f"first (in {there.storage})"]
 
 
 def test_a_pack_that_experiments_were_run_on_is_not_overwritten_unawares(lab: Lab) -> None:

@@ -32,7 +32,7 @@ AddLabel = Callable[..., Path]
 Cli = Callable[..., tuple[int, str]]
 
 
-@pytest.mark.parametrize("step", ["cut_all", "write_pack", "_write_quarantine", "split_by_subject"])
+@pytest.mark.parametrize("step", ["cut_all", "write_pack", "write_quarantine", "split_by_subject"])
 @pytest.mark.parametrize(
     "failure", [OSError(28, "No space left on device"), MemoryError(), KeyboardInterrupt(), SourceError("killed")]
 )

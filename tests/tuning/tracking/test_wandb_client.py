@@ -3,7 +3,7 @@
 import pytest
 
 from skin_tune.errors import EnvironmentVariableError
-from skin_tune.tuning.tracking.wandb_client import check_mode, run_id_given
+from skin_tune.tuning.tracking.wandb_settings import check_mode, run_id_given
 
 
 @pytest.mark.parametrize(("value", "fine"), [("offline", True), ("", True), ("dryrun", True), ("on line", False)])
