@@ -99,6 +99,14 @@ class TrialConfig:
                 raise ConfigError(f"{name}={value!r} is outside {interval}")
 
     @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> "TrialConfig":
+        """A config as a store, a checkpoint or a spec holds it, perhaps of a version that had fewer hyper-parameters.
+
+        One that is missing gets its entry in LEGACY_VALUES, else its default. Raises ConfigError as `from_mapping`.
+        """
+        return cls.from_mapping({**LEGACY_VALUES, **values})
+
+    @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "TrialConfig":
         """A config from names and values; raises ConfigError for a name that is no hyper-parameter."""
         for name in values:
@@ -111,6 +119,9 @@ class TrialConfig:
         values["augmentation_methods"] = " ".join(self.augmentation_methods) or "none"
         return values
 
+
+LEGACY_VALUES: Mapping[str, str | int | float | bool] = {}
+"""What versions before a hyper-parameter did in its place, where that is not its default today."""
 
 FIELDS = {field.name: field.type for field in fields(TrialConfig)}
 

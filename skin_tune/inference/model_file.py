@@ -45,7 +45,7 @@ def load_model(path: str | Location) -> TrainedModel:
     content = load_checkpoint(path)
     try:
         check_entries(content, OF_A_MODEL)
-        config = TrialConfig.from_mapping(content["config"])
+        config = TrialConfig.from_stored(content["config"])
         network = build_network(config, len(content["classes"]))
         check_tensors(content["model"], network)
         network.load_state_dict(content["model"])

@@ -48,7 +48,7 @@ def check_run(content: Mapping[Any, Any]) -> None:
 
 def check_same_run(content: Mapping[Any, Any], config: TrialConfig, pack: PackInfo, metric: str) -> None:
     """Raise CheckpointError unless a run was one of this network and optimiser, on this pack, by this metric."""
-    theirs = TrialConfig.from_mapping(content["config"])
+    theirs = TrialConfig.from_stored(content["config"])
     for name in ("backbone", "optimizer", "stem_stride", "last_stride"):
         if getattr(theirs, name) != getattr(config, name):
             raise CheckpointError(f"the checkpoint is of {name}={getattr(theirs, name)}, not {getattr(config, name)}")
@@ -132,7 +132,7 @@ def _wrong_config(value: Any) -> str:
     if not plain:
         return f"config is {shown(value)}, not hyper-parameters by name"
     try:
-        TrialConfig.from_mapping(value)
+        TrialConfig.from_stored(value)
     except ConfigError as error:
         return f"config: {error}"
     except ValueError:  # of a number too long to be told

@@ -93,8 +93,8 @@ class Trainer:
         self.train_labels = pack.labels[self.train_rows]
         # Taken before oversampling: counts of a balanced stream would turn the class-balanced loss off.
         original_counts = pack.class_counts(*train_splits(include_val))
-        self.loss = build_loss(config, original_counts).to(self.device)
         self.targets = target_counts(original_counts, config.oversample, config.target_samples_per_class)
+        self.loss = build_loss(config, original_counts, self.targets).to(self.device)
 
         torch.manual_seed(config.seed)
         if weights is None:

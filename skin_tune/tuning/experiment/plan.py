@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skin_tune.config import TrialConfig
@@ -38,6 +38,8 @@ class Plan:
     name: str
     trials: int
     """Trials of the complete experiment."""
+    defaults: Mapping[str, Any] = field(default_factory=lambda: TrialConfig().to_dict())
+    """Value of each hyper-parameter that the space does not name: those of the version that started the experiment."""
     configs: Sequence[Mapping[str, Any]] = ()
     """Configs, with `trial_id`, that are all there is to run; empty where the space is searched."""
     started_ids: Collection[str] = ()
@@ -56,7 +58,7 @@ class Plan:
     @property
     def spec(self) -> ExperimentSpec:
         request = self.request
-        noted = settings_to_note(request, self.space, self.trials)
+        noted = settings_to_note(request, self.space, self.trials) | {"defaults": dict(self.defaults)}
         return ExperimentSpec.of(self.pack, self.space, request.seed, self.trials, request.warm_start, noted)
 
     @property
@@ -115,8 +117,8 @@ def make_plan(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
     )
     if request.warm_start and not siblings_to_come:
         check_siblings(plan.paths.storage, request.warm_start, region, plan.name)
-    _check_name(plan)
-    return plan
+    stored = _stored_spec(plan)
+    return plan if stored is None else _resumed(plan, stored)
 
 
 @contextmanager
@@ -154,19 +156,26 @@ def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> Non
     check_compatibility(config, pack, request.workers_per_trial)
 
 
-def _check_name(plan: Plan) -> None:
+def _stored_spec(plan: Plan) -> ExperimentSpec | None:
+    """The spec of the experiment to resume; None for a new one. Raises ExperimentError for a name that does not fit."""
     exists = plan.spec_file.exists() or plan.paths.partition("trials", plan.region, plan.name).exists()
     if not plan.request.resume:
         if exists:
             raise plan.name_in_use_error()
-        return
+        return None
     if not plan.spec_file.is_file():
         raise ExperimentError(
             f"there is no experiment {plan.name!r} of {plan.region} below {str(plan.paths.storage)!r} to --resume"
         )
-    stored = read_spec(plan.spec_file)
+    return read_spec(plan.spec_file)
+
+
+def _resumed(plan: Plan, stored: ExperimentSpec) -> Plan:
+    """`plan` with the defaults it was started with. Raises ExperimentError where its trials would be other ones."""
+    plan = replace(plan, defaults=stored.defaults)
     if changes := stored.changes(plan.spec):
         hint = "--resume it with what it was started with, or give another --name" if stored.noted else _GIVE_AGAIN
         raise ExperimentError(
             f"experiment {plan.name!r} cannot be resumed, its trials would not compare: {'; '.join(changes)}; {hint}"
         )
+    return plan

@@ -73,15 +73,23 @@ class ExperimentSpec:
     def changes(self, now: "ExperimentSpec") -> list[str]:
         """Differences of `now` that would change trials, each as ``seed was 0, is 1``.
 
-        A hyper-parameter that one of them does not name has its default there, as in files that are older than it.
+        A hyper-parameter that one of them does not name has its default there.
         """
         before, after = self._making_trials(), now._making_trials()
-        defaults = {name: str(value) for name, value in TrialConfig().to_dict().items()}
+        whole_before, whole_after = self._defaults_in_words() | before, now._defaults_in_words() | after
         return [
             f"{name} was {before.get(name, 'not in the space')}, is {after.get(name, 'not in the space')}"
             for name in {**before, **after}
-            if before.get(name, defaults.get(name)) != after.get(name, defaults.get(name))
+            if whole_before.get(name) != whole_after.get(name)
         ]
+
+    @property
+    def defaults(self) -> dict[str, str | int | float | bool]:
+        """The value of each hyper-parameter that the space does not name, also if today's default is another."""
+        return TrialConfig.from_stored(self.noted.get("defaults", {})).to_dict()
+
+    def _defaults_in_words(self) -> dict[str, str]:
+        return {name: str(value) for name, value in self.defaults.items()}
 
     def _making_trials(self) -> dict[str, str]:
         run = {"pack": self.pack_id, "seed": str(self.seed), "metric": self.metric}

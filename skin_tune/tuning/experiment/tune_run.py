@@ -194,6 +194,7 @@ def _searcher(run: RegionRun, runs: Sequence[RegionRun]) -> SpaceSearcher:
         plan.request.seed,
         plan.name,
         run.journal.file,
+        defaults=plan.defaults,
         started_ids=plan.started_ids,
         unfinished=plan.unfinished,
         warm_start=warm_start,

@@ -32,6 +32,7 @@ class SpaceSearcher(Searcher):
     pass them however bad they are, and are not to rank above better ones that were stopped. One that diverged ranks
     below them all.
 
+    What the space does not name has its value in `defaults`, by default today's.
     An earlier run started the trials whose ids are in `started_ids`; configs of the `unfinished` ones are suggested
     first. `warm_start` is called when the first new config is due, for configs to try before those of the method.
     """
@@ -43,6 +44,7 @@ class SpaceSearcher(Searcher):
         experiment: str,
         journal: Path,
         *,
+        defaults: Mapping[str, Any] | None = None,
         started_ids: Collection[str] = (),
         unfinished: Sequence[Mapping[str, Any]] = (),
         warm_start: Callable[[], Sequence[Units]] = tuple,
@@ -50,7 +52,7 @@ class SpaceSearcher(Searcher):
         super().__init__(metric=space.metric, mode="max")
         self._space, self._seed, self._experiment = space, seed, experiment
         self._grid = list(space.grid()) if space.method == "grid" else None
-        self._defaults = TrialConfig(seed=seed).to_dict()
+        self._defaults = {**(defaults or TrialConfig().to_dict()), "seed": seed}
         self._study = _study(journal) if space.method == "bayes" else None
         self._untold = _untold(self._study) if self._study else {}
         self._started_ids = set(started_ids)

@@ -14,7 +14,7 @@ def config_of(row: Mapping[Any, Any]) -> TrialConfig:
     """The config of a trial, from its row as the store or a dataframe has it.
 
     A hyper-parameter that the row lacks, or has no value for, is one that its version of the program did not have yet:
-    it has its default, which is what that version did. Raises ConfigError for one that this version does not know.
+    see `TrialConfig.from_stored`. Raises ConfigError for one that this version does not know.
     """
     stored = {str(name).removeprefix(_PREFIX): row[name] for name in row if str(name).startswith(_PREFIX)}
-    return TrialConfig.from_mapping({name: value for name, value in stored.items() if not pd.isna(value)})
+    return TrialConfig.from_stored({name: value for name, value in stored.items() if not pd.isna(value)})

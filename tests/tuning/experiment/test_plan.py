@@ -99,6 +99,16 @@ def test_an_experiment_is_resumed_only_with_what_makes_the_same_trials(request_o
     assert make_plan(request_of(trials=5, concurrent=3, resume=True)).trials == 5
 
 
+def test_what_the_space_leaves_open_is_resumed_as_it_was_though_the_default_is_another_now(request_of: Any):
+    plan = make_plan(request_of())
+    replace(plan, defaults={**plan.defaults, "smoothing": 0.05}).spec.write(plan.spec_file)
+    resumed = make_plan(request_of(resume=True))
+    assert resumed.defaults["smoothing"] == 0.05
+    assert resumed.spec.defaults == read_spec(plan.spec_file).defaults
+    with pytest.raises(ExperimentError, match=r"smoothing was not in the space, is 0\.1"):
+        make_plan(request_of(resume=True, overrides={"smoothing": 0.1}))
+
+
 def test_a_spec_says_the_same_once_it_was_written_and_read_back(request_of: Any):
     plan = make_plan(request_of(GRID, "method: grid"))
     plan.spec.write(plan.spec_file)
