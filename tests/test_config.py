@@ -10,8 +10,8 @@ from skin_tune.errors import ConfigError
 def test_config_holds_every_hyper_parameter_of_the_contract():
     contract = (
         "backbone weights stem_stride last_stride dropout_prob image_size train_loss gamma beta smoothing oversample "
-        "target_samples_per_class epoch_images augmentation_methods optimizer learning_rate weight_decay schedule warmup_epochs "
-        "epochs batch_size amp seed"
+        "target_samples_per_class epoch_images augmentation_methods optimizer learning_rate weight_decay schedule "
+        "warmup_epochs epochs batch_size amp seed"
     )
     assert set(contract.split()) <= set(FIELDS)
 

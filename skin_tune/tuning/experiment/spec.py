@@ -103,6 +103,11 @@ def read_spec(path: Location) -> ExperimentSpec:
     raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts")
 
 
+def defaults_of(path: Location) -> dict[str, str | int | float | bool]:
+    """The defaults of the experiment whose spec is at `path`; today's where it has not been started."""
+    return read_spec(path).defaults if path.is_file() else TrialConfig().to_dict()
+
+
 def _in_words(parameter: Parameter) -> str:
     if parameter.is_constant:
         return str(parameter.values[0])
