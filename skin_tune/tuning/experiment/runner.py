@@ -22,6 +22,7 @@ from skin_tune.errors import (
 from skin_tune.model.network import load_weights
 from skin_tune.results.store.status import unfinished, usable
 from skin_tune.results.store.tables import ExperimentWriter, trials_frame
+from skin_tune.tuning.experiment.budget import budgets_of
 from skin_tune.tuning.experiment.plan import Experiment, Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.resume import mark_interrupted, restore
@@ -186,12 +187,14 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
 
 
 def _check_budget(plan: Plan, writer: ExperimentWriter) -> None:
-    """Raise ExperimentError where earlier runs used up the GPU-hours."""
-    hours = sum(row.get("gpu_seconds") or 0.0 for row in writer.trials()) / 3600
-    if plan.request.gpu_hours is not None and plan.to_run and hours >= plan.request.gpu_hours:
-        raise ExperimentError(
-            f"--gpu-hours {plan.request.gpu_hours:g}: experiment {plan.name!r} has spent {hours:.3g} already; give more"
-        )
+    """Raise ExperimentError where earlier runs used up a budget."""
+    for budget in budgets_of(plan.request) if plan.to_run else ():
+        if budget.is_spent([writer]):
+            spent = budget.spent([writer])
+            raise ExperimentError(
+                f"{budget.flag} {budget.amount:.12g}: experiment {plan.name!r} has spent "
+                f"{spent:{'.3g' if spent < 1000 else '.0f'}} already; give more"
+            )
 
 
 def _weights(space: Space) -> dict[tuple[str, str], Any]:

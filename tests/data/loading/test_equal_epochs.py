@@ -26,7 +26,7 @@ def labels_of(counts: list[int] | np.ndarray) -> np.ndarray:
 
 @given(class_counts, modes, st.integers(0, 300))
 def test_draws_sum_to_the_length_and_show_every_class_that_has_images(counts: list[int], mode: str, more: int):
-    images = np.count_nonzero(counts) + more
+    images = int(np.count_nonzero(counts)) + more
     draws = equal_draws(np.array(counts), mode, images)
     assert draws.sum() == images
     assert ((draws > 0) == (np.array(counts) > 0)).all()
@@ -65,7 +65,7 @@ def test_an_epoch_has_its_draws_and_added_are_those_of_images_it_has_drawn_befor
     counts: list[int], mode: str, more: int, seed: int, epoch: int
 ):
     labels = labels_of(counts)
-    draws = equal_draws(np.array(counts), mode, np.count_nonzero(counts) + more)
+    draws = equal_draws(np.array(counts), mode, int(np.count_nonzero(counts)) + more)
     plan = equal_epoch_plan(labels, draws, seed=seed, epoch=epoch)
     assert np.bincount(labels[plan.positions], minlength=len(counts)).tolist() == draws.tolist()
     seen: set[int] = set()
@@ -87,7 +87,7 @@ def test_an_epoch_as_long_as_the_data_shows_every_image_once():
 @given(class_counts, modes, st.integers(0, 100), st.integers(0, 2**32 - 1))
 def test_images_of_a_class_are_drawn_equally_often_over_epochs(counts: list[int], mode: str, more: int, seed: int):
     labels = labels_of(counts)
-    draws = equal_draws(np.array(counts), mode, np.count_nonzero(counts) + more)
+    draws = equal_draws(np.array(counts), mode, int(np.count_nonzero(counts)) + more)
     epochs = [
         Counter(equal_epoch_plan(labels, draws, seed=seed, epoch=epoch).positions.tolist()) for epoch in range(1, 9)
     ]
@@ -99,8 +99,10 @@ def test_images_of_a_class_are_drawn_equally_often_over_epochs(counts: list[int]
 
 def test_a_class_with_more_images_than_draws_shows_all_of_them_in_the_fewest_epochs():
     labels = np.zeros(100, dtype=int)
-    shown = [set(equal_epoch_plan(labels, np.array([30]), seed=0, epoch=epoch).positions) for epoch in range(1, 5)]
-    assert [len(some) for some in accumulate(shown, set.union)] == [30, 60, 90, 100]
+    shown: set[int] = set()
+    for epoch, images in enumerate((30, 60, 90, 100), start=1):
+        shown |= set(equal_epoch_plan(labels, np.array([30]), seed=0, epoch=epoch).positions.tolist())
+        assert len(shown) == images
 
 
 def test_a_plan_follows_from_seed_and_epoch_alone():
