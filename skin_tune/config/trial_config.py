@@ -144,6 +144,12 @@ def check_name(name: str) -> None:
     raise ConfigError(f"{name!r} is not a hyper-parameter; {hint}")
 
 
+def range_of(name: str) -> tuple[float, float]:
+    """The lowest and the highest value of a numeric hyper-parameter; infinite where it has none."""
+    low, high, _, _ = _RANGES.get(name, (-math.inf, math.inf, False, False))
+    return low, high
+
+
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:
     """``["epochs=20", "backbone=resnet18"]`` as typed values; raises ConfigError on a bad word or value."""
     values: dict[str, Any] = {}

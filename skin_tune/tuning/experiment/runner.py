@@ -27,6 +27,7 @@ from skin_tune.tuning.experiment.plan import Experiment, Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.resume import mark_interrupted, restore
 from skin_tune.tuning.search.target import Reached, first_to_reach
+from skin_tune.tuning.space.bounds import bound_warnings
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.tracking.wandb_sync import finish_runs
@@ -53,6 +54,8 @@ class Outcome:
     """The trial that reached the target and so ended the experiment."""
     ended_here: int | None = None
     """Number of trials that this run ended, where it resumed an earlier one; else None."""
+    warnings: Sequence[str] = ()
+    """Lines on bounds of the space that the best trials have come up against."""
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -183,6 +186,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         interrupted=interrupted,
         reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
         ended_here=len(rows) - len(interrupted) - ended_before if ended_before is not None else None,
+        warnings=bound_warnings(plan.space, [row for row in rows if usable(row, plan.space.metric)]),
     )
 
 

@@ -58,7 +58,7 @@ class ExperimentSpec:
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),
-                **{parameter.name: _in_words(parameter) for parameter in space.parameters},
+                **{parameter.name: in_words(parameter) for parameter in space.parameters},
             },
         )
 
@@ -108,7 +108,8 @@ def defaults_of(path: Location) -> dict[str, str | int | float | bool]:
     return read_spec(path).defaults if path.is_file() else TrialConfig().to_dict()
 
 
-def _in_words(parameter: Parameter) -> str:
+def in_words(parameter: Parameter) -> str:
+    """A parameter as an experiment notes it, to tell whether it is resumed with the same one."""
     if parameter.is_constant:
         return str(parameter.values[0])
     if parameter.values:
