@@ -18,7 +18,7 @@ def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
     check_same_task(model, pack)
     device = best_device()
     network = model.network.to(device).to(memory_format=torch.channels_last)
-    return evaluate(network, pack, split, model.config, device)
+    return evaluate(network, pack, split, model.config, device, prior=model.prior)
 
 
 def evaluate_file(model: Location, pack: Location, split: str, pack_id: str | None = None) -> Evaluation:

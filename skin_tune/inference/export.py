@@ -42,6 +42,7 @@ class ExportedGrader(nn.Module):
 
     def __init__(self, model: TrainedModel):
         super().__init__()
+        self.decide = model.decide
         self.network = model.network.cpu().to(memory_format=torch.contiguous_format)
         weights, self.scale = resize_weights(model.crop_size, model.config.image_size)
         self.register_buffer("weights", weights)
@@ -51,7 +52,7 @@ class ExportedGrader(nn.Module):
         images = pixels.permute(0, 3, 1, 2).float()
         if self.weights.shape[0] != self.weights.shape[1]:
             images = self._rounded(self.weights @ self._rounded(images @ self.weights.T))
-        return self.network(normalise(images / 255)).softmax(dim=1)
+        return self.decide(self.network(normalise(images / 255)))
 
     def _rounded(self, sums: Tensor) -> Tensor:
         return ((sums + self.scale // 2) / self.scale).floor().clamp(0, 255)
@@ -119,7 +120,7 @@ def export_model(model: TrainedModel, form: str, out: Path, images: npt.NDArray[
 def _write_checked(model: TrainedModel, form: str, file: Location, images: npt.NDArray[np.uint8]) -> float:
     grader = ExportedGrader(model).eval()
     pixels = torch.from_numpy(np.array(images))
-    expected = model.network(network_input(pixels, model.config.image_size)).softmax(dim=1).numpy()
+    expected = model.decide(model.network(network_input(pixels, model.config.image_size))).numpy()
     example = pixels[:1].repeat(2, 1, 1, 1)  # a batch of one would be taken for fixed
     run = (_write_onnx if form == "onnx" else _write_pt2)(grader, example, metadata(model), file)
     found = np.concatenate([run(part.numpy()) for part in (pixels[:1], pixels[1:]) if len(part)])
@@ -136,7 +137,7 @@ def metadata(model: TrainedModel) -> dict[str, str]:
     """Metadata of an exported file: `classes` is a JSON list, in ordinal order where `ordinal` is ``true``.
 
     Ordinal classes that are all numbers have these as `grade_values`, a JSON list: the expected grade is their mean
-    under the probabilities.
+    under the probabilities. `decision` is ``adjusted`` where these are of classes that are evenly frequent.
     """
     side = model.crop_size
     values = grade_values(model.classes) if model.ordinal else None
@@ -146,6 +147,7 @@ def metadata(model: TrainedModel) -> dict[str, str]:
         "ordinal": json.dumps(model.ordinal),
         **({} if values is None else {"grade_values": json.dumps(values)}),
         "pack_id": model.pack_id,
+        "decision": "adjusted" if model.adjusted else "plain",
         "crop_size": str(side),
         "image_size": str(model.config.image_size),
         "input": f"pixels: uint8 [N, {side}, {side}, 3], RGB crops of the region, rows from the top",

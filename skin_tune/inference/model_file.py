@@ -2,15 +2,25 @@
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import CheckpointError, PackError
+from skin_tune.metrics import is_adjusted
 from skin_tune.model.network import build_network
+from skin_tune.model.prior import Floats, log_shift
 from skin_tune.storage.files import Location, location
 from skin_tune.training.checkpoint import load_checkpoint
-from skin_tune.training.checkpoint_checks import OF_A_MODEL, check_entries, check_tensors, is_ordinal, kind_of
+from skin_tune.training.checkpoint_checks import (
+    OF_A_MODEL,
+    check_entries,
+    check_tensors,
+    is_ordinal,
+    kind_of,
+    prior_of,
+)
 
 
 @dataclass(frozen=True)
@@ -19,7 +29,7 @@ class TrainedModel:
 
     path: Location
     network: nn.Module
-    """On the CPU, in evaluation mode: float32 [B, 3, S, S] from `network_input` to logits [B, K]."""
+    """On the CPU, in evaluation mode: float32 [B, 3, S, S] from `network_input` to logits [B, K] for `decide`."""
     config: TrialConfig
     classes: list[str]
     ordinal: bool
@@ -27,8 +37,19 @@ class TrainedModel:
     region: str
     pack_id: str
     """Of the pack it was trained on."""
+    prior: Floats | None
+    """That it was trained under [K]; None in models of versions that did not keep it."""
+    adjusted: bool
+    """Whether it was chosen by the adjusted decision, and so decides: its probabilities are those of classes that are
+    evenly frequent, see `model.prior`."""
     crop_size: int
     """Side in pixels of the crops it was trained on; the network resizes them to `config.image_size`."""
+
+    def decide(self, logits: Tensor) -> Tensor:
+        """Probabilities [B, K] of logits [B, K]; the largest is the grade."""
+        if not self.adjusted or self.prior is None:
+            return logits.float().softmax(dim=1)
+        return (logits.float() - torch.from_numpy(log_shift(self.prior)).to(logits.device)).softmax(dim=1)
 
 
 def load_model(path: str | Location) -> TrainedModel:
@@ -50,6 +71,7 @@ def load_model(path: str | Location) -> TrainedModel:
         check_tensors(content["model"], network)
         network.load_state_dict(content["model"])
         network.requires_grad_(False).eval()
+        prior = prior_of(content)
         return TrainedModel(
             path=path,
             network=network,
@@ -58,6 +80,8 @@ def load_model(path: str | Location) -> TrainedModel:
             ordinal=is_ordinal(content),
             region=content["region"],
             pack_id=content["pack_id"],
+            prior=prior,
+            adjusted=prior is not None and is_adjusted(content.get("metric", "")),
             crop_size=content.get("pack_size", config.image_size),
         )
     except CheckpointError as error:

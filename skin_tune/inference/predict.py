@@ -39,8 +39,8 @@ def predict(
 ) -> list[Prediction]:
     """Grade crops, in their order, on this machine's GPU if it has one. `progress`: photos done, and in all.
 
-    Crops are cut at the size of those the model was trained on, then resized as in validation: a photo gets the
-    probabilities that `evaluate` gives its row of a pack.
+    Crops are cut at the size of those the model was trained on, then resized as in validation: a photo gets the grade
+    that `evaluate` gives its row of a pack.
     """
     of_photo: dict[Path, list[int]] = {}
     for place, crop in enumerate(wanted):
@@ -87,8 +87,8 @@ def _probabilities(
     parts = [torch.zeros(0, len(model.classes))]
     for images in prefetched(pixels, steps, device):
         with autocast(model.config, device):
-            logits = network(network_input(images, model.config.image_size)).float()
-        parts.append(logits.softmax(dim=1).cpu())
+            logits = network(network_input(images, model.config.image_size))
+        parts.append(model.decide(logits).cpu())
     return torch.cat(parts).numpy()
 
 

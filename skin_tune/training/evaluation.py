@@ -17,7 +17,8 @@ from skin_tune.data.loading.augmentation import network_input
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
-from skin_tune.metrics import Confusion, confusion_matrix
+from skin_tune.metrics import ADJUSTED, Confusion, confusion_matrix, metrics_for, metrics_of
+from skin_tune.model.prior import Floats, adjusted
 from skin_tune.training.device import autocast
 
 
@@ -26,11 +27,15 @@ class Evaluation:
     """A model's predictions of one split, in the order of the pack's rows."""
 
     confusion: Confusion
-    """int64 [K, K], true class by row."""
+    """int64 [K, K], true class by row, of the plain decision: the most probable class."""
+    adjusted_confusion: Confusion | None
+    """The same of the adjusted decision."""
     loss: float
     """Mean cross-entropy, whatever the training loss: comparable between trials."""
     probabilities: npt.NDArray[np.float32]
     """[N, K]"""
+    adjusted_predicted: npt.NDArray[np.int64] | None
+    """Classes [N] by the adjusted decision, see `model.prior`; None where the model's prior is not known."""
     labels: npt.NDArray[np.int64]
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
@@ -45,7 +50,20 @@ class Evaluation:
             "about": self.about,
             "labels": self.labels,
             "probabilities": self.probabilities,
+            "predicted_adjusted": self.adjusted_predicted,
         }
+
+    def confusion_by(self, adjusted: bool) -> Confusion:
+        """The confusion matrix of one of the decisions; of the plain one where the adjusted one is not known."""
+        return self.adjusted_confusion if adjusted and self.adjusted_confusion is not None else self.confusion
+
+    def scores(self, classes: list[str], ordinal: bool) -> dict[str, float]:
+        """`metrics_of` the plain decision, and METRICS of the adjusted one as ``<name>_adjusted`` where it is known."""
+        plain = metrics_of(self.confusion, classes, ordinal)
+        if self.adjusted_confusion is None:
+            return plain
+        adjusted = metrics_of(self.adjusted_confusion, classes, ordinal)
+        return plain | {f"{name}{ADJUSTED}": adjusted[name] for name in metrics_for(ordinal)}
 
 
 @torch.no_grad()
@@ -56,12 +74,14 @@ def evaluate(
     config: TrialConfig,
     device: torch.device,
     *,
+    prior: Floats | None = None,
     rank: int = 0,
     world_size: int = 1,
 ) -> Evaluation:
-    """Predict one split, images resized only. With `world_size` > 1 each rank predicts its share, and has the whole.
+    """Predict one split, images resized only; `prior` [K] is that which the network was trained under.
 
-    Raises ConfigError where the split is empty, PackChangedError where the pack is not what it was when it was opened.
+    With `world_size` > 1 each rank predicts its share, and has the whole. Raises ConfigError where the split is empty,
+    PackChangedError where the pack is not what it was when it was opened.
     """
     pack.check()
     rows = pack.indices(split)
@@ -83,11 +103,15 @@ def evaluate(
     if world_size > 1:
         probabilities, loss_sum = _of_all_ranks(probabilities, loss_sum, len(rows), world_size)
     pack.check()
+    labels_of_rows = pack.labels[rows]
+    decided = None if prior is None else adjusted(probabilities, prior).argmax(axis=1)
     return Evaluation(
-        confusion=confusion_matrix(pack.labels[rows], probabilities.argmax(axis=1), classes),
+        confusion=confusion_matrix(labels_of_rows, probabilities.argmax(axis=1), classes),
+        adjusted_confusion=None if decided is None else confusion_matrix(labels_of_rows, decided, classes),
         loss=loss_sum / len(rows),
         probabilities=probabilities,
-        labels=pack.labels[rows],
+        adjusted_predicted=decided,
+        labels=labels_of_rows,
         subjects=pack.subjects[rows],
         sources=pack.sources[rows],
         about={name: values[rows] for name, values in pack.about.items()},

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, is_adjusted
 from skin_tune.results.report.cost import Cost, cost_of, total
 from skin_tune.results.report.model_performance import ModelPerformance, model_performance
 from skin_tune.results.statistics.compare import Comparison, compare
@@ -116,7 +116,7 @@ def _section(
     }
     best = _champion(ranked, confirmed)
     is_champion = usable(best.to_dict(), metric)
-    validation = _answers(storage, region, best["experiment"], best["trial_id"], "val") if is_champion else None
+    validation = _answers(storage, region, best["experiment"], best["trial_id"], "val", metric) if is_champion else None
     counts = _training_counts(asked, len(validation.confusion) if validation else None)
     refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
     costs = {str(name): cost_of(of) for name, of in all_trials.groupby("experiment", sort=False)}
@@ -180,16 +180,28 @@ def _ranked(trials: pd.DataFrame, comparison: Comparison, metric: str) -> pd.Dat
     return best_first(rows, metric)
 
 
-def _answers(storage: str | Location, region: str, experiment: str, trial: str, split: str) -> ModelPerformance | None:
+def _answers(
+    storage: str | Location, region: str, experiment: str, trial: str, split: str, metric: str
+) -> ModelPerformance | None:
+    """By the decision that `metric` is of; None where the store does not have it."""
     rows = load_predictions(storage, region, experiment, split=split, trial=trial)
-    return None if rows.empty else model_performance(rows)
+    known = len(rows) and not (is_adjusted(metric) and rows[f"predicted{ADJUSTED}"].isna().any())
+    return model_performance(rows, is_adjusted(metric)) if known else None
 
 
 def _refits(storage: str | Location, paths: RunPaths, region: str, experiment: str) -> list[Refit]:
     files = sorted_glob(paths.experiment(region, experiment), "refit/*/metrics.json")
     found = [note for note in map(read_note, files) if "model" in note and "metrics" in note]
     found = [facts for facts in found if not wrong_facts(facts)]
-    return [Refit(facts, _answers(storage, region, experiment, facts["model"], "test")) for facts in found]
+    return [
+        Refit(facts, _answers(storage, region, experiment, facts["model"], "test", metric_of_refit(facts)))
+        for facts in found
+    ]
+
+
+def metric_of_refit(facts: Mapping[str, Any]) -> str:
+    """The metric that a refitted model was chosen by; those of older versions do not all say."""
+    return str(facts.get("metric", DEFAULT_METRIC))
 
 
 def _cost_of_refit(facts: Mapping[str, Any]) -> Cost:

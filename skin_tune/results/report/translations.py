@@ -1,5 +1,6 @@
 """Every word the report says, in English and Korean. Of ``{count:trial|trials}`` the first is said where count is 1."""
 
+from skin_tune.metrics import ADJUSTED, METRICS
 from skin_tune.results.report.nominal import KOREAN, nominal_key
 
 LANGUAGES = ("en", "ko")
@@ -258,3 +259,8 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 WORDS |= {nominal_key(key): (WORDS[key][0], korean) for key, korean in KOREAN.items()}
+WORDS |= {
+    f"val_{name}{ADJUSTED}": (f"{english}, adjusted", f"{korean}(보정)")
+    for name in METRICS
+    for english, korean in (WORDS[f"val_{name}"],)
+}
