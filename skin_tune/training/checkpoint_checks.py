@@ -33,6 +33,8 @@ def check_entries(content: Mapping[Any, Any], needed: tuple[str, ...] = ()) -> N
     for name, wrong in _WRONG.items():
         if name in content and (problem := wrong(content[name])):
             raise CheckpointError(problem)
+    for member in content.get("members", ()):
+        check_entries(member, needed or OF_A_MODEL)
     if missing := [name for name in needed if name not in content]:
         raise CheckpointError(f"it has no {missing[0]}")
     if {"prior", "classes"} <= content.keys() and len(content["prior"]) != len(content["classes"]):
@@ -187,6 +189,18 @@ def _wrong_prior(value: Any) -> str:
     return "" if fits else f"prior {shown(value)} is not a share of each class"
 
 
+def _wrong_members(value: Any) -> str:
+    whole = isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+    if not whole or any("members" in each for each in value):
+        return f"members is {shown(value)}, not a list of models"
+    first = value[0]
+    for each in value[1:]:
+        for name in ("classes", "ordinal", "region", "pack_id", "pack_size"):
+            if each.get(name) != first.get(name):
+                return f"members are of {name} {shown(first.get(name))} and {shown(each.get(name))}"
+    return ""
+
+
 def _wrong_epoch(name: str) -> Callable[[Any], str]:
     return lambda value: "" if is_whole(value) else f"{name} {shown(value)} is not a whole number"
 
@@ -204,6 +218,7 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "pack_id": wrong_pack_id,
     "pack_size": lambda value: wrong_size(value, "pack_size"),
     "metric": _wrong_metric,
+    "members": _wrong_members,
     "prior": _wrong_prior,
     "name": _wrong_name,
     "epoch": _wrong_epoch("epoch"),

@@ -1,8 +1,9 @@
 """Evaluation of a network on one split of a pack."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,21 +27,30 @@ from skin_tune.training.device import autocast
 class Evaluation:
     """A model's predictions of one split, in the order of the pack's rows."""
 
-    confusion: Confusion
-    """int64 [K, K], true class by row, of the plain decision: the most probable class."""
-    adjusted_confusion: Confusion | None
-    """The same of the adjusted decision."""
     loss: float
     """Mean cross-entropy, whatever the training loss: comparable between trials."""
     probabilities: npt.NDArray[np.float32]
     """[N, K]"""
-    adjusted_predicted: npt.NDArray[np.int64] | None
-    """Classes [N] by the adjusted decision, see `model.prior`; None where the model's prior is not known."""
+    adjusted_probabilities: npt.NDArray[np.float32] | None
+    """[N, K] of evenly frequent classes, see `model.prior`; None where the model's prior is not known."""
     labels: npt.NDArray[np.int64]
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
     about: Mapping[str, npt.NDArray[np.object_]]
     """The pack's ABOUT columns."""
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        """int64 [K, K], true class by row, of the plain decision: the most probable class."""
+        return self._confusion(self.probabilities)
+
+    @cached_property
+    def adjusted_confusion(self) -> Confusion | None:
+        """The same of the adjusted decision, where it is known."""
+        return None if self.adjusted_probabilities is None else self._confusion(self.adjusted_probabilities)
+
+    def _confusion(self, probabilities: npt.NDArray[np.float32]) -> Confusion:
+        return confusion_matrix(self.labels, probabilities.argmax(axis=1), probabilities.shape[1])
 
     def columns(self) -> dict[str, Any]:
         """Its rows as the store's `write_predictions` takes them."""
@@ -50,7 +60,7 @@ class Evaluation:
             "about": self.about,
             "labels": self.labels,
             "probabilities": self.probabilities,
-            "predicted_adjusted": self.adjusted_predicted,
+            "predicted_adjusted": _decided(self.adjusted_probabilities),
         }
 
     def confusion_by(self, adjusted: bool) -> Confusion:
@@ -103,19 +113,38 @@ def evaluate(
     if world_size > 1:
         probabilities, loss_sum = _of_all_ranks(probabilities, loss_sum, len(rows), world_size)
     pack.check()
-    labels_of_rows = pack.labels[rows]
-    decided = None if prior is None else adjusted(probabilities, prior).argmax(axis=1)
     return Evaluation(
-        confusion=confusion_matrix(labels_of_rows, probabilities.argmax(axis=1), classes),
-        adjusted_confusion=None if decided is None else confusion_matrix(labels_of_rows, decided, classes),
         loss=loss_sum / len(rows),
         probabilities=probabilities,
-        adjusted_predicted=decided,
-        labels=labels_of_rows,
+        adjusted_probabilities=None if prior is None else adjusted(probabilities, prior),
+        labels=pack.labels[rows],
         subjects=pack.subjects[rows],
         sources=pack.sources[rows],
         about={name: values[rows] for name, values in pack.about.items()},
     )
+
+
+def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The evaluation of the mean of several models' probabilities, all of the same images."""
+    first = evaluations[0]
+    probabilities = _mean([each.probabilities for each in evaluations])
+    known = [each.adjusted_probabilities for each in evaluations if each.adjusted_probabilities is not None]
+    of_labels = probabilities[np.arange(len(first.labels)), first.labels].astype(np.float64)
+    return replace(
+        first,
+        loss=float(-np.log(np.maximum(of_labels, np.finfo(np.float32).tiny)).mean()),
+        probabilities=probabilities,
+        adjusted_probabilities=_mean(known) if len(known) == len(evaluations) else None,
+    )
+
+
+def _mean(probabilities: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    total: npt.NDArray[np.float64] = np.sum(probabilities, axis=0, dtype=np.float64)
+    return (total / len(probabilities)).astype(np.float32)
+
+
+def _decided(probabilities: npt.NDArray[np.float32] | None) -> npt.NDArray[np.int64] | None:
+    return None if probabilities is None else probabilities.argmax(axis=1)
 
 
 def _of_all_ranks(

@@ -50,8 +50,7 @@ def test_the_prior_is_that_of_the_training_images(model: TrainedModel, pack: Pac
 def test_an_evaluation_has_both_decisions(model: TrainedModel, pack: Pack):
     evaluation = evaluate_model(model, pack, "val")
     decided = answers_of(model, pack).argmax(axis=1)
-    assert evaluation.adjusted_predicted is not None
-    assert evaluation.adjusted_predicted.tolist() == decided.tolist()
+    assert evaluation.columns()["predicted_adjusted"].tolist() == decided.tolist()
     assert (decided != evaluation.probabilities.argmax(axis=1)).any()
     confusion = evaluation.confusion_by(adjusted=True)
     assert confusion.sum(axis=0).tolist() == np.bincount(decided, minlength=3).tolist()
@@ -93,7 +92,7 @@ def test_a_model_that_was_chosen_otherwise_or_is_older_decides_plainly(
     logits = torch.tensor([[1.0, 2.0, 0.5]])
     assert not plain.adjusted
     assert torch.equal(plain.decide(logits), logits.softmax(dim=1))
-    assert (evaluate_model(plain, pack, "val").adjusted_predicted is None) == bool(without)
+    assert (evaluate_model(plain, pack, "val").adjusted_probabilities is None) == bool(without)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,17 @@
 """The report's data of one region: its trials on one pack, the champion, its refits, the cost."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, is_adjusted
+from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, formula_of, is_adjusted, val_metric
 from skin_tune.results.report.cost import Cost, cost_of, total
 from skin_tune.results.report.model_performance import ModelPerformance, model_performance
+from skin_tune.results.statistics.combination import Gain, combination_of, combined_from, gain_of
 from skin_tune.results.statistics.compare import Comparison, compare
 from skin_tune.results.statistics.confirmation import (
     Championship,
@@ -60,6 +62,8 @@ class Section:
     comparison: Comparison
     confirmed: Mapping[str, Championship | None]
     """By experiment, how its best configs compare over new seeds; None where that is not known yet."""
+    gains: Sequence[Gain]
+    """What each combination of models gains over the best of its experiment."""
     champion: Mapping[Any, Any] | None
     """Its row: the confirmed champion's, or the best trial's; None where no trial finished an epoch."""
     validation: ModelPerformance | None
@@ -83,7 +87,8 @@ def sections(storage: str | Location, region: str | None = None, experiment: str
     if trials.empty:
         raise no_trial(storage, region, experiment)
     if experiment is not None:
-        trials = pd.concat([trials, load_trials(storage, region, confirmation_of(experiment))])
+        beside = [load_trials(storage, region, of(experiment)) for of in (confirmation_of, combination_of)]
+        trials = pd.concat([trials, *beside])
     trials = _with_columns(trials, [*TRIALS.names, "config/epochs"])
     epochs = _with_columns(epochs, EPOCHS.names)
     openings = load_test_openings(storage)
@@ -101,7 +106,8 @@ def _section(
 ) -> Section:
     paths = RunPaths(location(storage))
     names = list(map(str, all_trials["experiment"].unique()))
-    experiments = [name for name in names if confirmed_by(name) not in names]
+    experiments = [name for name in names if confirmed_by(name) not in names and combined_from(name) not in names]
+    combined = all_trials[all_trials["experiment"].isin([combination_of(name) for name in experiments])]
     trials = all_trials[all_trials["experiment"].isin(experiments)]
     notes = [read_note(paths.spec(region, experiment)) for experiment in experiments]
     asked = [{} if wrong_spec(note) else note for note in notes]
@@ -131,6 +137,7 @@ def _section(
         epochs=epochs[epochs["experiment"].isin(experiments)],
         comparison=comparison,
         confirmed=confirmed,
+        gains=_gains(storage, region, combined, metric),
         champion=best.to_dict() if is_champion else None,
         validation=validation,
         classes=list(counts) or (class_names(trials, validation.confusion.sum(axis=1).tolist()) if validation else []),
@@ -150,6 +157,16 @@ def _championship(
         return championship(storage, region, confirmation, runs, metric)
     except StoreError:  # runs are under way, were interrupted, or failed
         return None
+
+
+def _gains(storage: str | Location, region: str, combined: pd.DataFrame, metric: str) -> list[Gain]:
+    adjusted_metric = val_metric(formula_of(metric), adjusted=True)  # by which a combination is chosen
+    found = []
+    for row in combined.to_dict("records"):
+        with suppress(StoreError):  # the predictions of what it is held against are gone
+            experiment = combined_from(row["experiment"]) or ""
+            found.append(gain_of(storage, region, experiment, row["trial_id"], adjusted_metric))
+    return found
 
 
 def _champion(ranked: pd.DataFrame, confirmed: Mapping[str, Championship | None]) -> pd.Series:

@@ -109,6 +109,13 @@ def _on_champion(section: Section) -> Iterator[Markup]:
                 recall=fraction(recall[worst]),
                 training=training,
             )
+    for gain in section.gains:
+        yield translated(
+            "combined_better" if gain.better else "combined_no_better",
+            model=gain.trial_id,
+            single=gain.single,
+            score=in_words(Figure(gain.difference, gain.low, gain.high)),
+        )
     refits = champions_refits(section)
     if not refits:
         yield translated("not_tested")

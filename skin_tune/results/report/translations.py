@@ -48,6 +48,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Being the best is partly luck: on people who did not choose it, {score} is to be expected.",
         "최고라는 결과에는 운도 있습니다. 선택에 쓰이지 않은 사람들에게서는 {score} 정도가 예상됩니다.",
     ),
+    "combined_better": (
+        "The combined model {model} is better than {single} alone, by {score}: use it.",
+        "결합 모델 {model}은(는) {single} 하나보다 {score} 더 좋습니다. 결합 모델을 쓰십시오.",
+    ),
+    "combined_no_better": (
+        "The combined model {model} is no better than {single} alone by more than noise ({score}): keep {single}.",
+        "결합 모델 {model}이(가) {single} 하나보다 우연 이상으로 좋지는 않습니다({score}). {single}을(를) 쓰십시오.",
+    ),
     "confirmed_is": (
         "Of {trials} {trials:trial|trials} the best {configs:one|{configs}} {configs:was|were} run again with {seeds} "
         "new {seeds:seed|seeds} each: {trial} is champion, with a mean {metric} of {score} on the validation split.",

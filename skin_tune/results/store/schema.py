@@ -43,6 +43,7 @@ TRIALS = pa.schema(
         ("code_version", pa.string()),
         ("libraries", pa.string()),
         ("hardware", pa.string()),
+        ("members", pa.string()),
         ("checkpoint", pa.string()),
         ("error", pa.string()),
         ("started_at", pa.timestamp("us", tz="UTC")),
