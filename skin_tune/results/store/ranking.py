@@ -9,7 +9,7 @@ from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
 
-_LESS_IS_BETTER = ("train_loss", "val_loss", "seconds", "gpu_seconds")
+_LESS_IS_BETTER = ("train_loss", "val_loss", "seconds", "gpu_seconds", "images")
 
 
 def rank_trials(

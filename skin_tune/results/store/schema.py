@@ -34,6 +34,7 @@ TRIALS = pa.schema(
         *_RECALLS,
         ("seconds", pa.float64()),
         ("gpu_seconds", pa.float64()),
+        ("images", pa.int64()),
         ("seed", pa.int64()),
         ("pack_id", pa.string()),
         ("split_seed", pa.int64()),
@@ -56,6 +57,7 @@ EPOCHS = pa.schema(
         *_METRICS,
         *_RECALLS,
         ("learning_rate", pa.float64()),
+        ("images", pa.int64()),
         ("epoch_seconds", pa.float64()),
         ("images_per_second", pa.float64()),
     ]
