@@ -40,7 +40,9 @@ def run_skin_tune(task: Task, pack: Pack, space: Path, folder: Path) -> Outcome:
         begun = (storage / "experiments" / pack.info.region / name).exists()
         _tune(pack, space, storage, name, trials, overrides, task.seed, resume=begun)
         stored = load_trials(storage, pack.info.region, name)
-        drawn = sum(images_drawn(config_of(row), counts) * int(row["epochs"]) for row in stored.to_dict("records"))
+        epochs = stored["epochs"].fillna(0).astype(int)  # a trial may fail before its first
+        configs = map(config_of, stored.to_dict("records"))
+        drawn = sum(images_drawn(config, counts) * run for config, run in zip(configs, epochs, strict=True))
         more = (task.budget - drawn) // longest
         if more <= 0 or len(stored) < trials:  # a grid may have come to its end
             break
