@@ -40,6 +40,7 @@ TRIALS = pa.schema(
         ("split_seed", pa.int64()),
         ("ordinal", pa.bool_()),
         ("classes", pa.string()),
+        ("metric", pa.string()),
         ("code_version", pa.string()),
         ("libraries", pa.string()),
         ("hardware", pa.string()),
