@@ -127,14 +127,20 @@ def load_timm_weights(backbone: str) -> dict[str, Tensor]:
     about = timm.models.get_pretrained_cfg(name)
     if not about.has_weights:
         raise WeightsError(f"timm has no pretrained weights of {backbone}; start from weights=none or a file")
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.utils import disable_progress_bars, logging
 
-    disable_progress_bars()  # the live line says what is waited for
+    disable_progress_bars()  # the live line says what is waited for, the error what failed
+    logging.set_verbosity_error()
+    # A file in the cache is taken as it is: asking the hub whether there is another takes a minute without a network.
+    cached = try_to_load_from_cache(about.hf_hub_id, "model.safetensors") if about.hf_hub_id else None
+    overlay = {"file": cached} if isinstance(cached, str) else None
     try:
-        state: dict[str, Tensor] = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
+        network = timm.create_model(name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
+        state: dict[str, Tensor] = network.state_dict()
     except Exception as error:  # no network, a broken download, a broken file in the cache
         raise WeightsError(
-            f"weights 'imagenet' of {backbone} cannot be downloaded ({one_line(error, 100)}); fetch {_address(about)} "
+            f"weights 'imagenet' of {backbone} cannot be had ({one_line(error, 100)}); fetch {_address(about)} "
             "elsewhere and pass weights=/path/to/the/file, or start from weights=none"
         ) from None
     return state

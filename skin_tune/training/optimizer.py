@@ -9,6 +9,7 @@ from torch import nn
 from skin_tune.config import TrialConfig
 from skin_tune.config.choices import OPTIMIZERS
 from skin_tune.model.layers import distances_from_head, never_decayed
+from skin_tune.model.network import backbone_parameters
 
 Groups = list[dict[str, Any]]
 """Parameters with their weight decay and share of the learning rate, as torch's optimisers take them."""
@@ -37,11 +38,13 @@ def build_optimizer(config: TrialConfig, network: nn.Module) -> torch.optim.Opti
     """
     distances = distances_from_head(network) if config.layer_decay < 1 else {}
     spared = never_decayed(network)
-    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    backbone = {id(parameter) for parameter in backbone_parameters(network)} if config.freeze_epochs else set()
+    groups: dict[tuple[bool, int, bool], dict[str, Any]] = {}
     for name, parameter in network.named_parameters():
         distance, is_spared = distances.get(name, 0), parameter.ndim <= 1 or name in spared
         group = groups.setdefault(
-            (distance, is_spared),
+            # What is frozen has no momentum yet when the head has: fused SGD fails on a group of both.
+            (id(parameter) in backbone, distance, is_spared),
             {
                 "params": [],
                 "weight_decay": 0.0 if is_spared else config.weight_decay,
