@@ -36,7 +36,7 @@ def test_every_function_of_the_table_is_in_its_file():
 
 @pytest.mark.parametrize("name", CHOICES["train_loss"])
 def test_an_entry_is_all_that_a_loss_needs(name: str):
-    loss = LOSSES[name].load()(TrialConfig(train_loss=name), [8, 2, 1])
+    loss = LOSSES[name].load()(TrialConfig(train_loss=name), [8, 2, 1], [8, 8, 8])
     logits, labels = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
     assert loss(logits, labels).shape == (4,)
     assert LOSSES[name].summary

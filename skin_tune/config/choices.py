@@ -34,7 +34,7 @@ LOSSES: Mapping[str, Choice] = {
     "focal": Choice("model.losses:focal", "focal loss (`gamma`)"),
     "cb": Choice("model.losses:class_balanced", "class-balanced focal loss (`gamma`, `beta`)"),
 }
-"""Functions of a TrialConfig and the original training counts [K]; each returns a module as `model.losses` says."""
+"""Functions of a TrialConfig, the original training counts [K] and an epoch's draws [K]; each returns a GradeLoss."""
 
 OPTIMIZERS: Mapping[str, Choice] = {
     "adamw": Choice("training.optimizer:adamw", "Adam with decoupled weight decay"),

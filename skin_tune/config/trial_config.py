@@ -21,6 +21,7 @@ _RANGES: dict[str, tuple[float, float, bool, bool]] = {
     "beta": (0, 1, True, False),
     "smoothing": (0, 1, True, False),
     "target_samples_per_class": (0, math.inf, True, False),
+    "epoch_images": (-1, math.inf, True, False),
     "learning_rate": (0, math.inf, False, False),
     "layer_decay": (0, 1, False, True),
     "weight_decay": (0, math.inf, True, False),
@@ -58,9 +59,12 @@ class TrialConfig:
     smoothing: float = 0.1
     """Share of probability that `label_smoothing` spreads over all classes, in [0, 1)."""
     oversample: str = "balanced"
-    """`none`; `balanced` draws every class up to the target; `sqrt` up to the geometric mean of count and target."""
+    """Shares of the classes in an epoch: `none` as in the data, `balanced` all alike, `sqrt` by the square roots of
+    their counts."""
     target_samples_per_class: int = 0
-    """Draws per class and epoch that oversampling aims at; 0 means the size of the largest class."""
+    """Draws per class that oversampling aims at, in an epoch as long as that takes; 0 leaves it to `epoch_images`."""
+    epoch_images: int = 0
+    """Images drawn per epoch; 0: as many as the training set has; -1: each once, and what oversampling adds to them."""
     augmentation_methods: tuple[str, ...] = AUGMENTATION_METHODS
     """Any of horizontal_flip, rotation, color_jitter, separated by blanks or commas; `none` for no augmentation."""
     augment: str = "added"
@@ -106,6 +110,19 @@ class TrialConfig:
             if not (above and below):
                 interval = f"{'[' if low_allowed else '('}{low:g}, {high:g}{']' if high_allowed else ')'}"
                 raise ConfigError(f"{name}={value!r} is outside {interval}")
+        if self.epoch_images > 0 and self.target_samples_per_class:
+            raise ConfigError(
+                f"epoch_images={self.epoch_images} and target_samples_per_class={self.target_samples_per_class} both "
+                "set the length of an epoch; leave one of them at 0"
+            )
+
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> "TrialConfig":
+        """A config as a store, a checkpoint or a spec holds it, perhaps of a version that had fewer hyper-parameters.
+
+        One that is missing gets its entry in LEGACY_VALUES, else its default. Raises ConfigError as `from_mapping`.
+        """
+        return cls.from_mapping({**LEGACY_VALUES, **values})
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "TrialConfig":
@@ -121,6 +138,9 @@ class TrialConfig:
         return values
 
 
+LEGACY_VALUES: Mapping[str, str | int | float | bool] = {"epoch_images": -1}
+"""What versions before a hyper-parameter did in its place, where that is not its default today."""
+
 FIELDS = {field.name: field.type for field in fields(TrialConfig)}
 
 
@@ -131,6 +151,12 @@ def check_name(name: str) -> None:
     near = difflib.get_close_matches(name, FIELDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FIELDS)}"
     raise ConfigError(f"{name!r} is not a hyper-parameter; {hint}")
+
+
+def range_of(name: str) -> tuple[float, float]:
+    """The lowest and the highest value of a numeric hyper-parameter; infinite where it has none."""
+    low, high, _, _ = _RANGES.get(name, (-math.inf, math.inf, False, False))
+    return low, high
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:

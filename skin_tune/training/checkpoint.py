@@ -90,7 +90,7 @@ def resumable_config(path: Location, content: dict[str, Any]) -> TrialConfig:
         raise CheckpointError(f"{str(path)!r} holds a model alone; resume from the last.pt beside it")
     with _named(path):
         check_run(content)
-    return TrialConfig.from_mapping(content["config"])
+    return TrialConfig.from_stored(content["config"])
 
 
 @contextmanager

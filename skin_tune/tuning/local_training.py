@@ -111,7 +111,8 @@ class _Run:
 
 
 def _config(request: TrainRequest, state: Mapping[str, Any] | None, pack: Pack) -> TrialConfig:
-    config = TrialConfig.from_mapping({**(state["config"] if state else {}), **request.overrides})
+    stored = TrialConfig.from_stored(state["config"]).to_dict() if state else {}
+    config = TrialConfig.from_mapping({**stored, **request.overrides})
     check_compatibility(config, pack)
     check_network(config)
     if state is not None and state["epoch"] >= config.epochs:

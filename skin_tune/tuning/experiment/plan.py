@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from skin_tune.config import TrialConfig
@@ -13,12 +13,15 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.compatibility import check_compatibility, check_network
-from skin_tune.tuning.experiment.options import settings_to_note
+from skin_tune.tuning.experiment.options import noted_space, settings_to_note
 from skin_tune.tuning.experiment.request import TuneRequest, check_request
-from skin_tune.tuning.experiment.spec import ExperimentSpec, read_spec
+from skin_tune.tuning.experiment.spec import ExperimentSpec, in_words, read_spec
 from skin_tune.tuning.search.target import Reached
 from skin_tune.tuning.search.warm_start import Units, best_of_siblings, check_siblings
+from skin_tune.tuning.space.fitting import Limit, fitted
 from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.space.shipped import SCRATCH, shipped_folder
+from skin_tune.tuning.tracking.live_line import announce
 
 DEFAULT_TRIALS = 32
 _OF_THE_NETWORK = ("backbone", "image_size", "stem_stride", "last_stride")
@@ -39,6 +42,8 @@ class Plan:
     name: str
     trials: int
     """Trials of the complete experiment."""
+    defaults: Mapping[str, Any] = field(default_factory=lambda: TrialConfig().to_dict())
+    """Value of each hyper-parameter that the space does not name: those of the version that started the experiment."""
     configs: Sequence[Mapping[str, Any]] = ()
     """Configs, with `trial_id`, that are all there is to run; empty where the space is searched."""
     started_ids: Collection[str] = ()
@@ -57,7 +62,7 @@ class Plan:
     @property
     def spec(self) -> ExperimentSpec:
         request = self.request
-        noted = settings_to_note(request, self.space, self.trials)
+        noted = settings_to_note(request, self.space, self.trials) | {"defaults": dict(self.defaults)}
         return ExperimentSpec.of(self.pack, self.space, request.seed, self.trials, request.warm_start, noted)
 
     @property
@@ -106,17 +111,24 @@ def make_plan(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
     with _older_experiment_hint(request, region):
         space = check_request(request)
         _check_pack_and_space(space, pack, request)
+        fitting, lost = fitted(space, _limits(space, pack))
     plan = Plan(
         request=request,
-        space=space,
+        space=fitting,
         pack=pack,
         paths=RunPaths(request.storage.resolve()),
         name=request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}",
-        trials=_trial_count(request, space),
+        trials=_trial_count(request, fitting),
     )
     if request.warm_start and not siblings_to_come:
         check_siblings(plan.paths.storage, request.warm_start, region, plan.name)
-    _check_name(plan)
+    stored = _stored_spec(plan)
+    if stored is not None:
+        return _resumed(replace(plan, space=_as_started(space, fitting, stored)), stored)
+    if request.space == shipped_folder() / SCRATCH:
+        lost.insert(0, f"the weights start at random: searching {SCRATCH}, whose learning rates are made for that")
+    for line in lost:
+        announce(f"{region}: {line}")
     return plan
 
 
@@ -145,7 +157,7 @@ def _trial_count(request: TuneRequest, space: Space) -> int:
 
 
 def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> None:
-    """Reject values that make every trial fail; values that only some trials draw fail in those trials."""
+    """Reject values that make every trial fail; others leave the space, or fail in the trials that draw them."""
     smallest = {
         parameter.name: min(parameter.values) if parameter.values else parameter.at(0.0)
         for parameter in space.parameters
@@ -157,19 +169,59 @@ def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> Non
         check_network(config)
 
 
-def _check_name(plan: Plan) -> None:
+def _limits(space: Space, pack: Pack) -> dict[str, Limit]:
+    """The largest values of hyper-parameters with which a trial on `pack` can start."""
+    images = int(pack.class_counts("train").sum())
+    drawn = next((parameter for parameter in space.parameters if parameter.name == "epoch_images"), None)
+    longest = images
+    if drawn is not None:
+        lengths = drawn.values or (drawn.at(0.0), drawn.at(1.0))
+        longest = max(int(length) if int(length) > 0 else images for length in lengths)
+    batch = Limit(images, f"the training set has {images} images")
+    if longest < images:
+        batch = Limit(longest, f"an epoch has {longest} images at most")
+    return {"batch_size": batch, "image_size": Limit(pack.info.size, f"crops of the pack have {pack.info.size} px")}
+
+
+def _stored_spec(plan: Plan) -> ExperimentSpec | None:
+    """The spec of the experiment to resume; None for a new one. Raises ExperimentError for a name that does not fit."""
     exists = plan.spec_file.exists() or plan.paths.partition("trials", plan.region, plan.name).exists()
     if not plan.request.resume:
         if exists:
             raise plan.name_in_use_error()
-        return
+        return None
     if not plan.spec_file.is_file():
         raise ExperimentError(
             f"there is no experiment {plan.name!r} of {plan.region} below {str(plan.paths.storage)!r} to --resume"
         )
-    stored = read_spec(plan.spec_file)
+    return read_spec(plan.spec_file)
+
+
+def _as_started(given: Space, fitting: Space, stored: ExperimentSpec) -> Space:
+    """The space of an experiment, read again, with the rules of search of the version that started it.
+
+    That version may have left values in the space that cannot work, and judged trials in their warm-up.
+    """
+    parameters = tuple(
+        fit if in_words(fit) == stored.space.get(fit.name) else parameter
+        for parameter, fit in zip(given.parameters, fitting.parameters, strict=True)
+    )
+    started = noted_space(stored.noted["space"]) if "space" in stored.noted else None
+    after = started.early_terminate.after if started and started.early_terminate else 0
+    return replace(
+        given,
+        parameters=parameters,
+        early_terminate=given.early_terminate and replace(given.early_terminate, after=after),
+        defaults_first=started is not None and started.defaults_first,
+    )
+
+
+def _resumed(plan: Plan, stored: ExperimentSpec) -> Plan:
+    """`plan` with the defaults it was started with. Raises ExperimentError where its trials would be other ones."""
+    plan = replace(plan, defaults=stored.defaults, trials=_trial_count(plan.request, plan.space))
     if changes := stored.changes(plan.spec):
         hint = "--resume it with what it was started with, or give another --name" if stored.noted else _GIVE_AGAIN
         raise ExperimentError(
             f"experiment {plan.name!r} cannot be resumed, its trials would not compare: {'; '.join(changes)}; {hint}"
         )
+    return plan

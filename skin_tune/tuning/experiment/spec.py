@@ -58,7 +58,7 @@ class ExperimentSpec:
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),
-                **{parameter.name: _in_words(parameter) for parameter in space.parameters},
+                **{parameter.name: in_words(parameter) for parameter in space.parameters},
             },
         )
 
@@ -73,15 +73,23 @@ class ExperimentSpec:
     def changes(self, now: "ExperimentSpec") -> list[str]:
         """Differences of `now` that would change trials, each as ``seed was 0, is 1``.
 
-        A hyper-parameter that one of them does not name has its default there, as in files that are older than it.
+        A hyper-parameter that one of them does not name has its default there.
         """
         before, after = self._making_trials(), now._making_trials()
-        defaults = {name: str(value) for name, value in TrialConfig().to_dict().items()}
+        whole_before, whole_after = self._defaults_in_words() | before, now._defaults_in_words() | after
         return [
             f"{name} was {before.get(name, 'not in the space')}, is {after.get(name, 'not in the space')}"
             for name in {**before, **after}
-            if before.get(name, defaults.get(name)) != after.get(name, defaults.get(name))
+            if whole_before.get(name) != whole_after.get(name)
         ]
+
+    @property
+    def defaults(self) -> dict[str, str | int | float | bool]:
+        """The value of each hyper-parameter that the space does not name, also if today's default is another."""
+        return TrialConfig.from_stored(self.noted.get("defaults", {})).to_dict()
+
+    def _defaults_in_words(self) -> dict[str, str]:
+        return {name: str(value) for name, value in self.defaults.items()}
 
     def _making_trials(self) -> dict[str, str]:
         run = {"pack": self.pack_id, "seed": str(self.seed), "metric": self.metric}
@@ -95,7 +103,13 @@ def read_spec(path: Location) -> ExperimentSpec:
     raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts")
 
 
-def _in_words(parameter: Parameter) -> str:
+def defaults_of(path: Location) -> dict[str, str | int | float | bool]:
+    """The defaults of the experiment whose spec is at `path`; today's where it has not been started."""
+    return read_spec(path).defaults if path.is_file() else TrialConfig().to_dict()
+
+
+def in_words(parameter: Parameter) -> str:
+    """A parameter as an experiment notes it, to tell whether it is resumed with the same one."""
     if parameter.is_constant:
         return str(parameter.values[0])
     if parameter.values:

@@ -32,8 +32,11 @@ class SpaceSearcher(Searcher):
     pass them however bad they are, and are not to rank above better ones that were stopped. One that diverged ranks
     below them all.
 
+    What the space does not name has its value in `defaults`, by default today's.
     An earlier run started the trials whose ids are in `started_ids`; configs of the `unfinished` ones are suggested
-    first. `warm_start` is called when the first new config is due, for configs to try before those of the method.
+    first. The space may ask for a first trial of the defaults, which any search should beat; a parameter that cannot
+    draw its default has the middle of its distribution there. `warm_start` is called when the first new config is due,
+    for configs to try next, before those of the method.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class SpaceSearcher(Searcher):
         experiment: str,
         journal: Path,
         *,
+        defaults: Mapping[str, Any] | None = None,
         started_ids: Collection[str] = (),
         unfinished: Sequence[Mapping[str, Any]] = (),
         warm_start: Callable[[], Sequence[Units]] = tuple,
@@ -50,7 +54,7 @@ class SpaceSearcher(Searcher):
         super().__init__(metric=space.metric, mode="max")
         self._space, self._seed, self._experiment = space, seed, experiment
         self._grid = list(space.grid()) if space.method == "grid" else None
-        self._defaults = TrialConfig(seed=seed).to_dict()
+        self._defaults = {**(defaults or TrialConfig().to_dict()), "seed": seed}
         self._study = _study(journal) if space.method == "bayes" else None
         self._untold = _untold(self._study) if self._study else {}
         self._started_ids = set(started_ids)
@@ -99,7 +103,8 @@ class SpaceSearcher(Searcher):
         if self._grid is not None:
             return self._grid[self._number]
         if self._warm is None:
-            self._warm = self._warm_start()
+            first = [self._space.units_of(self._defaults)] if self._space.defaults_first else []
+            self._warm = [*first, *self._warm_start()]
         warm = self._warm[self._number] if self._number < len(self._warm) else None
         if self._study is None:
             rng = np.random.default_rng([self._seed, self._number])
