@@ -5,6 +5,7 @@ optimiser, write its function in `model/losses.py` or `training/optimizer.py`, a
 search spaces and the tables of the documentation know it then.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -42,6 +43,9 @@ OPTIMIZERS: Mapping[str, Choice] = {
 }
 """Functions of parameter groups and a TrialConfig; each returns a torch optimiser."""
 
+TIMM = "timm/"
+"""Prefix of a backbone that the library timm builds: `timm/` and the name it has there."""
+
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "backbone": ("resnet18", "resnet34", "resnet50", "resnet101"),
     "train_loss": tuple(LOSSES),
@@ -52,3 +56,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 AUGMENTATION_METHODS = ("horizontal_flip", "rotation", "color_jitter")
+
+
+def is_timm(backbone: str) -> bool:
+    """Whether a network is one of timm's. Whether timm knows it shows once timm is loaded, which takes seconds."""
+    return re.fullmatch(r"timm/[A-Za-z0-9_.-]+", backbone) is not None

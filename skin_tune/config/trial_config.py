@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from skin_tune.config.choices import AUGMENTATION_METHODS, CHOICES
+from skin_tune.config.choices import AUGMENTATION_METHODS, CHOICES, TIMM, is_timm
 from skin_tune.errors import ConfigError
 from skin_tune.text.numbers import number_from, whole_number_from
 
@@ -15,6 +15,7 @@ _RANGES: dict[str, tuple[float, float, bool, bool]] = {
     "stem_stride": (1, 2, True, True),
     "last_stride": (1, 2, True, True),
     "dropout_prob": (0, 1, True, False),
+    "freeze_epochs": (0, math.inf, True, False),
     "image_size": (16, 2048, True, True),
     "gamma": (0, math.inf, True, False),
     "beta": (0, 1, True, False),
@@ -22,6 +23,7 @@ _RANGES: dict[str, tuple[float, float, bool, bool]] = {
     "target_samples_per_class": (0, math.inf, True, False),
     "epoch_images": (-1, math.inf, True, False),
     "learning_rate": (0, math.inf, False, False),
+    "layer_decay": (0, 1, False, True),
     "weight_decay": (0, math.inf, True, False),
     "warmup_epochs": (0, math.inf, True, False),
     "epochs": (1, math.inf, True, False),
@@ -35,15 +37,17 @@ class TrialConfig:
     """One trial's hyper-parameters. Construction checks types, ranges and choices; raises ConfigError."""
 
     backbone: str = "resnet50"
-    """Network: resnet18, resnet34, resnet50 or resnet101."""
+    """Network: torchvision's resnet18, resnet34, resnet50 or resnet101, or `timm/<name>`, any of timm's."""
     weights: str = "imagenet"
-    """Start from `imagenet`, from a state-dict file (its path), or from random weights (`none`)."""
+    """Start from `imagenet` (timm's own pretrained weights of a timm name), a state-dict file (its path) or `none`."""
     stem_stride: int = 2
-    """Stride of the first convolution, 1 or 2; 1 keeps twice the resolution, for fine wrinkles."""
+    """Stride of the first convolution, 1 or 2; 1 keeps twice the resolution, for fine wrinkles. ResNets only."""
     last_stride: int = 2
-    """Stride of the last stage, 1 or 2; 1 gives a finer final feature map."""
+    """Stride of the last stage, 1 or 2; 1 gives a finer final feature map. ResNets only."""
     dropout_prob: float = 0.3
     """Dropout before the classifier, in [0, 1)."""
+    freeze_epochs: int = 0
+    """Epochs at the start in which only the classifier is trained, >= 0; as many as `epochs`: a linear probe."""
     image_size: int = 224
     """Side of the network's input in pixels; at most the pack's."""
     train_loss: str = "cb"
@@ -69,6 +73,8 @@ class TrialConfig:
     """Optimiser, see `choices.OPTIMIZERS`."""
     learning_rate: float = 1e-4
     """Peak learning rate, > 0."""
+    layer_decay: float = 1.0
+    """Factor of the learning rate from each stage to the one before it, classifier first, in (0, 1]; 1: one rate."""
     weight_decay: float = 0.01
     """Weight decay, >= 0; not applied to biases and normalisation."""
     schedule: str = "cosine"
@@ -92,8 +98,11 @@ class TrialConfig:
             object.__setattr__(self, field.name, value)
         for name, choices in CHOICES.items():
             value = getattr(self, name)
+            if name == "backbone" and is_timm(value):
+                continue
             if value not in choices:
-                raise ConfigError(f"{name}={value!r} is not one of {', '.join(choices)}")
+                other = f", or {TIMM}<name>" if name == "backbone" else ""
+                raise ConfigError(f"{name}={value!r} is not one of {', '.join(choices)}{other}")
         for name, (low, high, low_allowed, high_allowed) in _RANGES.items():
             value = getattr(self, name)
             above = value >= low if low_allowed else value > low

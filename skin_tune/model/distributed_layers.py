@@ -68,20 +68,52 @@ class CpuSyncBatchNorm(nn.BatchNorm2d):
         return centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
 
 
+class CpuSyncBatchNormAct(CpuSyncBatchNorm):
+    """`CpuSyncBatchNorm` with what timm's BatchNormAct2d does after it: dropout and an activation of its own."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[B, C, H, W], normalised and activated."""
+        activated: Tensor = self.act(self.drop(super().forward(input)))
+        return activated
+
+
 def synchronised(network: nn.Module, device: torch.device) -> nn.Module:
     """`network` with batch normalisation over all ranks: PyTorch's own on GPUs, CpuSyncBatchNorm on CPUs."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    with_act = [norm for norm in norms if hasattr(norm, "act") and hasattr(norm, "drop")]
     if device.type == "cuda":
+        if with_act:  # PyTorch would take their activations away
+            from timm.layers import convert_sync_batchnorm
+
+            with_timms: nn.Module = convert_sync_batchnorm(network)
+            return with_timms
         converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return converted
-    for module in network.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = CpuSyncBatchNorm  # same parameters and buffers, another forward
+    for module in norms:  # same parameters and buffers, another forward
+        if module in with_act:
+            module.__class__ = CpuSyncBatchNormAct
+        elif type(module) is nn.BatchNorm2d:
+            module.__class__ = CpuSyncBatchNorm
     return network
 
 
 def average_buffers(network: nn.Module) -> None:
     """Make every rank's running statistics the mean over ranks, so that all evaluate the same model."""
-    for buffer in network.buffers():
-        if buffer.is_floating_point():
-            torch.distributed.all_reduce(buffer)
-            buffer.div_(torch.distributed.get_world_size())
+    for module in network.modules():
+        if not isinstance(module, nn.modules.batchnorm._BatchNorm):
+            continue  # other buffers are constants, which an average over ranks could round
+        for buffer in module.buffers(recurse=False):
+            if buffer.is_floating_point():
+                torch.distributed.all_reduce(buffer)
+                buffer.div_(torch.distributed.get_world_size())
+
+
+def average_gradients(network: nn.Module) -> None:
+    """Make every rank's gradients the mean over ranks, as DistributedDataParallel does of a whole network's."""
+    for parameter in network.parameters():
+        if parameter.grad is not None:
+            torch.distributed.all_reduce(parameter.grad)
+            parameter.grad.div_(torch.distributed.get_world_size())

@@ -1,4 +1,4 @@
-"""ResNets with a dropout head, finer strides on demand, and their starting weights."""
+"""Networks with a dropout head, finer strides on demand, and their starting weights."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,20 +8,25 @@ import torch
 from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
+from skin_tune.config.choices import is_timm
 from skin_tune.errors import WeightsError
 from skin_tune.model.distributed_layers import SharedDropout
-from skin_tune.model.tensor_file import read_tensors
+from skin_tune.model.tensor_file import read_safetensors, read_tensors
+from skin_tune.model.timm_backbone import build_timm_network, check_name, load_timm_weights, shapes_of_timm_weights
 from skin_tune.storage.files import is_regular
 
 StateDict = Mapping[str, Tensor]
 
 
 def build_network(config: TrialConfig, classes: int, weights: StateDict | None = None) -> nn.Module:
-    """torchvision's `config.backbone` with a dropout head for `classes` outputs, in float32 on the CPU.
+    """`config.backbone`, torchvision's or timm's, with a dropout head for `classes` outputs, in float32 on the CPU.
 
     Maps float32 [B, 3, S, S] to logits [B, classes]. `weights` come from `load_weights`; the classifier always starts
-    at random. Strides change no parameter's shape, so the same weights fit.
+    at random. Strides change no parameter's shape, so the same weights fit. Raises ConfigError where timm is not there,
+    or has no such network for the config's sizes.
     """
+    if is_timm(config.backbone):
+        return build_timm_network(config, classes, weights)
     network = torchvision_models().get_model(config.backbone, weights=None)
     if weights is not None:
         own = {name: value for name, value in weights.items() if not name.startswith("fc.")}
@@ -40,6 +45,11 @@ def dropout_of(network: nn.Module) -> SharedDropout:
     return dropout
 
 
+def backbone_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """All that a network from `build_network` trains, but the head."""
+    return [p for name, p in network.named_parameters() if not name.startswith("fc.") and p.requires_grad]
+
+
 def torchvision_models() -> Any:
     """torchvision.models, imported when first needed: it takes seconds, and most mistakes show before."""
     import torchvision.models
@@ -48,19 +58,22 @@ def torchvision_models() -> Any:
 
 
 def load_weights(weights: str, backbone: str) -> dict[str, Tensor] | None:
-    """The state dict that `weights` names: None for ``none``, torchvision's for ``imagenet``, else that of a file.
+    """The state dict that `weights` names: None for ``none``, the library's for ``imagenet``, else that of a file.
 
-    ImageNet's come from torch's download cache or, once, from the network. Raises WeightsError, with what to do, where
-    they cannot be had or belong to another network.
+    The library's come from its download cache or, once, from the network. Raises WeightsError, with what to do, where
+    they cannot be had or belong to another network, and ConfigError where timm is not there or has no such network.
     """
     if weights == "none":
+        if is_timm(backbone):
+            check_name(backbone)
         return None
     if weights == "imagenet":
-        return _downloaded(backbone)
+        return load_timm_weights(backbone) if is_timm(backbone) else _downloaded(backbone)
     if not is_regular(Path(weights)):
         raise WeightsError(f"weights {weights!r} are neither 'imagenet' nor 'none' nor a file that exists")
     try:
-        loaded = read_tensors(Path(weights), old_format=True)
+        safe = weights.endswith(".safetensors")
+        loaded = read_safetensors(Path(weights)) if safe else read_tensors(Path(weights), old_format=True)
     except ValueError as error:
         raise WeightsError(f"weights {weights!r} are not a plain PyTorch state dict: {error}") from None
     return _checked(loaded, backbone, weights)
@@ -80,13 +93,17 @@ def _downloaded(backbone: str) -> dict[str, Tensor]:
 
 
 def _checked(loaded: Any, backbone: str, weights: str) -> dict[str, Tensor]:
-    with torch.device("meta"):
-        wanted = torchvision_models().get_model(backbone, weights=None).state_dict()
+    wanted = shapes_of_timm_weights(backbone) if is_timm(backbone) else _shapes_of_weights(backbone)
     if not isinstance(loaded, Mapping):
         raise WeightsError(f"weights {weights!r} hold a {type(loaded).__name__}, not a state dict of {backbone}")
     for name, value in wanted.items():
-        if name.startswith("fc."):
-            continue
         if not isinstance(loaded.get(name), Tensor) or loaded[name].shape != value.shape:
             raise WeightsError(f"weights {weights!r} are of another network than {backbone}: {name} does not fit")
-    return {name: loaded[name] for name in wanted if not name.startswith("fc.")}
+    return {name: loaded[name] for name in wanted}
+
+
+def _shapes_of_weights(backbone: str) -> dict[str, Tensor]:
+    """State dict of torchvision's network but its classifier, without values (on the meta device)."""
+    with torch.device("meta"):
+        state = torchvision_models().get_model(backbone, weights=None).state_dict()
+    return {name: value for name, value in state.items() if not name.startswith("fc.")}

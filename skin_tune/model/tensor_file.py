@@ -4,9 +4,11 @@ import io
 import pickle
 import warnings
 import zipfile
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import Tensor
 
 from skin_tune.storage.files import Location, is_local
 
@@ -37,6 +39,22 @@ def read_tensors(path: Location, *, old_format: bool = False) -> Any:
         if isinstance(error, OSError) and error.errno is not None:
             raise ValueError(f"it cannot be read: {error.strerror}") from None
         raise ValueError("it is no file of tensors, or is damaged") from None
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a safetensors file, which can hold nothing else, onto the CPU.
+
+    Raises ValueError, in words that go on after the file's name, for anything else, and where the library is missing.
+    """
+    try:
+        import safetensors.torch
+    except ImportError:
+        raise ValueError("to read it, pip install 'skin-tune[timm]'") from None
+    try:
+        tensors: dict[str, Tensor] = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError):
+        raise ValueError("it is no safetensors file, or is damaged") from None
+    return tensors
 
 
 class _RefusedError(ValueError):

@@ -56,7 +56,7 @@ def check_run(content: Mapping[Any, Any]) -> None:
 def check_same_run(content: Mapping[Any, Any], config: TrialConfig, pack: PackInfo, metric: str) -> None:
     """Raise CheckpointError unless a run was one of this network and optimiser, on this pack, by this metric."""
     theirs = TrialConfig.from_stored(content["config"])
-    for name in ("backbone", "optimizer", "stem_stride", "last_stride"):
+    for name in ("backbone", "optimizer", "freeze_epochs", "layer_decay", "stem_stride", "last_stride"):
         if getattr(theirs, name) != getattr(config, name):
             raise CheckpointError(f"the checkpoint is of {name}={getattr(theirs, name)}, not {getattr(config, name)}")
     if is_ordinal(content) != pack.ordinal:

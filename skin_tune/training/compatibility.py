@@ -1,6 +1,7 @@
-"""Whether a config can be trained on a pack."""
+"""Whether a config can be trained, and on a pack."""
 
 from skin_tune.config import TrialConfig
+from skin_tune.config.choices import is_timm
 from skin_tune.data.loading.sampling import draws_per_class
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
@@ -24,6 +25,14 @@ def check_compatibility(config: TrialConfig, pack: Pack, workers: int = 1, *, in
         raise ConfigError(f"batch_size={config.batch_size} is larger than an epoch of {images} images")
     if not include_val and not len(pack.indices("val")):
         raise ConfigError(f"pack {str(pack.path)!r} has no validation image; prepare it with another --split-seed")
+
+
+def check_network(config: TrialConfig) -> None:
+    """Raise ConfigError where timm is not there, or has no network that fits `config`; torchvision's always do."""
+    if is_timm(config.backbone):
+        from skin_tune.model.timm_backbone import check_timm_network  # loads torch: not before the checks above
+
+        check_timm_network(config)
 
 
 def train_splits(include_val: bool) -> tuple[str, ...]:

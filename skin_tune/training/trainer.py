@@ -18,9 +18,9 @@ from skin_tune.data.loading.sampling import draws_per_class, plan_epoch
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError, SkinTuneError
 from skin_tune.metrics import SELECTION_METRICS
-from skin_tune.model.distributed_layers import average_buffers, synchronised
+from skin_tune.model.distributed_layers import average_buffers, average_gradients, synchronised
 from skin_tune.model.losses import build_loss
-from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
+from skin_tune.model.network import StateDict, backbone_parameters, build_network, dropout_of, load_weights
 from skin_tune.model.prior import Floats
 from skin_tune.training.checkpoint_checks import (
     check_optimizer,
@@ -31,6 +31,7 @@ from skin_tune.training.checkpoint_checks import (
 from skin_tune.training.compatibility import check_compatibility, train_splits
 from skin_tune.training.device import autocast
 from skin_tune.training.evaluation import Evaluation, evaluate
+from skin_tune.training.freezing import freeze_backbone
 from skin_tune.training.optimizer import build_optimizer, schedule_factor
 
 MAX_GRADIENT_NORM = 5.0
@@ -106,6 +107,7 @@ class Trainer:
             network = synchronised(network, self.device)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.dropout = dropout_of(self.network)
+        self.backbone = backbone_parameters(self.network)
         self.model: nn.Module = self.network
         if world_size > 1:
             # Buffers are the same on all ranks already, or made so at the end of each epoch.
@@ -140,22 +142,28 @@ class Trainer:
         torch.manual_seed(_dropout_seed(self.config.seed, self.epoch))
         plan = plan_epoch(self.config, self.train_labels, self.targets, self.epoch)
         self.model.train()
+        frozen = self.epoch <= self.config.freeze_epochs
+        freeze_backbone(self.network, self.backbone, frozen)
+        # Not the wrapped one while frozen: it would wait for gradients of the backbone.
+        model = self.network if frozen else self.model
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
         for number, batch in enumerate(self._batches(plan)):
             learning_rate = self._set_learning_rate(batch.share_of_epoch)
             self.dropout.share(self.rank, self.world_size, batch.draws)
             with autocast(self.config, self.device):
-                logits = self.model(batch.images)
+                logits = model(batch.images)
             losses = self.loss(logits, batch.labels)
             # Averaging over ranks, as DDP does, then gives the mean over the global batch, whatever each rank's share.
             (losses.sum() * self.world_size / batch.draws).backward()
+            if frozen and self.world_size > 1:
+                average_gradients(self.network)
             nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             sums += torch.stack([losses.detach().sum().double(), (logits.argmax(1) == batch.labels).sum().double()])
             if number % _FINITE_CHECK_EVERY == 0:
                 self._check_finite("train_loss", self._summed(sums[0].clone()).item())  # all ranks end, or none
-        if self.world_size > 1 and not self.config.sync_batchnorm:
+        if self.world_size > 1 and not self.config.sync_batchnorm and not frozen:
             average_buffers(self.network)
         loss_sum, hits = self._summed(sums).tolist()
         self._check_finite("train_loss", loss_sum)
@@ -259,7 +267,7 @@ class Trainer:
     def _set_learning_rate(self, share_of_epoch: float) -> float:
         rate = self.config.learning_rate * schedule_factor(self.config, self.epoch - 1 + share_of_epoch)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["lr_scale"]
         return rate
 
     def _check_finite(self, name: str, value: float) -> None:

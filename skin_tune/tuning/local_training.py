@@ -23,7 +23,7 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location, atomic_write, cannot_write
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.training.checkpoint import BackgroundSaver, load_run, save_checkpoint
-from skin_tune.training.compatibility import check_compatibility
+from skin_tune.training.compatibility import check_compatibility, check_network
 from skin_tune.training.device import best_device, hardware
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.experiment.spec import ExperimentSpec
@@ -114,6 +114,7 @@ def _config(request: TrainRequest, state: Mapping[str, Any] | None, pack: Pack) 
     stored = TrialConfig.from_stored(state["config"]).to_dict() if state else {}
     config = TrialConfig.from_mapping({**stored, **request.overrides})
     check_compatibility(config, pack)
+    check_network(config)
     if state is not None and state["epoch"] >= config.epochs:
         raise CheckpointError(
             f"checkpoint {str(request.resume)!r} has run all {state['epoch']} of its epochs; "

@@ -73,14 +73,23 @@ def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers
     workers.close()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"freeze_epochs": 1}, {"backbone": "timm/test_efficientnet"}],  # the last: timm's own batch normalisation
+    ids=["resnet18", "frozen", "timm"],
+)
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_gpu)])
 def test_two_workers_train_as_one(
-    make_pack: PackMaker, two_workers: TwoWorkers, device: str, monkeypatch: pytest.MonkeyPatch
+    make_pack: PackMaker,
+    two_workers: TwoWorkers,
+    device: str,
+    changes: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     # An odd batch size, so that the ranks hold shares of different sizes, and steps too small to amplify rounding.
     config = small_config(
-        batch_size=15, augment="all", dropout_prob=0.5, optimizer="sgd", learning_rate=1e-5, amp=False
+        batch_size=15, augment="all", dropout_prob=0.5, optimizer="sgd", learning_rate=1e-5, amp=False, **changes
     )
     pack = make_pack()
     alone = Trainer(config, pack, device=device)
@@ -114,6 +123,14 @@ def test_workers_with_a_batch_norm_of_their_own_still_hold_one_model(make_pack: 
     assert first["history"] == second["history"]
     for name, value in first["model"].items():
         assert np.array_equal(value, second["model"][name]), name
+
+
+def test_workers_with_a_frozen_backbone_train_the_classifier_alone(make_pack: PackMaker, two_workers: TwoWorkers):
+    config, pack = small_config(freeze_epochs=EPOCHS, batch_size=15, sync_batchnorm=False), make_pack()
+    start = _weights(Trainer(config, pack))
+    for worker in two_workers.train(config, local(pack.path)):
+        changed = {name for name, value in worker["model"].items() if not np.array_equal(value, start[name])}
+        assert changed == {"fc.1.weight", "fc.1.bias"}
 
 
 def test_workers_diverge_together(make_pack: PackMaker, two_workers: TwoWorkers):

@@ -12,7 +12,7 @@ from skin_tune.errors import ExperimentError, SkinTuneError
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
-from skin_tune.training.compatibility import check_compatibility
+from skin_tune.training.compatibility import check_compatibility, check_network
 from skin_tune.tuning.experiment.options import noted_space, settings_to_note
 from skin_tune.tuning.experiment.request import TuneRequest, check_request
 from skin_tune.tuning.experiment.spec import ExperimentSpec, in_words, read_spec
@@ -24,6 +24,7 @@ from skin_tune.tuning.space.shipped import SCRATCH, shipped_folder
 from skin_tune.tuning.tracking.live_line import announce
 
 DEFAULT_TRIALS = 32
+_OF_THE_NETWORK = ("backbone", "image_size", "stem_stride", "last_stride")
 _GIVE_AGAIN = (
     "the experiment is of an older version, which did not note its space: --resume it with the --space, name=value "
     "words and flags that it was started with"
@@ -164,6 +165,8 @@ def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> Non
     }
     config = TrialConfig.from_mapping({"seed": request.seed, **smallest})
     check_compatibility(config, pack, request.workers_per_trial)
+    if all(parameter.is_constant for parameter in space.parameters if parameter.name in _OF_THE_NETWORK):
+        check_network(config)
 
 
 def _limits(space: Space, pack: Pack) -> dict[str, Limit]:

@@ -14,6 +14,7 @@ from skin_tune.errors import (
     AllTrialsFailedError,
     ClusterError,
     ClusterLostError,
+    ConfigError,
     EnvironmentVariableError,
     ExperimentError,
     SkinTuneError,
@@ -129,7 +130,7 @@ def _start(experiment: Experiment) -> dict[tuple[str, str], Any]:
         raise plan.name_in_use_error()
     try:
         weights = _weights(plan.space)
-    except WeightsError:
+    except (ConfigError, WeightsError):
         _roll_back(experiment)
         raise
     plan.spec.write(plan.spec_file)

@@ -59,6 +59,8 @@ def test_trials_are_those_asked_for_and_a_grid_has_no_more_than_it_has(
         ({"batch_size": 43}, "batch_size=43 is larger than the training set of 42 images"),
         ({"dropout_prob": 1.0}, "dropout_prob=1.0"),
         ({"backbone": "resnet9"}, "resnet9"),
+        ({"backbone": "timm/test_vitt"}, "none of timm's networks; did you mean timm/test_vit"),
+        ({"backbone": "timm/test_vit", "image_size": 20}, "image_size=20 does not fit timm/test_vit"),
     ],
 )
 def test_what_every_trial_would_fail_on_is_refused(request_of: Any, changes: dict[str, Any], said: str):
