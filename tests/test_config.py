@@ -60,7 +60,8 @@ def test_methods_are_read_with_commas_blanks_or_as_wandbs_agent_writes_lists(tex
         ("stem_stride=3", "outside [1, 2]"),
         ("backbone=vgg", "not one of resnet18"),
         ("amp=maybe", "not true or false"),
-        ("augmentation_methods=blur", "'blur' is not one of horizontal_flip"),
+        ("augmentation_methods=sharpen", "'sharpen' is not one of horizontal_flip"),
+        ("augmentation_strength=-1", "outside [0, inf)"),
         ("batch_size=1", "outside [2, inf)"),
     ],
 )

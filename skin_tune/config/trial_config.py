@@ -20,6 +20,7 @@ _RANGES: dict[str, tuple[float, float, bool, bool]] = {
     "beta": (0, 1, True, False),
     "smoothing": (0, 1, True, False),
     "target_samples_per_class": (0, math.inf, True, False),
+    "augmentation_strength": (0, math.inf, True, False),
     "learning_rate": (0, math.inf, False, False),
     "weight_decay": (0, math.inf, True, False),
     "warmup_epochs": (0, math.inf, True, False),
@@ -57,10 +58,12 @@ class TrialConfig:
     """`none`; `balanced` draws every class up to the target; `sqrt` up to the geometric mean of count and target."""
     target_samples_per_class: int = 0
     """Draws per class and epoch that oversampling aims at; 0 means the size of the largest class."""
-    augmentation_methods: tuple[str, ...] = AUGMENTATION_METHODS
-    """Any of horizontal_flip, rotation, color_jitter, separated by blanks or commas; `none` for no augmentation."""
-    augment: str = "added"
-    """Which draws are augmented: `added` (oversampled copies; originals stay as photographed) or `all`."""
+    augmentation_methods: tuple[str, ...] = ("horizontal_flip", "rotation", "color_jitter", "random_resized_crop")
+    """Any of `choices.AUGMENTATION_METHODS`, separated by blanks or commas; `none` for no augmentation."""
+    augmentation_strength: float = 1.0
+    """Scales the range of every augmentation method but the flip, >= 0; 0 turns them off."""
+    augment: str = "all"
+    """Which draws are augmented: `all`, or `added` (oversampled copies alone: nothing without oversampling)."""
     optimizer: str = "adamw"
     """Optimiser, see `choices.OPTIMIZERS`."""
     learning_rate: float = 1e-4
@@ -120,7 +123,10 @@ class TrialConfig:
         return values
 
 
-LEGACY_VALUES: Mapping[str, str | int | float | bool] = {}
+LEGACY_VALUES: Mapping[str, str | int | float | bool] = {
+    "augmentation_methods": "horizontal_flip rotation color_jitter",
+    "augment": "added",
+}
 """What versions before a hyper-parameter did in its place, where that is not its default today."""
 
 FIELDS = {field.name: field.type for field in fields(TrialConfig)}

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-RANDOMS_PER_DRAW = 6
+from skin_tune.data.loading.randoms import FIRST_COLUMNS, RANDOMS_PER_DRAW
+
+_BLOCKS = (FIRST_COLUMNS, RANDOMS_PER_DRAW - FIRST_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class EpochPlan:
     added: npt.NDArray[np.bool_]
     """Whether the draw was added by oversampling [D]; every image is drawn exactly once besides."""
     randoms: npt.NDArray[np.float32]
-    """Uniform numbers in [0, 1) that set each draw's augmentation [D, RANDOMS_PER_DRAW]."""
+    """Uniform numbers in [0, 1) that set each draw's augmentation [D, RANDOMS_PER_DRAW]: see `randoms.Column`."""
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -59,10 +61,12 @@ def epoch_plan(
             added.append(np.concatenate([rng.permutation(members) for _ in range(rounds)])[:missing])
     positions = np.concatenate([np.arange(len(labels)), *added]).astype(np.int64)
     order = rng.permutation(len(positions))
+    # One block after another, so that columns which are added leave those before them as they were.
+    blocks = [rng.random((len(positions), width), dtype=np.float32) for width in _BLOCKS]
     return EpochPlan(
         positions=positions[order],
         added=(order >= len(labels)),
-        randoms=rng.random((len(positions), RANDOMS_PER_DRAW), dtype=np.float32),
+        randoms=np.hstack(blocks),
     )
 
 
