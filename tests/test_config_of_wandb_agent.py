@@ -25,6 +25,7 @@ beta: [0, 0.9999, 9e-1]
 smoothing: [0.1, 0]
 oversample: [none, null, balanced, sqrt]
 target_samples_per_class: [0, 500, 5e2, 9007199254740993]
+epoch_images: [0, -1, 500, 1e3]
 augmentation_methods:
   [null, none, 'None', [], rotation, [rotation], [rotation, color_jitter], ['color_jitter', 'rotation'],
    'horizontal_flip rotation', 'rotation,color_jitter', [horizontal_flip, rotation, color_jitter], [hue, erasing],

@@ -12,14 +12,16 @@ from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.loading.augmentation import network_input
-from skin_tune.data.loading.oversampling import EpochPlan, batches, epoch_plan, target_counts
+from skin_tune.data.loading.oversampling import EpochPlan, batches
 from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.loading.sampling import draws_per_class, plan_epoch
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError, SkinTuneError
-from skin_tune.metrics import SELECTION_METRICS, metrics_of
+from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.model.distributed_layers import average_buffers, synchronised
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
+from skin_tune.model.prior import Floats
 from skin_tune.training.checkpoint_checks import (
     check_optimizer,
     check_run,
@@ -93,7 +95,7 @@ class Trainer:
         self.train_labels = pack.labels[self.train_rows]
         # Taken before oversampling: counts of a balanced stream would turn the class-balanced loss off.
         original_counts = pack.class_counts(*train_splits(include_val))
-        self.targets = target_counts(original_counts, config.oversample, config.target_samples_per_class)
+        self.targets = draws_per_class(config, original_counts)
         self.loss = build_loss(config, original_counts, self.targets).to(self.device)
 
         torch.manual_seed(config.seed)
@@ -117,6 +119,11 @@ class Trainer:
         return self.epoch >= self.config.epochs
 
     @property
+    def prior(self) -> Floats:
+        """The prior [K] that the network is trained under: draws per class times class weight, as targets see it."""
+        return self.loss.prior(self.targets)
+
+    @property
     def improved(self) -> bool:
         """Whether the last epoch is the best so far."""
         return self.epoch > 0 and self.best_epoch == self.epoch
@@ -131,7 +138,7 @@ class Trainer:
         self.epoch += 1
         # Reseeded every epoch, so that a resumed run draws the same dropout as an unbroken one.
         torch.manual_seed(_dropout_seed(self.config.seed, self.epoch))
-        plan = epoch_plan(self.train_labels, self.targets, seed=self.config.seed, epoch=self.epoch)
+        plan = plan_epoch(self.config, self.train_labels, self.targets, self.epoch)
         self.model.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
         for number, batch in enumerate(self._batches(plan)):
@@ -160,6 +167,7 @@ class Trainer:
             "train_acc": hits / len(plan),
             **({} if self.include_val else self._validate()),
             "learning_rate": learning_rate,
+            "images": len(plan),
             "epoch_seconds": time.perf_counter() - started,
             "images_per_second": len(plan) / trained,
         }
@@ -191,7 +199,7 @@ class Trainer:
     def _validate(self) -> dict[str, float]:
         self.validation = validation = self.evaluate("val")
         self._check_finite("val_loss", validation.loss)
-        scores = metrics_of(validation.confusion, self.pack.classes, self.pack.info.ordinal)
+        scores = validation.scores(self.pack.classes, self.pack.info.ordinal)
         metrics = {"val_loss": validation.loss, **{f"val_{name}": value for name, value in scores.items()}}
         self._check_finite(self.metric, metrics[self.metric])
         return metrics
@@ -202,11 +210,18 @@ class Trainer:
     def evaluate(self, split: str) -> Evaluation:
         """Predict one split; all ranks call it. Raises ConfigError where the split is empty."""
         return evaluate(
-            self.network, self.pack, split, self.config, self.device, rank=self.rank, world_size=self.world_size
+            self.network,
+            self.pack,
+            split,
+            self.config,
+            self.device,
+            prior=self.prior,
+            rank=self.rank,
+            world_size=self.world_size,
         )
 
     def model_state(self) -> dict[str, Any]:
-        """The model alone, with what is needed to use it: config, class names and their kind, region and pack."""
+        """The model alone, with what is needed to use it: config, classes, region and pack, prior and decision."""
         return {
             "config": self.config.to_dict(),
             "classes": self.pack.classes,
@@ -215,6 +230,7 @@ class Trainer:
             "pack_id": self.pack.info.pack_id,
             "pack_size": self.pack.info.size,
             "metric": self.metric,
+            "prior": self.prior.tolist(),
             "epoch": self.epoch,
             "model": self.network.state_dict(),
         }

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.loading.randoms import FIRST_COLUMNS, RANDOMS_PER_DRAW
-
-_BLOCKS = (FIRST_COLUMNS, RANDOMS_PER_DRAW - FIRST_COLUMNS)
+from skin_tune.data.loading.randoms import draw_randoms
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class EpochPlan:
     positions: npt.NDArray[np.int64]
     """Which training image each draw shows [D]: positions in `labels`."""
     added: npt.NDArray[np.bool_]
-    """Whether the draw was added by oversampling [D]; every image is drawn exactly once besides."""
+    """Whether oversampling added the draw [D]: its image is among the others, too."""
     randoms: npt.NDArray[np.float32]
     """Uniform numbers in [0, 1) that set each draw's augmentation [D, RANDOMS_PER_DRAW]: see `randoms.Column`."""
 
@@ -61,12 +59,10 @@ def epoch_plan(
             added.append(np.concatenate([rng.permutation(members) for _ in range(rounds)])[:missing])
     positions = np.concatenate([np.arange(len(labels)), *added]).astype(np.int64)
     order = rng.permutation(len(positions))
-    # One block after another, so that columns which are added leave those before them as they were.
-    blocks = [rng.random((len(positions), width), dtype=np.float32) for width in _BLOCKS]
     return EpochPlan(
         positions=positions[order],
         added=(order >= len(labels)),
-        randoms=np.hstack(blocks),
+        randoms=draw_randoms(rng, len(positions)),
     )
 
 

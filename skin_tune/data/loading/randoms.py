@@ -2,12 +2,12 @@
 
 from enum import IntEnum
 
+import numpy as np
+import numpy.typing as npt
+
 
 class Column(IntEnum):
-    """Columns of `EpochPlan.randoms`.
-
-    Those up to SPARE came first and are drawn first: a seed keeps its augmentation when a method is added behind them.
-    """
+    """Columns of `EpochPlan.randoms`; those up to SPARE came first."""
 
     FLIP = 0
     ANGLE = 1
@@ -29,5 +29,14 @@ class Column(IntEnum):
     ERASED_Y = 17
 
 
-FIRST_COLUMNS = Column.SPARE + 1
 RANDOMS_PER_DRAW = len(Column)
+_BLOCKS = (Column.SPARE + 1, RANDOMS_PER_DRAW - Column.SPARE - 1)
+"""Columns that were added together."""
+
+
+def draw_randoms(rng: np.random.Generator, draws: int) -> npt.NDArray[np.float32]:
+    """Uniform numbers in [0, 1), float32 [draws, RANDOMS_PER_DRAW].
+
+    Drawn block by block, so that a seed keeps its augmentation when columns are added behind.
+    """
+    return np.hstack([rng.random((draws, width), dtype=np.float32) for width in _BLOCKS])
