@@ -66,7 +66,8 @@ def test_methods_are_read_with_commas_blanks_or_as_wandbs_agent_writes_lists(tex
         ("layer_decay=0", "outside (0, 1]"),
         ("layer_decay=1.1", "outside (0, 1]"),
         ("amp=maybe", "not true or false"),
-        ("augmentation_methods=blur", "'blur' is not one of horizontal_flip"),
+        ("augmentation_methods=sharpen", "'sharpen' is not one of horizontal_flip"),
+        ("augmentation_strength=-1", "outside [0, inf)"),
         ("batch_size=1", "outside [2, inf)"),
     ],
 )

@@ -25,9 +25,12 @@ beta: [0, 0.9999, 9e-1]
 smoothing: [0.1, 0]
 oversample: [none, null, balanced, sqrt]
 target_samples_per_class: [0, 500, 5e2, 9007199254740993]
+epoch_images: [0, -1, 500, 1e3]
 augmentation_methods:
   [null, none, 'None', [], rotation, [rotation], [rotation, color_jitter], ['color_jitter', 'rotation'],
-   'horizontal_flip rotation', 'rotation,color_jitter', [horizontal_flip, rotation, color_jitter]]
+   'horizontal_flip rotation', 'rotation,color_jitter', [horizontal_flip, rotation, color_jitter], [hue, erasing],
+   'random_resized_crop blur translation']
+augmentation_strength: [0, 1, 0.5, 1.0e-1, 2]
 augment: [added, all]
 optimizer: [adamw, adam, 'sgd']
 learning_rate: [0.00001, 1e-5, 1.0e-5, 1.e-05, 1, 3.1622776601683795e-05]
@@ -49,7 +52,7 @@ amp: [null, 2, maybe, [true]]
 backbone: [null, true, 18, [resnet18], '']
 oversample: [false, 1, [none]]
 weights: ['']
-augmentation_methods: [true, 1, [blur], [null], [none], 'None rotation']
+augmentation_methods: [true, 1, [sharpen], [null], [none], 'None rotation']
 """)
 
 

@@ -55,7 +55,16 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "schedule": ("cosine", "constant"),
 }
 
-AUGMENTATION_METHODS = ("horizontal_flip", "rotation", "color_jitter")
+AUGMENTATION_METHODS = (
+    "horizontal_flip",
+    "rotation",
+    "color_jitter",
+    "random_resized_crop",
+    "translation",
+    "hue",
+    "blur",
+    "erasing",
+)
 
 
 def is_timm(backbone: str) -> bool:

@@ -21,6 +21,7 @@ _RANGES: dict[str, tuple[float, float, bool, bool]] = {
     "beta": (0, 1, True, False),
     "smoothing": (0, 1, True, False),
     "target_samples_per_class": (0, math.inf, True, False),
+    "augmentation_strength": (0, math.inf, True, False),
     "epoch_images": (-1, math.inf, True, False),
     "learning_rate": (0, math.inf, False, False),
     "layer_decay": (0, 1, False, True),
@@ -65,10 +66,12 @@ class TrialConfig:
     """Draws per class that oversampling aims at, in an epoch as long as that takes; 0 leaves it to `epoch_images`."""
     epoch_images: int = 0
     """Images drawn per epoch; 0: as many as the training set has; -1: each once, and what oversampling adds to them."""
-    augmentation_methods: tuple[str, ...] = AUGMENTATION_METHODS
-    """Any of horizontal_flip, rotation, color_jitter, separated by blanks or commas; `none` for no augmentation."""
-    augment: str = "added"
-    """Which draws are augmented: `added` (oversampled copies; originals stay as photographed) or `all`."""
+    augmentation_methods: tuple[str, ...] = ("horizontal_flip", "rotation", "color_jitter", "random_resized_crop")
+    """Any of `choices.AUGMENTATION_METHODS`, separated by blanks or commas; `none` for no augmentation."""
+    augmentation_strength: float = 1.0
+    """Scales the range of every augmentation method but the flip, >= 0; 0 turns them off."""
+    augment: str = "all"
+    """Which draws are augmented: `all`, or `added` (oversampled copies alone: nothing without oversampling)."""
     optimizer: str = "adamw"
     """Optimiser, see `choices.OPTIMIZERS`."""
     learning_rate: float = 1e-4
@@ -138,7 +141,11 @@ class TrialConfig:
         return values
 
 
-LEGACY_VALUES: Mapping[str, str | int | float | bool] = {"epoch_images": -1}
+LEGACY_VALUES: Mapping[str, str | int | float | bool] = {
+    "augmentation_methods": "horizontal_flip rotation color_jitter",
+    "augment": "added",
+    "epoch_images": -1,
+}
 """What versions before a hyper-parameter did in its place, where that is not its default today."""
 
 FIELDS = {field.name: field.type for field in fields(TrialConfig)}

@@ -193,11 +193,12 @@ class Trainer:
         rows = [self.train_rows[plan.positions[step]] for step in steps]
         stream = prefetched(self.pack.images, rows, self.device, self.pack.file.check)
         chosen = plan.added if config.augment == "added" else np.ones(len(plan), dtype=bool)
+        methods, strength = config.augmentation_methods, config.augmentation_strength
         for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
             randoms = torch.from_numpy(plan.randoms[step]).to(self.device, non_blocking=True)
             augmented = torch.from_numpy(chosen[step])
             yield _Batch(
-                images=network_input(pixels, config.image_size, randoms, augmented, config.augmentation_methods),
+                images=network_input(pixels, config.image_size, randoms, augmented, methods, strength),
                 labels=torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device, non_blocking=True),
                 draws=draws_per_step[number],
                 share_of_epoch=(number + 0.5) / len(steps),

@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.distributed
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import AUGMENTATION_METHODS, TrialConfig
 from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import ConfigError
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
@@ -89,7 +89,14 @@ def test_two_workers_train_as_one(
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     # An odd batch size, so that the ranks hold shares of different sizes, and steps too small to amplify rounding.
     config = small_config(
-        batch_size=15, augment="all", dropout_prob=0.5, optimizer="sgd", learning_rate=1e-5, amp=False, **changes
+        batch_size=15,
+        augment="all",
+        augmentation_methods=AUGMENTATION_METHODS,
+        dropout_prob=0.5,
+        optimizer="sgd",
+        learning_rate=1e-5,
+        amp=False,
+        **changes,
     )
     pack = make_pack()
     alone = Trainer(config, pack, device=device)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from skin_tune.config import AUGMENTATION_METHODS
 from skin_tune.data.loading.augmentation import network_input
 from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.loading.randoms import RANDOMS_PER_DRAW
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint
 from skin_tune.training.trainer import Trainer
 from tests.conftest import PackMaker
@@ -31,11 +33,11 @@ def test_batches_arrive_whole_and_in_order_however_late_they_are_read(make_pack:
         assert total.tolist() == images[rows].sum(axis=(1, 2, 3), dtype=np.int64).tolist()
 
 
-@pytest.mark.parametrize(("methods", "chosen"), [((), 0.0), (("horizontal_flip", "rotation", "color_jitter"), 0.6)])
+@pytest.mark.parametrize(("methods", "chosen"), [((), 0.0), (AUGMENTATION_METHODS, 0.6)])
 @pytest.mark.parametrize("size", [28, 32])
 def test_inputs_are_those_of_a_cpu(make_pack: PackMaker, methods: tuple[str, ...], chosen: float, size: int):
     pixels = torch.from_numpy(np.array(make_pack().images))
-    randoms, which = torch.rand(len(pixels), 6), torch.rand(len(pixels)) < chosen
+    randoms, which = torch.rand(len(pixels), RANDOMS_PER_DRAW), torch.rand(len(pixels)) < chosen
     expected = network_input(pixels, size, randoms, which, methods)
     inputs = network_input(pixels.to(GPU), size, randoms.to(GPU), which, methods)
     assert inputs.device.type == "cuda"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import AUGMENTATION_METHODS, TrialConfig
 from skin_tune.errors import CheckpointError, ConfigError
 from skin_tune.metrics import metrics_of
 from skin_tune.model.losses import class_balanced_weights
@@ -104,7 +104,9 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(make_pack:
 def test_an_interrupted_and_resumed_training_equals_an_unbroken_one(
     make_pack: PackMaker, tmp_path: Path, optimizer: str
 ):
-    pack, config = make_pack(), small_config(optimizer=optimizer, dropout_prob=0.5, augment="all")
+    methods = AUGMENTATION_METHODS
+    config = small_config(optimizer=optimizer, dropout_prob=0.5, augment="all", augmentation_methods=methods)
+    pack = make_pack()
     unbroken = Trainer(config, pack)
     expected = [numbers(unbroken.run_epoch()) for _ in range(3)]
 
@@ -119,6 +121,18 @@ def test_an_interrupted_and_resumed_training_equals_an_unbroken_one(
     assert resumed.best_epoch == unbroken.best_epoch
     for name, value in unbroken.network.state_dict().items():
         assert torch.equal(resumed.network.state_dict()[name], value)
+
+
+def test_without_oversampling_the_default_augments_and_added_does_not(make_pack: PackMaker):
+    pack = make_pack()
+
+    def first_loss(**changes: object) -> float:
+        return Trainer(small_config(oversample="none", **changes), pack).run_epoch()["train_loss"]
+
+    plain = first_loss(augmentation_methods="none")
+    assert first_loss() != plain
+    assert first_loss(augment="added") == plain
+    assert first_loss(augmentation_methods="rotation blur", augmentation_strength=0) == plain
 
 
 def test_validation_neither_changes_the_model_nor_depends_on_the_batch_size(make_pack: PackMaker):

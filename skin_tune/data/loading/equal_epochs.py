@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.loading.oversampling import RANDOMS_PER_DRAW, EpochPlan
+from skin_tune.data.loading.oversampling import EpochPlan
+from skin_tune.data.loading.randoms import draw_randoms
 
 
 def equal_draws(counts: npt.NDArray[np.integer], oversample: str, images: int) -> npt.NDArray[np.int64]:
@@ -48,7 +49,7 @@ def equal_epoch_plan(
     positions = positions[rng.permutation(len(positions))]
     added = np.ones(len(positions), dtype=bool)
     added[np.unique(positions, return_index=True)[1]] = False
-    return EpochPlan(positions, added, rng.random((len(positions), RANDOMS_PER_DRAW), dtype=np.float32))
+    return EpochPlan(positions, added, draw_randoms(rng, len(positions)))
 
 
 def _stretch(members: npt.NDArray[np.int64], start: int, length: int, seed: int, label: int) -> npt.NDArray[np.int64]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-RANDOMS_PER_DRAW = 6
+from skin_tune.data.loading.randoms import draw_randoms
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class EpochPlan:
     added: npt.NDArray[np.bool_]
     """Whether oversampling added the draw [D]: its image is among the others, too."""
     randoms: npt.NDArray[np.float32]
-    """Uniform numbers in [0, 1) that set each draw's augmentation [D, RANDOMS_PER_DRAW]."""
+    """Uniform numbers in [0, 1) that set each draw's augmentation [D, RANDOMS_PER_DRAW]: see `randoms.Column`."""
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -62,7 +62,7 @@ def epoch_plan(
     return EpochPlan(
         positions=positions[order],
         added=(order >= len(labels)),
-        randoms=rng.random((len(positions), RANDOMS_PER_DRAW), dtype=np.float32),
+        randoms=draw_randoms(rng, len(positions)),
     )
 
 

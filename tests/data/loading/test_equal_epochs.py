@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skin_tune.data.loading.equal_epochs import equal_draws, equal_epoch_plan
-from skin_tune.data.loading.oversampling import RANDOMS_PER_DRAW
+from skin_tune.data.loading.randoms import RANDOMS_PER_DRAW
 
 FOREHEAD = np.array([572, 5083, 3393, 2340, 1092, 819, 637])
 

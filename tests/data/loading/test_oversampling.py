@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skin_tune.data.loading.oversampling import RANDOMS_PER_DRAW, batches, epoch_plan, target_counts
+from skin_tune.data.loading.oversampling import batches, epoch_plan, target_counts
+from skin_tune.data.loading.randoms import RANDOMS_PER_DRAW, Column
 
 FOREHEAD = np.array([572, 5083, 3393, 2340, 1092, 819, 637])
 
@@ -97,6 +98,22 @@ def test_epochs_differ_in_order_and_in_what_is_added() -> None:
 def test_originals_and_added_draws_are_mixed() -> None:
     plan = epoch_plan(np.repeat([0, 1], [100, 900]), np.array([900, 900]), seed=0, epoch=1)
     assert 0.3 < plan.added[:900].mean() < 0.6  # 800 of 1800
+
+
+def test_columns_that_came_first_are_drawn_first() -> None:
+    """A seed gives what it gave when a draw had six of them."""
+    plan = epoch_plan(np.repeat([0, 1], [5, 8]), np.array([5, 8]), seed=3, epoch=2)
+    rng = np.random.default_rng([3, 2])
+    rng.permutation(13)
+    assert np.array_equal(plan.randoms[:, :6], rng.random((13, 6), dtype=np.float32))
+    assert [Column(number).name for number in range(6)] == [
+        "FLIP",
+        "ANGLE",
+        "BRIGHTNESS",
+        "CONTRAST",
+        "SATURATION",
+        "SPARE",
+    ]
 
 
 # Batches

@@ -78,3 +78,10 @@ def test_a_hyper_parameter_of_a_later_version_is_an_error():
     with pytest.raises(ConfigError, match="'mixup_alpha' is not a hyper-parameter"):
         config_of({"config/epochs": 3, "config/mixup_alpha": 0.2})
     assert config_of({"config/epochs": 3, "config/mixup_alpha": None}) == TrialConfig.from_stored({"epochs": 3})
+
+
+def test_a_row_that_lacks_its_augmentation_is_augmented_as_its_version_did():
+    config = config_of({"config/epochs": 3})
+    assert config.augment == "added"
+    assert config.augmentation_methods == ("horizontal_flip", "rotation", "color_jitter")
+    assert config.augmentation_strength == 1
