@@ -13,8 +13,16 @@ ORDINAL_METRICS = ("mae", "within_one", "qwk")
 
 LESS_IS_BETTER = ("mae",)
 
-SELECTION_METRICS = ("val_balanced_acc", "val_macro_f1")
-"""The metrics a model may be chosen by; both count every class alike."""
+ADJUSTED = "_adjusted"
+"""End of the names of metrics that are of the adjusted decision, see `model.prior`; others are of the plain one."""
+
+SELECTION_METRICS = (
+    "val_balanced_acc",
+    "val_macro_f1",
+    f"val_balanced_acc{ADJUSTED}",
+    f"val_macro_f1{ADJUSTED}",
+)
+"""The metrics a model may be chosen by; all count every class alike."""
 
 Numbers = npt.NDArray[Any]
 Confusion = npt.NDArray[np.int64]
@@ -40,6 +48,21 @@ class Tallies:
 def metrics_for(ordinal: bool) -> tuple[str, ...]:
     """The METRICS of ordinal classes, or of nominal ones: those without ORDINAL_METRICS."""
     return tuple(name for name in METRICS if ordinal or name not in ORDINAL_METRICS)
+
+
+def is_adjusted(metric: str) -> bool:
+    """Whether a metric such as ``val_macro_f1_adjusted`` is of the adjusted decision."""
+    return metric.endswith(ADJUSTED)
+
+
+def formula_of(metric: str) -> str:
+    """Which of METRICS a metric is, such as ``macro_f1`` for ``val_macro_f1`` and ``val_macro_f1_adjusted``."""
+    return metric.removeprefix("val_").removesuffix(ADJUSTED)
+
+
+def val_metric(formula: str, adjusted: bool) -> str:
+    """The name of one of METRICS on the validation split: `formula_of` turned around."""
+    return f"val_{formula}{ADJUSTED if adjusted else ''}"
 
 
 def tallies_of(confusion: Numbers) -> Tallies:

@@ -12,10 +12,12 @@ from skin_tune.training.checkpoint import save_checkpoint
 from skin_tune.training.trainer import Trainer
 
 
-def write_model(path: Path, pack: Pack, *, without: tuple[str, ...] = (), **changes: Any) -> Path:
+def write_model(
+    path: Path, pack: Pack, *, metric: str = "val_balanced_acc", without: tuple[str, ...] = (), **changes: Any
+) -> Path:
     """A `best.pt` for `pack`, never trained; `without` leaves out entries of the file, `changes` are of its config."""
     values = {"backbone": "resnet18", "weights": "none", "image_size": pack.info.size, "batch_size": 8, **changes}
-    trainer = Trainer(TrialConfig.from_mapping(values), pack)
+    trainer = Trainer(TrialConfig.from_mapping(values), pack, metric=metric)
     head = trainer.network.fc[1]
     with torch.no_grad():
         head.weight.mul_(30)  # fresh weights give all images nearly the same probabilities

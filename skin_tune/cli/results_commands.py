@@ -1,4 +1,4 @@
-"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `refit`, `report`, `wandb-sync`.
+"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `combine`, `refit`, `report`, `wandb-sync`.
 
 Heavy imports wait until a command runs.
 """
@@ -40,6 +40,29 @@ def confirm(
         done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
     result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
     print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
+
+
+def combine(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
+    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
+    top: Annotated[int, typer.Option(help="How many of the best trials.")] = 3,
+    pack: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
+    ] = None,
+    storage: Storage = Path("runs"),
+) -> None:
+    """Make one model of the best trials: the mean of their probabilities.
+
+    By the adjusted decision. Says whether it is better than the best alone by more than noise.
+    """
+    from skin_tune.tuning.tracking.live_line import live_line
+
+    with live_line("loading PyTorch"):
+        from skin_tune.show.studies import print_combination
+        from skin_tune.tuning.studies.combine import CombineRequest, run_combine
+
+        done = run_combine(CombineRequest(experiment, region, top, pack, storage))
+    print_combination(done)
 
 
 def refit(

@@ -1,13 +1,10 @@
 """A finished model on one split of a pack."""
 
-import torch
-import torch.distributed
-
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.inference.model_file import TrainedModel, check_same_task, load_model
 from skin_tune.storage.files import Location
 from skin_tune.training.device import best_device
-from skin_tune.training.evaluation import Evaluation, evaluate
+from skin_tune.training.evaluation import Evaluation, evaluate, mean_of
 
 
 def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
@@ -17,8 +14,10 @@ def evaluate_model(model: TrainedModel, pack: Pack, split: str) -> Evaluation:
     """
     check_same_task(model, pack)
     device = best_device()
-    network = model.network.to(device).to(memory_format=torch.channels_last)
-    return evaluate(network, pack, split, model.config, device)
+    model.to(device)
+    return mean_of(
+        [evaluate(member.network, pack, split, member.config, device, prior=member.prior) for member in model.members]
+    )
 
 
 def evaluate_file(model: Location, pack: Location, split: str, pack_id: str | None = None) -> Evaluation:

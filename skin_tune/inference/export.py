@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from skin_tune.data.loading.augmentation import network_input, normalise
+from skin_tune.data.loading.augmentation import normalise
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExportError, PackError
 from skin_tune.inference.model_file import TrainedModel, check_same_task
@@ -31,7 +31,20 @@ _CHECKED_IMAGES = 64
 
 
 class ExportedGrader(nn.Module):
-    """uint8 crops [N, P, P, 3], RGB as decoded, to probabilities float32 [N, K]: nothing is left to do outside.
+    """uint8 crops [N, P, P, 3], RGB as decoded, to probabilities float32 [N, K]: nothing is left to do outside."""
+
+    def __init__(self, model: TrainedModel):
+        super().__init__()
+        self.members = nn.ModuleList(_ExportedMember(member) for member in model.members)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Probabilities [N, K] of crops [N, P, P, 3]: the mean of its members'."""
+        images = pixels.permute(0, 3, 1, 2).float()
+        return torch.stack([member(images) for member in self.members]).mean(dim=0)
+
+
+class _ExportedMember(nn.Module):
+    """One network of a model.
 
     Resizing is a product with a fixed matrix, along rows and then columns. Every runtime computes that alike, while few
     know an anti-aliased resize, and those that do differ. The pixels are those of `network_input` on a CPU, to the bit.
@@ -42,16 +55,15 @@ class ExportedGrader(nn.Module):
 
     def __init__(self, model: TrainedModel):
         super().__init__()
+        self.decide = model.decide
         self.network = model.network.cpu().to(memory_format=torch.contiguous_format)
         weights, self.scale = resize_weights(model.crop_size, model.config.image_size)
         self.register_buffer("weights", weights)
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Probabilities [N, K] of crops [N, P, P, 3]."""
-        images = pixels.permute(0, 3, 1, 2).float()
+    def forward(self, images: Tensor) -> Tensor:
         if self.weights.shape[0] != self.weights.shape[1]:
             images = self._rounded(self.weights @ self._rounded(images @ self.weights.T))
-        return self.network(normalise(images / 255)).softmax(dim=1)
+        return self.decide(self.network(normalise(images / 255)))
 
     def _rounded(self, sums: Tensor) -> Tensor:
         return ((sums + self.scale // 2) / self.scale).floor().clamp(0, 255)
@@ -119,7 +131,7 @@ def export_model(model: TrainedModel, form: str, out: Path, images: npt.NDArray[
 def _write_checked(model: TrainedModel, form: str, file: Location, images: npt.NDArray[np.uint8]) -> float:
     grader = ExportedGrader(model).eval()
     pixels = torch.from_numpy(np.array(images))
-    expected = model.network(network_input(pixels, model.config.image_size)).softmax(dim=1).numpy()
+    expected = model.probabilities(pixels).numpy()
     example = pixels[:1].repeat(2, 1, 1, 1)  # a batch of one would be taken for fixed
     run = (_write_onnx if form == "onnx" else _write_pt2)(grader, example, metadata(model), file)
     found = np.concatenate([run(part.numpy()) for part in (pixels[:1], pixels[1:]) if len(part)])
@@ -136,7 +148,7 @@ def metadata(model: TrainedModel) -> dict[str, str]:
     """Metadata of an exported file: `classes` is a JSON list, in ordinal order where `ordinal` is ``true``.
 
     Ordinal classes that are all numbers have these as `grade_values`, a JSON list: the expected grade is their mean
-    under the probabilities.
+    under the probabilities. `decision` is ``adjusted`` where these are of classes that are evenly frequent.
     """
     side = model.crop_size
     values = grade_values(model.classes) if model.ordinal else None
@@ -146,8 +158,9 @@ def metadata(model: TrainedModel) -> dict[str, str]:
         "ordinal": json.dumps(model.ordinal),
         **({} if values is None else {"grade_values": json.dumps(values)}),
         "pack_id": model.pack_id,
+        "decision": "adjusted" if model.adjusted else "plain",
         "crop_size": str(side),
-        "image_size": str(model.config.image_size),
+        "image_size": " ".join(dict.fromkeys(str(member.config.image_size) for member in model.members)),
         "input": f"pixels: uint8 [N, {side}, {side}, 3], RGB crops of the region, rows from the top",
         "output": f"probabilities: float32 [N, {len(model.classes)}], in the order of classes",
     }

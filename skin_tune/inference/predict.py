@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from skin_tune.data.loading.augmentation import network_input
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.preparation.inference_crops import Wanted, cut_crops
 from skin_tune.inference.model_file import TrainedModel
 from skin_tune.text.grades import grade_values
-from skin_tune.training.device import autocast, best_device
+from skin_tune.training.device import best_device
 
 _PHOTOS_AT_A_TIME = 2048
 """Their crops are on disk together: 400 MB of 256 px."""
@@ -39,8 +38,8 @@ def predict(
 ) -> list[Prediction]:
     """Grade crops, in their order, on this machine's GPU if it has one. `progress`: photos done, and in all.
 
-    Crops are cut at the size of those the model was trained on, then resized as in validation: a photo gets the
-    probabilities that `evaluate` gives its row of a pack.
+    Crops are cut at the size of those the model was trained on, then resized as in validation: a photo gets the grade
+    that `evaluate` gives its row of a pack.
     """
     of_photo: dict[Path, list[int]] = {}
     for place, crop in enumerate(wanted):
@@ -75,20 +74,16 @@ def predict(
     ]
 
 
-@torch.no_grad()
 def _probabilities(
     model: TrainedModel, pixels: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float32]:
     """[len(rows), K] for `rows` of uint8 crops [N, P, P, 3]."""
     device = best_device()
-    network = model.network.to(device).to(memory_format=torch.channels_last)
+    model.to(device)
     batch = 2 * model.config.batch_size
     steps = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     parts = [torch.zeros(0, len(model.classes))]
-    for images in prefetched(pixels, steps, device):
-        with autocast(model.config, device):
-            logits = network(network_input(images, model.config.image_size)).float()
-        parts.append(logits.softmax(dim=1).cpu())
+    parts += [model.probabilities(images).cpu() for images in prefetched(pixels, steps, device)]
     return torch.cat(parts).numpy()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from skin_tune.metrics import metrics_for
+from skin_tune.metrics import formula_of, metrics_for
 from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import fits, print_whole
@@ -60,8 +60,9 @@ def _print_table(console: Console, comparison: "Comparison", limit: int | None) 
 
     Where it is narrower still, without what is held against the best: the words below say that of the first.
     """
-    had = [score for score in METRIC_HEADINGS if score.removeprefix("val_") in metrics_for(comparison.ordinal)]
-    scores = sorted(had, key=lambda score: score != comparison.metric)
+    had = [score for score in comparison.scores if formula_of(score) in metrics_for(comparison.ordinal)]
+    in_order = [score for score in METRIC_HEADINGS if score in had]
+    scores = sorted(in_order, key=lambda score: score != comparison.metric)
     fewer = range(len(scores), 0, -1)
     for status, shown, with_interval, judged in (
         (True, len(scores), len(scores), True),

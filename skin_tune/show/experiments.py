@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from skin_tune.errors import SkinTuneError, StoreError
+from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, is_adjusted, val_metric
 from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import Column, print_columns
@@ -28,10 +29,10 @@ TABLE_FORMATS = ("table", "csv", "json")
 
 def print_training(outcome: "TrainOutcome") -> None:
     """How a single training ended."""
-    best = outcome.best
+    names = [name for name in SELECTION_METRICS if name in outcome.best]
     print(
         f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: "
-        f"val_balanced_acc {best['val_balanced_acc']:.3f}, val_macro_f1 {best['val_macro_f1']:.3f}"
+        + ", ".join(f"{name} {outcome.best[name]:.3f}" for name in names)
     )
     print(escaped(f"model {outcome.folder / 'best.pt'}; go on from {outcome.folder / 'last.pt'}"))
     if outcome.wandb:
@@ -50,7 +51,9 @@ def print_refit(outcome: "Refit") -> None:
     names = Column("class", [str(row["class"]) for row in facts.classes], left=True)
     figures = [Column(heading, [cell(row[name]) for row in facts.classes]) for name, heading in headings.items()]
     print_columns(console, [names, *figures])
-    scores = ", ".join(f"{name} {cell(facts.metrics[name])}" for name in ("test_balanced_acc", "test_macro_f1"))
+    adjusted = ADJUSTED if is_adjusted(facts.metric) else ""
+    names_of_scores = [f"test_{name}{adjusted}" for name in ("balanced_acc", "macro_f1")]
+    scores = ", ".join(f"{name} {cell(facts.metrics[name])}" for name in names_of_scores)
     console.print(
         f"{outcome.model}: {scores} (epoch {facts.best_epoch} of {facts.epochs}, trained on {facts.trained_on}; "
         f"this test split has been opened {times(facts.test_openings)})",
@@ -117,6 +120,9 @@ def print_outcomes(ends: Mapping[str, "Outcome | SkinTuneError"], storage: Path,
 
 def _region_columns(ends: Mapping[str, "Outcome"], price: float | None) -> list[Column]:
     best, rows = [end.rows[0] for end in ends.values()], [end.rows for end in ends.values()]
+    balanced_acc, macro_f1 = (
+        [val_metric(name, is_adjusted(end.metric)) for end in ends.values()] for name in ("balanced_acc", "macro_f1")
+    )
     hours = [_gpu_seconds(end) / 3600 for end in ends.values()]
     stopped = [sum(row["status"] == "stopped_early" for row in of) for of in rows]
     full = [sum(int(row["config/epochs"]) for row in of) for of in rows]
@@ -125,8 +131,8 @@ def _region_columns(ends: Mapping[str, "Outcome"], price: float | None) -> list[
         Column("trials", [str(len(of)) for of in rows], 5),
         Column("stopped early", [str(count) for count in stopped], 7),
         Column("best trial", [str(row["trial_id"]) for row in best], left=True),
-        Column("balanced acc", [cell(row.get("val_balanced_acc")) for row in best]),
-        Column("macro F1", [cell(row.get("val_macro_f1")) for row in best], 2),
+        Column("balanced acc", [cell(row.get(name)) for row, name in zip(best, balanced_acc, strict=True)]),
+        Column("macro F1", [cell(row.get(name)) for row, name in zip(best, macro_f1, strict=True)], 2),
         Column("epochs run", [str(sum(row["epochs"] for row in of)) for of in rows], 4),
         Column("of", [str(count) for count in full], 4),
         Column("GPU-hours", [f"{each:.3g}" for each in hours], 3),

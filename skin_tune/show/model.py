@@ -9,7 +9,7 @@ from rich.console import Console
 
 from skin_tune.data.sources.files import storable
 from skin_tune.inference.predict import Prediction, expected_grade
-from skin_tune.metrics import METRICS, class_table, metrics_of
+from skin_tune.metrics import ADJUSTED, METRICS, class_table
 from skin_tune.regions import CATALOGUE
 from skin_tune.results.report.model_card import times
 from skin_tune.show.console import open_console
@@ -29,8 +29,9 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
 
     As csv only the classes go to standard output, the line of scores to standard error.
     """
-    model, pack, confusion = outcome.model, outcome.pack, outcome.evaluation.confusion
-    scores = metrics_of(confusion, pack.classes, model.ordinal)
+    model, pack = outcome.model, outcome.pack
+    confusion = outcome.evaluation.confusion_by(model.adjusted)
+    scores = outcome.evaluation.scores(pack.classes, model.ordinal)
     rows: list[dict[str, Any]] = [
         {**row, **{f"predicted_{name}": int(count) for name, count in zip(pack.classes, counts, strict=True)}}
         for row, counts in zip(class_table(confusion, pack.classes), confusion, strict=True)
@@ -41,14 +42,13 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     if form == "json":
         print(json.dumps(_facts(outcome, scores, rows), indent=2))
         return
-    shown = [name for name in ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk") if name in scores]
-    line = (
-        f"{outcome.split}: "
-        + ", ".join(f"{name} {figure(scores[name])}" for name in shown)
-        + f", {counted(images, 'image')}"
-    )
+    own, other = (ADJUSTED, "") if model.adjusted else ("", ADJUSTED)
+    line = f"{outcome.split}: {_scores(scores, own)}, {counted(images, 'image')}"
     if outcome.test_openings is not None:
         line += f" (this test split has been opened {times(outcome.test_openings)})"
+    beside = f"{'plain' if model.adjusted else 'adjusted'} decision: {_scores(scores, other)}"
+    if outcome.evaluation.adjusted_confusion is not None:
+        line += f"\n{beside}"
     if form == "csv":
         print(rows_csv([{name: none_if_nan(value) for name, value in row.items()} for row in rows]), end="")
         print(line, file=sys.stderr)
@@ -56,6 +56,12 @@ def print_evaluated(outcome: "Evaluated", form: str) -> None:
     console = open_console()
     _print_classes(console, rows, confusion.tolist(), f"{outcome.split}\nimages")
     console.print(line, soft_wrap=True)
+
+
+def _scores(scores: Mapping[str, float], decision: str) -> str:
+    """Figures of a decision, whose names end in ADJUSTED or in nothing more."""
+    shown = [name for name in ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk") if name in scores]
+    return ", ".join(f"{name} {figure(scores[f'{name}{decision}'])}" for name in shown if f"{name}{decision}" in scores)
 
 
 def _print_classes(
@@ -102,13 +108,15 @@ def _facts(outcome: "Evaluated", scores: Mapping[str, float], rows: Sequence[Map
         "images": len(evaluation.labels),
         "test_openings": outcome.test_openings,
         "ordinal": model.ordinal,
+        "decision": "adjusted" if model.adjusted else "plain",
         "scores": {
             "loss": evaluation.loss,
             **dict.fromkeys(METRICS),  # what nominal classes cannot have stays a gap
+            **{f"{name}{ADJUSTED}": None for name in METRICS},
             **{name: none_if_nan(value) for name, value in scores.items()},
         },
         "classes": [{name: none_if_nan(value) for name, value in row.items()} for row in rows],
-        "confusion": evaluation.confusion.tolist(),
+        "confusion": evaluation.confusion_by(model.adjusted).tolist(),
     }
 
 

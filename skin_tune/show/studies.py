@@ -8,12 +8,14 @@ from skin_tune.results.statistics.confirmation import confirmed_by
 from skin_tune.show.console import open_console
 from skin_tune.show.experiments import cost_line
 from skin_tune.show.tables import Column, print_columns
+from skin_tune.show.trial_columns import METRIC_HEADINGS
 from skin_tune.text.numbers import with_bounds
 from skin_tune.text.wording import counted
 
 if TYPE_CHECKING:
     from skin_tune.results.statistics.confirmation import Championship
     from skin_tune.results.statistics.factorial import Factorial
+    from skin_tune.tuning.studies.combine import Combination
     from skin_tune.tuning.studies.confirm import Confirmation
 
 
@@ -40,6 +42,28 @@ def print_confirmation(
     console.print(
         f"refit it: skin-tune refit {experiment} --trial {result.champion} --storage {storage}", soft_wrap=True
     )
+
+
+def print_combination(combination: "Combination") -> None:
+    """The models that were combined, what came of it, and whether it is worth its cost."""
+    console, gain = open_console(), combination.gain
+    name = METRIC_HEADINGS[gain.metric]
+    members = [*combination.members, gain.trial_id]
+    scores = [f"{score:.3f}" for score in (*combination.scores, gain.value)]
+    print_columns(console, [Column("model", members, left=True), Column(name, scores)])
+    gained = with_bounds(gain.difference, gain.low, gain.high, "+.3f")
+    if gain.better:
+        console.print(f"{gain.trial_id} is better than {gain.single} alone, by {gained}: use it", soft_wrap=True)
+    else:
+        console.print(
+            f"{gain.trial_id} is no better than {gain.single} alone by more than noise, {gained}: keep {gain.single}, "
+            f"which costs a {_FRACTIONS.get(len(combination.members), 'fraction')} of it",
+            soft_wrap=True,
+        )
+    console.print(f"model {combination.model}", soft_wrap=True)
+
+
+_FRACTIONS = {2: "half", 3: "third", 4: "quarter", 5: "fifth"}
 
 
 def print_ablation(

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import ORDINAL_METRICS
+from skin_tune.metrics import ADJUSTED, ORDINAL_METRICS, formula_of, is_adjusted, val_metric
 from skin_tune.results.store.schema import TRIALS
 from skin_tune.show.tables import Column
 
 RANK = "rank"
-METRIC_HEADINGS = {
+_METRICS = {
     "val_balanced_acc": "balanced acc",
     "val_macro_f1": "macro F1",
     "val_acc": "acc",
@@ -20,24 +20,27 @@ METRIC_HEADINGS = {
     "val_within_one": "within 1",
     "val_qwk": "QWK",
 }
+METRIC_HEADINGS = _METRICS | {f"{name}{ADJUSTED}": f"adj. {heading}" for name, heading in _METRICS.items()}
 _HEADINGS = {"trial_id": "trial", "best_epoch": "best epoch", "gpu_seconds": "GPU-seconds", **METRIC_HEADINGS}
 _WORDS = ("region", "experiment", "trial_id", "status")
-_SHOWN = ("val_balanced_acc", "val_macro_f1", "val_acc", "val_mae")
+_SHOWN = ("balanced_acc", "macro_f1", "acc", "mae")
 _DROP = {"rank": 1, "status": 2, "epochs": 3, "val_balanced_acc": 4, "val_macro_f1": 5, "best_epoch": 6, "val_mae": 7}
 _DROP |= {"val_acc": 8, "experiment": 9, "region": 10}
+_DROP |= {f"{name}{ADJUSTED}": drop for name, drop in _DROP.items() if name in _METRICS}
 SEARCHED = 11
 """The last hyper-parameter is left out first, then the others; their `drop` is from here on."""
 
 
 def ranked_columns(
-    rows: Sequence[Mapping[Any, Any]], searched: Sequence[str], *, places: bool, sort: str = _SHOWN[0]
+    rows: Sequence[Mapping[Any, Any]], searched: Sequence[str], *, places: bool, sort: str = "val_balanced_acc"
 ) -> list[Column]:
     """Columns of `rows` of the store's `trials`, which are in order of `sort`.
 
-    With `places` also region and experiment, which stay where they differ from row to row. A metric that needs an order
-    of classes has no column where no row has it.
+    The metrics are of the decision that `sort` is of. With `places` also region and experiment, which stay where they
+    differ from row to row. A metric that needs an order of classes has no column where no row has it.
     """
-    metrics = [name for name in dict.fromkeys((sort, *_SHOWN)) if name == sort or _is_told(rows, name)]
+    shown = [val_metric(name, is_adjusted(sort)) for name in _SHOWN]
+    metrics = [name for name in dict.fromkeys((sort, *shown)) if name == sort or _is_told(rows, name)]
     names = [RANK, *(("region", "experiment") if places else ()), "trial_id", "status", "epochs", "best_epoch"]
     drop = {**_DROP, "trial_id": 0, sort: 0}
     drop |= {name: 0 for name in ("region", "experiment") if len({row.get(name) for row in rows}) > 1}
@@ -94,6 +97,6 @@ def cell(value: Any) -> str:
 
 
 def _is_told(rows: Sequence[Mapping[Any, Any]], metric: str) -> bool:
-    if metric.removeprefix("val_") not in ORDINAL_METRICS:
+    if formula_of(metric) not in ORDINAL_METRICS:
         return True
     return any(cell(row.get(metric)) != "-" for row in rows)

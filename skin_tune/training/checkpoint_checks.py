@@ -4,10 +4,12 @@ Every problem is a CheckpointError that names the entry and what it holds; who h
 """
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,6 +20,7 @@ from skin_tune.data.pack.info import PackInfo
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.model.head import COSINE_LOSSES
+from skin_tune.model.prior import Floats
 from skin_tune.storage.run_paths import check_experiment_name
 from skin_tune.text.escaping import has_control, shown
 
@@ -31,8 +34,12 @@ def check_entries(content: Mapping[Any, Any], needed: tuple[str, ...] = ()) -> N
     for name, wrong in _WRONG.items():
         if name in content and (problem := wrong(content[name])):
             raise CheckpointError(problem)
+    for member in content.get("members", ()):
+        check_entries(member, needed or OF_A_MODEL)
     if missing := [name for name in needed if name not in content]:
         raise CheckpointError(f"it has no {missing[0]}")
+    if {"prior", "classes"} <= content.keys() and len(content["prior"]) != len(content["classes"]):
+        raise CheckpointError(f"prior is of {len(content['prior'])} classes, of which it has {len(content['classes'])}")
 
 
 def check_run(content: Mapping[Any, Any]) -> None:
@@ -72,6 +79,11 @@ def check_same_run(content: Mapping[Any, Any], config: TrialConfig, pack: PackIn
 def is_ordinal(content: Mapping[str, Any]) -> bool:
     """Whether a checkpoint's classes have an order; those of older versions, which do not say, have one."""
     return bool(content.get("ordinal", True))
+
+
+def prior_of(content: Mapping[str, Any]) -> Floats | None:
+    """The prior [K] a checkpoint's model was trained under; None in those of older versions, which do not say."""
+    return np.array(content["prior"]) if "prior" in content else None
 
 
 def kind_of(ordinal: bool) -> str:
@@ -184,6 +196,25 @@ def _wrong_name(value: Any) -> str:
     return ""
 
 
+def _wrong_prior(value: Any) -> str:
+    shares = value if isinstance(value, list) else []
+    numbers = all(isinstance(share, float) and 0 <= share <= 1 for share in shares)  # NaN is not
+    fits = numbers and math.isclose(sum(shares), 1, rel_tol=1e-6)
+    return "" if fits else f"prior {shown(value)} is not a share of each class"
+
+
+def _wrong_members(value: Any) -> str:
+    whole = isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+    if not whole or any("members" in each for each in value):
+        return f"members is {shown(value)}, not a list of models"
+    first = value[0]
+    for each in value[1:]:
+        for name in ("classes", "ordinal", "region", "pack_id", "pack_size"):
+            if each.get(name) != first.get(name):
+                return f"members are of {name} {shown(first.get(name))} and {shown(each.get(name))}"
+    return ""
+
+
 def _wrong_count(name: str) -> Callable[[Any], str]:
     return lambda value: "" if is_whole(value) else f"{name} {shown(value)} is not a whole number"
 
@@ -201,6 +232,8 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "pack_id": wrong_pack_id,
     "pack_size": lambda value: wrong_size(value, "pack_size"),
     "metric": _wrong_metric,
+    "members": _wrong_members,
+    "prior": _wrong_prior,
     "name": _wrong_name,
     "epoch": _wrong_count("epoch"),
     "best_epoch": _wrong_count("best_epoch"),

@@ -1,8 +1,9 @@
 """Evaluation of a network on one split of a pack."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ from skin_tune.data.loading.augmentation import network_input
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
-from skin_tune.metrics import Confusion, confusion_matrix
+from skin_tune.metrics import ADJUSTED, Confusion, confusion_matrix, metrics_for, metrics_of
+from skin_tune.model.prior import Floats, adjusted
 from skin_tune.training.device import autocast
 
 
@@ -25,17 +27,30 @@ from skin_tune.training.device import autocast
 class Evaluation:
     """A model's predictions of one split, in the order of the pack's rows."""
 
-    confusion: Confusion
-    """int64 [K, K], true class by row."""
     loss: float
     """Mean cross-entropy, whatever the training loss: comparable between trials."""
     probabilities: npt.NDArray[np.float32]
     """[N, K]"""
+    adjusted_probabilities: npt.NDArray[np.float32] | None
+    """[N, K] of evenly frequent classes, see `model.prior`; None where the model's prior is not known."""
     labels: npt.NDArray[np.int64]
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
     about: Mapping[str, npt.NDArray[np.object_]]
     """The pack's ABOUT columns."""
+
+    @cached_property
+    def confusion(self) -> Confusion:
+        """int64 [K, K], true class by row, of the plain decision: the most probable class."""
+        return self._confusion(self.probabilities)
+
+    @cached_property
+    def adjusted_confusion(self) -> Confusion | None:
+        """The same of the adjusted decision, where it is known."""
+        return None if self.adjusted_probabilities is None else self._confusion(self.adjusted_probabilities)
+
+    def _confusion(self, probabilities: npt.NDArray[np.float32]) -> Confusion:
+        return confusion_matrix(self.labels, probabilities.argmax(axis=1), probabilities.shape[1])
 
     def columns(self) -> dict[str, Any]:
         """Its rows as the store's `write_predictions` takes them."""
@@ -45,7 +60,20 @@ class Evaluation:
             "about": self.about,
             "labels": self.labels,
             "probabilities": self.probabilities,
+            "predicted_adjusted": _decided(self.adjusted_probabilities),
         }
+
+    def confusion_by(self, adjusted: bool) -> Confusion:
+        """The confusion matrix of one of the decisions; of the plain one where the adjusted one is not known."""
+        return self.adjusted_confusion if adjusted and self.adjusted_confusion is not None else self.confusion
+
+    def scores(self, classes: list[str], ordinal: bool) -> dict[str, float]:
+        """`metrics_of` the plain decision, and METRICS of the adjusted one as ``<name>_adjusted`` where it is known."""
+        plain = metrics_of(self.confusion, classes, ordinal)
+        if self.adjusted_confusion is None:
+            return plain
+        adjusted = metrics_of(self.adjusted_confusion, classes, ordinal)
+        return plain | {f"{name}{ADJUSTED}": adjusted[name] for name in metrics_for(ordinal)}
 
 
 @torch.no_grad()
@@ -56,12 +84,14 @@ def evaluate(
     config: TrialConfig,
     device: torch.device,
     *,
+    prior: Floats | None = None,
     rank: int = 0,
     world_size: int = 1,
 ) -> Evaluation:
-    """Predict one split, images resized only. With `world_size` > 1 each rank predicts its share, and has the whole.
+    """Predict one split, images resized only; `prior` [K] is that which the network was trained under.
 
-    Raises ConfigError where the split is empty, PackChangedError where the pack is not what it was when it was opened.
+    With `world_size` > 1 each rank predicts its share, and has the whole. Raises ConfigError where the split is empty,
+    PackChangedError where the pack is not what it was when it was opened.
     """
     pack.check()
     rows = pack.indices(split)
@@ -84,14 +114,37 @@ def evaluate(
         probabilities, loss_sum = _of_all_ranks(probabilities, loss_sum, len(rows), world_size)
     pack.check()
     return Evaluation(
-        confusion=confusion_matrix(pack.labels[rows], probabilities.argmax(axis=1), classes),
         loss=loss_sum / len(rows),
         probabilities=probabilities,
+        adjusted_probabilities=None if prior is None else adjusted(probabilities, prior),
         labels=pack.labels[rows],
         subjects=pack.subjects[rows],
         sources=pack.sources[rows],
         about={name: values[rows] for name, values in pack.about.items()},
     )
+
+
+def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The evaluation of the mean of several models' probabilities, all of the same images."""
+    first = evaluations[0]
+    probabilities = _mean([each.probabilities for each in evaluations])
+    known = [each.adjusted_probabilities for each in evaluations if each.adjusted_probabilities is not None]
+    of_labels = probabilities[np.arange(len(first.labels)), first.labels].astype(np.float64)
+    return replace(
+        first,
+        loss=float(-np.log(np.maximum(of_labels, np.finfo(np.float32).tiny)).mean()),
+        probabilities=probabilities,
+        adjusted_probabilities=_mean(known) if len(known) == len(evaluations) else None,
+    )
+
+
+def _mean(probabilities: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    total: npt.NDArray[np.float64] = np.sum(probabilities, axis=0, dtype=np.float64)
+    return (total / len(probabilities)).astype(np.float32)
+
+
+def _decided(probabilities: npt.NDArray[np.float32] | None) -> npt.NDArray[np.int64] | None:
+    return None if probabilities is None else probabilities.argmax(axis=1)
 
 
 def _of_all_ranks(

@@ -17,10 +17,11 @@ from skin_tune.data.loading.oversampling import EpochPlan, batches, epoch_plan, 
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError, SkinTuneError
-from skin_tune.metrics import SELECTION_METRICS, metrics_of
+from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.model.distributed_layers import average_buffers, synchronised
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, build_network, dropout_of, load_weights
+from skin_tune.model.prior import Floats
 from skin_tune.training.checkpoint_checks import (
     check_average,
     check_optimizer,
@@ -128,6 +129,11 @@ class Trainer:
         return self.epoch >= self.config.epochs
 
     @property
+    def prior(self) -> Floats:
+        """The prior [K] that the network is trained under: draws per class times class weight, as targets see it."""
+        return self.loss.prior(self.targets)
+
+    @property
     def improved(self) -> bool:
         """Whether the last epoch is the best so far."""
         return self.epoch > 0 and self.best_epoch == self.epoch
@@ -210,7 +216,7 @@ class Trainer:
     def _validate(self) -> dict[str, float]:
         self.validation = validation = self.evaluate("val")
         self._check_finite("val_loss", validation.loss)
-        scores = metrics_of(validation.confusion, self.pack.classes, self.pack.info.ordinal)
+        scores = validation.scores(self.pack.classes, self.pack.info.ordinal)
         metrics = {"val_loss": validation.loss, **{f"val_{name}": value for name, value in scores.items()}}
         self._check_finite(self.metric, metrics[self.metric])
         return metrics
@@ -221,11 +227,18 @@ class Trainer:
     def evaluate(self, split: str) -> Evaluation:
         """Predict one split with `kept_network`; all ranks call it. Raises ConfigError where the split is empty."""
         return evaluate(
-            self.kept_network, self.pack, split, self.config, self.device, rank=self.rank, world_size=self.world_size
+            self.kept_network,
+            self.pack,
+            split,
+            self.config,
+            self.device,
+            prior=self.prior,
+            rank=self.rank,
+            world_size=self.world_size,
         )
 
     def model_state(self) -> dict[str, Any]:
-        """The model alone, with what is needed to use it: config, class names and their kind, region and pack."""
+        """The model alone, with what is needed to use it: config, classes, region and pack, prior and decision."""
         return {
             "config": self.config.to_dict(),
             "classes": self.pack.classes,
@@ -234,6 +247,7 @@ class Trainer:
             "pack_id": self.pack.info.pack_id,
             "pack_size": self.pack.info.size,
             "metric": self.metric,
+            "prior": self.prior.tolist(),
             "epoch": self.epoch,
             "model": self.kept_network.state_dict(),
         }

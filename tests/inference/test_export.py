@@ -79,9 +79,10 @@ def test_preprocessing_is_an_anti_aliased_resize_and_imagenets_scale(pack: Pack,
     changed = load_model(model.path)
     object.__setattr__(changed, "config", replace(model.config, image_size=image_size))
     grader = ExportedGrader(changed)
-    grader.network = torch.nn.Identity()
+    (member,) = grader.members
+    member.network = torch.nn.Identity()
     seen: list[torch.Tensor] = []
-    grader.network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    member.network.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
     pixels = torch.from_numpy(pack.images[:4].copy())
     grader(pixels)
     size = (image_size, image_size)

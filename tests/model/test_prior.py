@@ -67,8 +67,8 @@ def test_a_classifier_of_the_stream_becomes_that_of_even_classes():
     x = torch.linspace(-3, 3, 101, dtype=torch.float64)
     likelihood = torch.stack([torch.exp(-((x + 1) ** 2) / 2), torch.exp(-((x - 1) ** 2) / 2)], dim=1)
     prior = torch.tensor([0.95, 0.05])
-    posterior = likelihood * prior
-    posterior = (posterior / posterior.sum(dim=1, keepdim=True)).numpy()
+    joint = likelihood * prior
+    posterior = (joint / joint.sum(dim=1, keepdim=True)).numpy()
     assert (posterior.argmax(axis=1) != (x > 0).numpy()).any()
     decided = adjusted(posterior, prior.numpy()).argmax(axis=1)
     off = np.abs(x.numpy()) > 1e-9

@@ -46,7 +46,7 @@ def test_a_resumed_training_equals_an_unbroken_one(make_pack: PackMaker, tmp_pat
     content = load_checkpoint(tmp_path / "last.pt")
     resumed = Trainer(resumable_config(tmp_path / "last.pt", content), pack, weights={})
     resumed.load_state_dict(content)
-    np.testing.assert_array_equal(resumed.loss.prior(resumed.targets), interrupted.loss.prior(resumed.targets))
+    np.testing.assert_array_equal(resumed.prior, interrupted.prior)
     assert [numbers(resumed.run_epoch()) for _ in range(2)] == history[1:]
     for mine, theirs in ((resumed.network, unbroken.network), (resumed.kept_network, unbroken.kept_network)):
         assert all(map(torch.equal, mine.state_dict().values(), theirs.state_dict().values()))
@@ -65,7 +65,7 @@ def test_logit_adjustment_takes_the_prior_of_the_images_drawn_not_of_the_origina
     trainer = Trainer(small_config(image_size=16, train_loss="logit_adjustment", oversample="sqrt"), make_pack(size=16))
     assert trainer.targets.tolist() == [24, 17, 12]
     torch.testing.assert_close(trainer.loss.shift.exp(), torch.tensor([1, 17 / 24, 12 / 24]))
-    np.testing.assert_allclose(trainer.loss.prior(trainer.targets), [1 / 3] * 3)
+    np.testing.assert_allclose(trainer.prior, [1 / 3] * 3)
 
 
 def test_weights_begin_to_count_in_the_epoch_after_those_without(make_pack: PackMaker):
@@ -76,9 +76,9 @@ def test_weights_begin_to_count_in_the_epoch_after_those_without(make_pack: Pack
     )
     first, unweighted = numbers(deferred.run_epoch()), numbers(plain.run_epoch())
     assert first == unweighted != numbers(weighted.run_epoch())
-    np.testing.assert_array_equal(deferred.loss.prior(deferred.targets), plain.loss.prior(plain.targets))
+    np.testing.assert_array_equal(deferred.prior, plain.prior)
     assert numbers(deferred.run_epoch()) != numbers(plain.run_epoch())
-    np.testing.assert_array_equal(deferred.loss.prior(deferred.targets), weighted.loss.prior(weighted.targets))
+    np.testing.assert_array_equal(deferred.prior, weighted.prior)
 
 
 def test_mixing_leaves_dropout_as_it_was(make_pack: PackMaker, monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import log_loss
+from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import CheckpointError, ConfigError
@@ -38,12 +38,42 @@ def test_training_learns_and_reports_every_metric_of_the_contract(make_pack: Pac
     history = [trainer.run_epoch() for _ in range(4)]
     names = (
         "epoch train_loss train_acc val_loss val_acc val_balanced_acc val_macro_f1 val_mae val_within_one val_qwk "
-        "val_recall_0 val_recall_1 val_recall_2 learning_rate epoch_seconds images_per_second"
+        "val_recall_0 val_recall_1 val_recall_2 learning_rate epoch_seconds images_per_second "
+        "val_acc_adjusted val_balanced_acc_adjusted val_macro_f1_adjusted val_mae_adjusted val_within_one_adjusted "
+        "val_qwk_adjusted"
     )
     assert set(history[0]) == set(names.split())
     assert [metrics["epoch"] for metrics in history] == [1, 2, 3, 4]
     assert trainer.best_metrics["val_balanced_acc"] == max(metrics["val_balanced_acc"] for metrics in history) > 0.6
     assert trainer.finished
+
+
+@pytest.mark.parametrize(
+    ("loss", "oversample"), [("ce", "none"), ("cb", "none"), ("ce", "sqrt"), ("cb", "balanced"), ("focal", "none")]
+)
+def test_the_adjusted_metrics_are_those_of_probabilities_over_draws_times_weight(
+    make_pack: PackMaker, loss: str, oversample: str
+):
+    pack = make_pack()
+    trainer = Trainer(small_config(train_loss=loss, oversample=oversample, beta=0.99), pack)
+    metrics = trainer.run_epoch()
+    counts = pack.class_counts("train")
+    draws = {"none": counts, "balanced": np.full(3, counts.max()), "sqrt": np.rint(np.sqrt(counts * counts.max()))}
+    weight = class_balanced_weights(counts, 0.99).numpy() if loss == "cb" else np.ones(3)
+    prior = draws[oversample] * weight
+    assert trainer.prior == pytest.approx(prior / prior.sum(), rel=1e-6)
+    validation = trainer.validation
+    assert validation is not None
+    decided = (validation.probabilities / prior).argmax(axis=1)
+    assert metrics["val_balanced_acc_adjusted"] == pytest.approx(balanced_accuracy_score(validation.labels, decided))
+    assert metrics["val_macro_f1_adjusted"] == pytest.approx(f1_score(validation.labels, decided, average="macro"))
+
+
+def test_the_adjusted_metric_can_choose_the_best_epoch(make_pack: PackMaker):
+    trainer = Trainer(small_config(train_loss="ce"), make_pack(), metric="val_macro_f1_adjusted")
+    history = [trainer.run_epoch()["val_macro_f1_adjusted"] for _ in range(3)]
+    assert trainer.best_metrics["val_macro_f1_adjusted"] == max(history)
+    assert trainer.best_epoch == 1 + int(np.argmax(history))
 
 
 def test_class_balanced_weights_come_from_the_counts_before_balancing(make_pack: PackMaker):

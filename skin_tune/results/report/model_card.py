@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skin_tune.metrics import ORDINAL_METRICS
+from skin_tune.metrics import ADJUSTED, ORDINAL_METRICS, is_adjusted
 from skin_tune.text.numbers import figure
 from skin_tune.text.wording import counted
 
@@ -38,7 +38,7 @@ class CardFacts:
     classes: Sequence[Mapping[str, Any]]
     """Rows of ``class train_images test_images precision recall f1``, in ordinal order where there is one."""
     confusion: Sequence[Sequence[int]]
-    """[K][K], true class by row."""
+    """[K][K], true class by row; like `classes` by the decision that `metric` is of."""
     config: Mapping[str, Any]
     code_version: str = ""
     libraries: str = ""
@@ -58,6 +58,7 @@ def model_card(facts: CardFacts) -> str:
             "",
             _task(facts.region, _names(facts), facts.ordinal),
             f"A {facts.config['backbone']} with the hyper-parameters of trial {facts.trial}, {chosen}.",
+            _ADJUSTED if is_adjusted(facts.metric) else _PLAIN,
             "",
             "## Test split",
             "",
@@ -120,6 +121,11 @@ def _names(facts: CardFacts) -> list[str]:
     return [str(row["class"]) for row in facts.classes]
 
 
+_PLAIN = "Its decision is the plain one: the most probable class."
+_ADJUSTED = (
+    "Its decision is the adjusted one: the class that would be most probable were all classes equally frequent "
+    "(Menon et al. 2021). Its probabilities are those of such a population, not of the photos it was trained on."
+)
 _STEPS = ("MAE, within-one and QWK count in steps between neighbouring classes.", "")
 
 
@@ -132,7 +138,7 @@ def _task(region: str, classes: Sequence[str], ordinal: bool) -> str:
 def _metrics(facts: CardFacts) -> Mapping[str, float | None]:
     """Without the metrics that nominal classes cannot have."""
     gaps = () if facts.ordinal else [f"test_{name}" for name in ORDINAL_METRICS]
-    return {name: value for name, value in facts.metrics.items() if name not in gaps}
+    return {name: value for name, value in facts.metrics.items() if name.removesuffix(ADJUSTED) not in gaps}
 
 
 def times(count: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skin_tune.metrics import Tallies, confusion_matrix, scores_of
+from skin_tune.metrics import ADJUSTED, Tallies, confusion_matrix, scores_of
 from skin_tune.results.statistics.bootstrap import (
     Floats,
     bootstrap_sums,
@@ -59,7 +59,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class ModelPerformance:
-    """A model's answers on one split."""
+    """A model's answers on one split, by the plain decision or by the adjusted one."""
 
     confusion: npt.NDArray[np.int64]
     """[K, K], true class by row."""
@@ -69,23 +69,25 @@ class ModelPerformance:
     scores: dict[str, Figure]
     """``balanced_acc``, ``macro_f1``"""
     calibration: Calibration
+    """Of the plain probabilities: the adjusted ones are of another population."""
     groups: dict[str, list[Group]]
     """By ``device`` and ``angle``; without an entry where the store does not know it of any image."""
 
 
-def model_performance(rows: pd.DataFrame) -> ModelPerformance:
-    """From the store's `predictions` of one model and split."""
+def model_performance(rows: pd.DataFrame, adjusted: bool = False) -> ModelPerformance:
+    """From the store's `predictions` of one model and split, by its adjusted decision where that is asked for."""
     probabilities = np.stack(rows["probabilities"].to_list()).astype(np.float64)
     classes = probabilities.shape[1]
+    correct = rows["label"].to_numpy() == rows["predicted"].to_numpy()
+    if adjusted:
+        rows = rows.assign(predicted=rows[f"predicted{ADJUSTED}"])
     tallies, confusion = _tallied(rows, classes)
     return ModelPerformance(
         confusion=confusion,
         subjects=len(tallies.true),
         recall=_recall(tallies),
         scores=_scores(tallies),
-        calibration=calibration(
-            probabilities.max(axis=1), rows["label"].to_numpy() == rows["predicted"].to_numpy(), BINS
-        ),
+        calibration=calibration(probabilities.max(axis=1), correct, BINS),
         groups={name: _groups(rows, name, classes) for name in ("device", "angle") if _is_known(rows, name)},
     )
 

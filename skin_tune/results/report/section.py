@@ -1,15 +1,17 @@
 """The report's data of one region: its trials on one pack, the champion, its refits, the cost."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, formula_of, is_adjusted, val_metric
 from skin_tune.results.report.cost import Cost, cost_of, total
 from skin_tune.results.report.model_performance import ModelPerformance, model_performance
+from skin_tune.results.statistics.combination import Gain, combination_of, combined_from, gain_of
 from skin_tune.results.statistics.compare import Comparison, compare
 from skin_tune.results.statistics.confirmation import (
     Championship,
@@ -60,6 +62,8 @@ class Section:
     comparison: Comparison
     confirmed: Mapping[str, Championship | None]
     """By experiment, how its best configs compare over new seeds; None where that is not known yet."""
+    gains: Sequence[Gain]
+    """What each combination of models gains over the best of its experiment."""
     champion: Mapping[Any, Any] | None
     """Its row: the confirmed champion's, or the best trial's; None where no trial finished an epoch."""
     validation: ModelPerformance | None
@@ -83,7 +87,8 @@ def sections(storage: str | Location, region: str | None = None, experiment: str
     if trials.empty:
         raise no_trial(storage, region, experiment)
     if experiment is not None:
-        trials = pd.concat([trials, load_trials(storage, region, confirmation_of(experiment))])
+        beside = [load_trials(storage, region, of(experiment)) for of in (confirmation_of, combination_of)]
+        trials = pd.concat([trials, *beside])
     trials = _with_columns(trials, [*TRIALS.names, "config/epochs"])
     epochs = _with_columns(epochs, EPOCHS.names)
     openings = load_test_openings(storage)
@@ -101,7 +106,8 @@ def _section(
 ) -> Section:
     paths = RunPaths(location(storage))
     names = list(map(str, all_trials["experiment"].unique()))
-    experiments = [name for name in names if confirmed_by(name) not in names]
+    experiments = [name for name in names if confirmed_by(name) not in names and combined_from(name) not in names]
+    combined = all_trials[all_trials["experiment"].isin([combination_of(name) for name in experiments])]
     trials = all_trials[all_trials["experiment"].isin(experiments)]
     notes = [read_note(paths.spec(region, experiment)) for experiment in experiments]
     asked = [{} if wrong_spec(note) else note for note in notes]
@@ -116,7 +122,7 @@ def _section(
     }
     best = _champion(ranked, confirmed)
     is_champion = usable(best.to_dict(), metric)
-    validation = _answers(storage, region, best["experiment"], best["trial_id"], "val") if is_champion else None
+    validation = _answers(storage, region, best["experiment"], best["trial_id"], "val", metric) if is_champion else None
     counts = _training_counts(asked, len(validation.confusion) if validation else None)
     refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
     costs = {str(name): cost_of(of) for name, of in all_trials.groupby("experiment", sort=False)}
@@ -131,6 +137,7 @@ def _section(
         epochs=epochs[epochs["experiment"].isin(experiments)],
         comparison=comparison,
         confirmed=confirmed,
+        gains=_gains(storage, region, combined, metric),
         champion=best.to_dict() if is_champion else None,
         validation=validation,
         classes=list(counts) or (class_names(trials, validation.confusion.sum(axis=1).tolist()) if validation else []),
@@ -150,6 +157,16 @@ def _championship(
         return championship(storage, region, confirmation, runs, metric)
     except StoreError:  # runs are under way, were interrupted, or failed
         return None
+
+
+def _gains(storage: str | Location, region: str, combined: pd.DataFrame, metric: str) -> list[Gain]:
+    adjusted_metric = val_metric(formula_of(metric), adjusted=True)  # by which a combination is chosen
+    found = []
+    for row in combined.to_dict("records"):
+        with suppress(StoreError):  # the predictions of what it is held against are gone
+            experiment = combined_from(row["experiment"]) or ""
+            found.append(gain_of(storage, region, experiment, row["trial_id"], adjusted_metric))
+    return found
 
 
 def _champion(ranked: pd.DataFrame, confirmed: Mapping[str, Championship | None]) -> pd.Series:
@@ -180,16 +197,28 @@ def _ranked(trials: pd.DataFrame, comparison: Comparison, metric: str) -> pd.Dat
     return best_first(rows, metric)
 
 
-def _answers(storage: str | Location, region: str, experiment: str, trial: str, split: str) -> ModelPerformance | None:
+def _answers(
+    storage: str | Location, region: str, experiment: str, trial: str, split: str, metric: str
+) -> ModelPerformance | None:
+    """By the decision that `metric` is of; None where the store does not have it."""
     rows = load_predictions(storage, region, experiment, split=split, trial=trial)
-    return None if rows.empty else model_performance(rows)
+    known = len(rows) and not (is_adjusted(metric) and rows[f"predicted{ADJUSTED}"].isna().any())
+    return model_performance(rows, is_adjusted(metric)) if known else None
 
 
 def _refits(storage: str | Location, paths: RunPaths, region: str, experiment: str) -> list[Refit]:
     files = sorted_glob(paths.experiment(region, experiment), "refit/*/metrics.json")
     found = [note for note in map(read_note, files) if "model" in note and "metrics" in note]
     found = [facts for facts in found if not wrong_facts(facts)]
-    return [Refit(facts, _answers(storage, region, experiment, facts["model"], "test")) for facts in found]
+    return [
+        Refit(facts, _answers(storage, region, experiment, facts["model"], "test", metric_of_refit(facts)))
+        for facts in found
+    ]
+
+
+def metric_of_refit(facts: Mapping[str, Any]) -> str:
+    """The metric that a refitted model was chosen by; those of older versions do not all say."""
+    return str(facts.get("metric", DEFAULT_METRIC))
 
 
 def _cost_of_refit(facts: Mapping[str, Any]) -> Cost:

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from skin_tune.metrics import formula_of, is_adjusted
 from skin_tune.results.report.markup import Markup, fraction, in_words, percent, translated
 from skin_tune.results.report.markup import hours as as_hours
 from skin_tune.results.report.model_performance import Figure
 from skin_tune.results.report.nominal import noun
-from skin_tune.results.report.section import Refit, Section
+from skin_tune.results.report.section import Refit, Section, metric_of_refit
 from skin_tune.results.store.status import are_usable
 
 _FEW_SUBJECTS = 30
@@ -32,10 +33,10 @@ def champions_refits(section: Section) -> list[Refit]:
 
 def test_score(refit: Refit, metric: str) -> Figure:
     """A refitted model's `metric` on the test split; its interval where the store has its answers."""
-    name = metric.removeprefix("val_")
-    if refit.test is not None and name in refit.test.scores:
-        return refit.test.scores[name]
-    value = refit.facts["metrics"].get(f"test_{name}")
+    decides = is_adjusted(metric_of_refit(refit.facts)) == is_adjusted(metric)
+    if decides and refit.test is not None and formula_of(metric) in refit.test.scores:
+        return refit.test.scores[formula_of(metric)]
+    value = refit.facts["metrics"].get(f"test_{metric.removeprefix('val_')}")
     return Figure(math.nan if value is None else value, math.nan, math.nan)
 
 
@@ -85,7 +86,7 @@ def _on_champion(section: Section) -> Iterator[Markup]:
             yield (
                 translated("rivals", names=", ".join(confirmed.rivals)) if confirmed.rivals else translated("no_rivals")
             )
-    elif section.metric == "val_balanced_acc" and section.classes:
+    elif formula_of(section.metric) == "balanced_acc" and section.classes:
         key = "only_is" if len(section.trials) == 1 else "champion_is"
         yield translated(key, **common, score=score, chance=fraction(1 / len(section.classes)))
     else:
@@ -108,6 +109,13 @@ def _on_champion(section: Section) -> Iterator[Markup]:
                 recall=fraction(recall[worst]),
                 training=training,
             )
+    for gain in section.gains:
+        yield translated(
+            "combined_better" if gain.better else "combined_no_better",
+            model=gain.trial_id,
+            single=gain.single,
+            score=in_words(Figure(gain.difference, gain.low, gain.high)),
+        )
     refits = champions_refits(section)
     if not refits:
         yield translated("not_tested")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.metrics import metrics_for
+from skin_tune.metrics import is_adjusted, metrics_for, val_metric
 from skin_tune.results.report.cost import Cost
 from skin_tune.results.report.importance import varied_parameters
 from skin_tune.results.report.markup import (
@@ -30,7 +30,7 @@ from skin_tune.results.report.translations import WORDS
 from skin_tune.results.statistics.confirmation import Championship
 
 _SHOWN = 20
-_SCORES = ("val_balanced_acc", "val_macro_f1", "val_acc", "val_mae", "val_within_one", "val_qwk")
+_SCORES = ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk")
 _TRACES = ("pack_id", "split_seed", "code_version", "libraries", "hardware")
 
 
@@ -77,8 +77,9 @@ def leaderboard(section: Section) -> Markup:
 
 
 def _scores(section: Section) -> list[str]:
-    """Those that its classes can have."""
-    return [score for score in _SCORES if score.removeprefix("val_") in metrics_for(section.ordinal)]
+    """Those that its classes can have, of the decision that its metric is of."""
+    adjusted = is_adjusted(section.metric)
+    return [val_metric(name, adjusted) for name in _SCORES if name in metrics_for(section.ordinal)]
 
 
 def confirmed(result: Championship, metric: str) -> Markup:

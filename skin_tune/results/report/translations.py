@@ -1,5 +1,6 @@
 """Every word the report says, in English and Korean. Of ``{count:trial|trials}`` the first is said where count is 1."""
 
+from skin_tune.metrics import ADJUSTED, METRICS
 from skin_tune.results.report.nominal import KOREAN, nominal_key
 
 LANGUAGES = ("en", "ko")
@@ -46,6 +47,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "expected": (
         "Being the best is partly luck: on people who did not choose it, {score} is to be expected.",
         "최고라는 결과에는 운도 있습니다. 선택에 쓰이지 않은 사람들에게서는 {score} 정도가 예상됩니다.",
+    ),
+    "combined_better": (
+        "The combined model {model} is better than {single} alone, by {score}: use it.",
+        "결합 모델 {model}은(는) {single} 하나보다 {score} 더 좋습니다. 결합 모델을 쓰십시오.",
+    ),
+    "combined_no_better": (
+        "The combined model {model} is no better than {single} alone by more than noise ({score}): keep {single}.",
+        "결합 모델 {model}이(가) {single} 하나보다 우연 이상으로 좋지는 않습니다({score}). {single}을(를) 쓰십시오.",
     ),
     "confirmed_is": (
         "Of {trials} {trials:trial|trials} the best {configs:one|{configs}} {configs:was|were} run again with {seeds} "
@@ -258,3 +267,8 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 WORDS |= {nominal_key(key): (WORDS[key][0], korean) for key, korean in KOREAN.items()}
+WORDS |= {
+    f"val_{name}{ADJUSTED}": (f"{english}, adjusted", f"{korean}(보정)")
+    for name in METRICS
+    for english, korean in (WORDS[f"val_{name}"],)
+}

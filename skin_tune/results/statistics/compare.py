@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import LESS_IS_BETTER, METRICS, Tallies, metrics_for, scores_of
+from skin_tune.metrics import (
+    LESS_IS_BETTER,
+    METRICS,
+    Tallies,
+    formula_of,
+    is_adjusted,
+    metrics_for,
+    scores_of,
+    val_metric,
+)
 from skin_tune.results.statistics.bootstrap import (
     RESAMPLES,
     Floats,
@@ -29,13 +38,15 @@ from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
 
-SCORES = tuple(f"val_{name}" for name in METRICS)
-"""Metrics to compare trials by."""
+SCORES = tuple(val_metric(name, adjusted=False) for name in METRICS)
+"""Metrics of the plain decision to compare trials by."""
+
+ADJUSTED_SCORES = tuple(val_metric(name, adjusted=True) for name in METRICS)
+"""The same of the adjusted decision."""
 
 NOISE = 0.05
 """Trials whose `p_adjusted` is at least this are within noise."""
 
-_BOUNDS = [f"{score}_{side}" for score in SCORES for side in ("low", "high")]
 _AGAINST = ["difference", "difference_low", "difference_high", "chance_better", "p_adjusted"]
 
 
@@ -45,24 +56,29 @@ class Comparison:
 
     region: str
     metric: str
-    """One of SCORES: the order, and what `difference`, `chance_better` and `p_adjusted` are of."""
+    """One of `scores`: the order, and what `difference`, `chance_better` and `p_adjusted` are of."""
     ordinal: bool
     """Whether the classes have an order; where not, MAE, within-one and QWK are gaps."""
     trials: pd.DataFrame
-    """A row per trial: ``region experiment trial_id status pack_id compared``, each of SCORES with ``<score>_low`` and
-    ``<score>_high``, ``difference difference_low difference_high`` (trial - reference), ``chance_better`` (than the
+    """A row per trial: ``region experiment trial_id status pack_id compared``, each of `scores` with ``<score>_low``
+    and ``<score>_high``, ``difference difference_low difference_high`` (trial - reference), ``chance_better`` (than the
     reference), ``p_adjusted``. Those `compared` come first; what cannot be said is NaN."""
     reference: int | None
     """Row of `trials` that the others are held against: the best, or the baseline. None if none is compared."""
     against_baseline: bool
     expected: dict[str, float]
-    """SCORES of the best trial as estimated on subjects that did not choose it, NaN for gaps; empty unless two are
+    """`scores` of the best trial as estimated on subjects that did not choose it, NaN for gaps; empty unless two are
     compared."""
     images: int
     subjects: int
     resamples: int
     notes: tuple[str, ...]
     """Notes on what is missing and why, a clause each."""
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """All METRICS of the decision that `metric` is of."""
+        return scores_beside(self.metric)
 
     @property
     def compared(self) -> pd.DataFrame:
@@ -74,6 +90,11 @@ class Comparison:
         """The compared trials that chance alone may set apart from the reference, which is not among them."""
         rows = self.compared
         return rows[rows["p_adjusted"] >= NOISE]
+
+
+def scores_beside(metric: str) -> tuple[str, ...]:
+    """SCORES or ADJUSTED_SCORES: those of the decision that `metric` is of."""
+    return ADJUSTED_SCORES if is_adjusted(metric) else SCORES
 
 
 def compare(
@@ -103,11 +124,11 @@ def compare(
     >>> len(comparison.within_noise) <= 1
     True
     """
-    if metric not in SCORES:
-        raise StoreError(f"--sort {metric!r} is not one of {', '.join(SCORES)}")
+    if metric not in scores_beside(metric):
+        raise StoreError(f"--sort {metric!r} is not one of {', '.join((*SCORES, *ADJUSTED_SCORES))}")
     names = [experiments] if isinstance(experiments, str) else experiments
     gathered = gather(storage, region, names, metric)
-    rows = _empty_rows(gathered)
+    rows = _empty_rows(gathered, metric)
     against = None if baseline is None else _position(rows[: gathered.compared], baseline)
     expected: dict[str, float] = {}
     if tallies := gathered.tallies:
@@ -129,13 +150,17 @@ def compare(
     )
 
 
-def _empty_rows(gathered: ComparableTrials) -> pd.DataFrame:
+def _empty_rows(gathered: ComparableTrials, metric: str) -> pd.DataFrame:
     """The trials with a column for each statistic, still NaN but for scores that the store has."""
-    statistics = [*SCORES, *_BOUNDS, *_AGAINST]
+    statistics = [*scores_beside(metric), *_bounds(metric), *_AGAINST]
     rows = gathered.trials.reindex(columns=["region", "experiment", "trial_id", "status", "pack_id", *statistics])
     rows = rows.astype(dict.fromkeys(statistics, np.float64))
     rows.insert(5, "compared", rows.index < gathered.compared)
     return rows
+
+
+def _bounds(metric: str) -> list[str]:
+    return [f"{score}_{side}" for score in scores_beside(metric) for side in ("low", "high")]
 
 
 def compare_regions(
@@ -185,14 +210,17 @@ def _fill(
     Of METRICS those not among `metrics` stay NaN.
     """
     subjects, count = tallies.hits.shape[:2]
-    name, sign = _plain(metric), -1 if _plain(metric) in LESS_IS_BETTER else 1
+    name, adjusted = formula_of(metric), is_adjusted(metric)
+    sign = -1 if name in LESS_IS_BETTER else 1
     resampled = np.empty((len(draws), count), np.float32)
     jackknife = np.empty((subjects, count), np.float32)
-    figures: dict[str, Floats] = {column: np.full(count, np.nan) for column in (*SCORES, *_BOUNDS)}
+    figures: dict[str, Floats] = {
+        column: np.full(count, np.nan) for column in (*scores_beside(metric), *_bounds(metric))
+    }
     for part, some in in_parts(tallies):
         exact, drawn, fewer = (scores_of(sums) for sums in bootstrap_sums(some, draws))
         for each in metrics:
-            score = f"val_{each}"
+            score = val_metric(each, adjusted)
             figures[score][part] = exact[each][0]
             figures[f"{score}_low"][part], figures[f"{score}_high"][part] = intervals(
                 exact[each][0], drawn[each], fewer[each]
@@ -213,16 +241,14 @@ def _fill(
         )
         if count > 1:
             winner = scores_of(bias_corrected_winner(tallies, resampled, draws))
-            expected = {f"val_{each}": float(winner[each]) if each in metrics else math.nan for each in METRICS}
+            expected = {
+                val_metric(each, adjusted): float(winner[each]) if each in metrics else math.nan for each in METRICS
+            }
     for column, values in figures.items():
         rows.loc[: count - 1, column] = values
     for column in ("difference_low", "difference_high", "chance_better", "p_adjusted"):
         rows.loc[reference, column] = np.nan
     return reference, expected
-
-
-def _plain(score: str) -> str:
-    return score.removeprefix("val_")
 
 
 def _position(compared: pd.DataFrame, baseline: str) -> int:
@@ -239,7 +265,7 @@ def _position(compared: pd.DataFrame, baseline: str) -> int:
 
 def _order(rows: pd.DataFrame, metric: str) -> list[int]:
     """Best first; then those that are not compared; then those that failed or diverged, which never win."""
-    less = _plain(metric) in LESS_IS_BETTER
+    less = formula_of(metric) in LESS_IS_BETTER
     keys = rows.assign(_gap=~rows["compared"], _unusable=~are_usable(rows))
     order = keys.sort_values(
         ["_gap", "_unusable", metric], ascending=[True, True, less], na_position="last", kind="stable"

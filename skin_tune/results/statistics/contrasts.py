@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import Tallies, scores_of
+from skin_tune.metrics import Tallies, formula_of, scores_of
 from skin_tune.results.statistics.bootstrap import (
     LEVEL,
     RESAMPLES,
@@ -47,7 +47,7 @@ def seeded_runs(
     own = _chosen(gathered.tallies, [place[trial_id] for trial_id in wanted])
     subjects = len(own.true)
     draws = resample_counts(subjects, RESAMPLES)
-    name = metric.removeprefix("val_")
+    name = formula_of(metric)
     shape = (len(runs), len(runs[0]))
     parts = [[scores_of(sums)[name] for sums in bootstrap_sums(some, draws)] for _, some in in_parts(own)]
     point, resampled, jackknife = (np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True))

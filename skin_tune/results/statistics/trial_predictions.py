@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import Numbers, Tallies
+from skin_tune.metrics import ADJUSTED, Numbers, Tallies, is_adjusted
 from skin_tune.results.statistics.bootstrap import tally_subjects
 from skin_tune.results.store.classes import are_ordinal, check_has_metric, class_names
 from skin_tune.results.store.ranking import no_trial
@@ -41,6 +41,8 @@ class ComparableTrials:
 def gather(storage: str | Location, region: str, experiments: Sequence[str], metric: str) -> ComparableTrials:
     """Trials of a region's `experiments` (all if none) and their tallies on the validation split.
 
+    The tallies are of the decision that `metric` is of.
+
     Raises StoreError where an experiment has no trial, where trials were trained on different packs, and for a metric
     that their classes cannot have.
     """
@@ -54,7 +56,7 @@ def gather(storage: str | Location, region: str, experiments: Sequence[str], met
     _check_pack(trials, region)
     check_has_metric(trials, metric)
     ordinal = are_ordinal(trials)
-    tallies = _tallies(_predictions(storage, region, experiments), storage)
+    tallies = _tallies(_predictions(storage, region, experiments, is_adjusted(metric)), storage)
     keys = list(trials[_KEY].itertuples(index=False, name=None))
     unusable = (~are_usable(trials)).to_list()
     usable = [row for row, key in enumerate(keys) if key in tallies and not unusable[row]]
@@ -81,11 +83,14 @@ def _check_pack(trials: pd.DataFrame, region: str) -> None:
         )
 
 
-def _predictions(storage: str | Location, region: str, experiments: Sequence[str]) -> pd.DataFrame:
-    columns = ["trial_id", "subject", "label", "predicted"]
+def _predictions(storage: str | Location, region: str, experiments: Sequence[str], adjusted: bool) -> pd.DataFrame:
+    """``trial_id subject label predicted`` of every validation image, `predicted` by the decision; without gaps."""
+    decision = f"predicted{ADJUSTED}" if adjusted else "predicted"
+    columns = ["trial_id", "subject", "label", decision]
     asked: list[str | None] = [*experiments] or [None]
     parts = [load_predictions(storage, region, each, split="val", columns=columns) for each in asked]
-    return pd.concat(parts, ignore_index=True)
+    rows = pd.concat(parts, ignore_index=True).dropna(subset=[decision])
+    return rows.assign(predicted=rows[decision].astype(np.int64)).reset_index(drop=True)
 
 
 def _tallies(rows: pd.DataFrame, storage: str | Location) -> dict[Any, Tallies]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import ORDINAL_METRICS
+from skin_tune.metrics import ORDINAL_METRICS, formula_of
 from skin_tune.text.grades import grade_values
 
 _RECALL = "val_recall_"
@@ -28,7 +28,7 @@ def are_ordinal(trials: pd.DataFrame) -> bool:
 
 def check_has_metric(trials: pd.DataFrame, metric: str) -> None:
     """Raise StoreError where `metric` needs an order of classes, and no row of `trials` has one."""
-    if metric in [f"val_{name}" for name in ORDINAL_METRICS] and len(trials) and _nominal(trials).all():
+    if formula_of(metric) in ORDINAL_METRICS and len(trials) and _nominal(trials).all():
         regions = ", ".join(sorted(set(trials["region"])))
         raise StoreError(
             f"--sort {metric!r} needs classes with an order, and those of {regions} are nominal; "

@@ -25,13 +25,15 @@ def write_predictions(
     subjects: Sequence[str],
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float32],
+    predicted_adjusted: npt.NDArray[np.int64] | None = None,
     about: Mapping[str, Sequence[Any] | npt.NDArray[np.object_]] | None = None,
 ) -> None:
     """Keep what a model says of each of N images: true class [N], probabilities [N, K]. Replaces what it said before.
 
     `about` holds columns [N] of `photo_columns.ABOUT`, on the person and the capture; a missing column, None
-    or an empty word means unknown. `predicted` is the class of the highest probability; probabilities are kept to a
-    relative precision of 1/8192, which halves the file.
+    or an empty word means unknown. `predicted` is the class of the highest probability, `predicted_adjusted` [N] that
+    of the adjusted decision, where it is known. Probabilities are kept to a relative precision of 1/8192, which
+    halves the file.
     Raises StoreError where the storage cannot be written.
     """
     rows = len(labels)
@@ -44,12 +46,13 @@ def write_predictions(
         *(_known((about or {}).get(name), kind, rows) for name, kind in ABOUT.items()),
         pa.array(labels, pa.int16()),
         pa.array(probabilities.argmax(axis=1), pa.int16()),
+        pa.nulls(rows, pa.int16()) if predicted_adjusted is None else pa.array(predicted_adjusted, pa.int16()),
         pa.ListArray.from_arrays(offsets, pa.array(_rounded(probabilities.ravel()))),
     ]
     save_table(
         RunPaths(storage).predictions(region, experiment, trial_id, split),
         pa.table(columns, schema=PREDICTIONS),
-        use_dictionary=["trial_id", "split", "source", "subject", *ABOUT, "label", "predicted"],
+        use_dictionary=["trial_id", "split", "source", "subject", *ABOUT, "label", "predicted", "predicted_adjusted"],
         column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},
     )
 

@@ -3,13 +3,13 @@
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import LESS_IS_BETTER
+from skin_tune.metrics import LESS_IS_BETTER, formula_of
 from skin_tune.results.store.classes import check_has_metric
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
 
-_LESS_IS_BETTER = ("train_loss", "val_loss", "seconds", "gpu_seconds", *(f"val_{name}" for name in LESS_IS_BETTER))
+_LESS_IS_BETTER = ("train_loss", "val_loss", "seconds", "gpu_seconds")
 
 
 def rank_trials(
@@ -31,7 +31,7 @@ def rank_trials(
         raise no_trial(storage, region, experiment)
     check_has_metric(frame, sort)
     if sort not in frame or not pd.api.types.is_numeric_dtype(frame[sort]):
-        metrics = [name for name in map(str, frame) if name.startswith(("val_", "train_")) or name in _LESS_IS_BETTER]
+        metrics = [name for name in map(str, frame) if name.startswith(("val_", "train_")) or _less_is_better(name)]
         raise StoreError(f"--sort {sort!r} is not a metric of the store; it has {', '.join(metrics)}")
     return best_first(frame, sort).head(limit or len(frame))
 
@@ -39,9 +39,13 @@ def rank_trials(
 def best_first(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Rows of the store's `trials`, best `metric` first, those that cannot win last."""
     order = trials.assign(_unusable=~are_usable(trials)).sort_values(
-        ["_unusable", metric], ascending=[True, metric in _LESS_IS_BETTER], na_position="last", kind="stable"
+        ["_unusable", metric], ascending=[True, _less_is_better(metric)], na_position="last", kind="stable"
     )
     return order.drop(columns="_unusable").reset_index(drop=True)
+
+
+def _less_is_better(column: str) -> bool:
+    return column in _LESS_IS_BETTER or formula_of(column) in LESS_IS_BETTER
 
 
 def no_trial(storage: str | Location, region: str | None, experiment: str | None) -> StoreError:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from skin_tune.metrics import ADJUSTED, METRICS
 from skin_tune.storage.photo_columns import ABOUT
 
 # The grades of the built-in regions: always there, so that partitions of different regions share a schema.
@@ -20,6 +21,7 @@ _METRICS = [
         "val_mae",
         "val_within_one",
         "val_qwk",
+        *(f"val_{name}{ADJUSTED}" for name in METRICS),
     )
 ]
 TRIALS = pa.schema(
@@ -40,6 +42,7 @@ TRIALS = pa.schema(
         ("code_version", pa.string()),
         ("libraries", pa.string()),
         ("hardware", pa.string()),
+        ("members", pa.string()),
         ("checkpoint", pa.string()),
         ("error", pa.string()),
         ("started_at", pa.timestamp("us", tz="UTC")),
@@ -66,6 +69,7 @@ PREDICTIONS = pa.schema(
         *ABOUT.items(),
         ("label", pa.int16()),
         ("predicted", pa.int16()),
+        ("predicted_adjusted", pa.int16()),
         ("probabilities", pa.list_(pa.float32())),
     ]
 )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from skin_tune.metrics import METRICS, class_table, metrics_of
+from skin_tune.metrics import METRICS, Confusion, class_table, is_adjusted, metrics_of
 from skin_tune.provenance import code_version, libraries
 from skin_tune.results.report.model_card import CardFacts, model_card
 from skin_tune.results.store.predictions import write_predictions
@@ -27,7 +27,13 @@ def facts_of(
 ) -> CardFacts:
     """The model card's facts of a finished refit; `ended` is the result of its last epoch."""
     info, request = plan.pack.info, plan.request
-    scores = metrics_of(evaluation.confusion, info.classes, info.ordinal)
+    confusion = evaluation.confusion_by(is_adjusted(plan.metric))
+    recalls = {
+        name: value
+        for name, value in metrics_of(confusion, info.classes, info.ordinal).items()
+        if name.startswith("recall_")
+    }
+    scores = evaluation.scores(info.classes, info.ordinal) | recalls
     openings = load_test_openings(plan.paths.storage, plan.region)
     trained_on = train_splits(request.include_val)
     return CardFacts(
@@ -51,8 +57,8 @@ def facts_of(
             **{f"test_{name}": None for name in METRICS},  # what nominal classes cannot have stays a gap
             **{f"test_{name}": none_if_nan(value) for name, value in scores.items()},
         },
-        classes=_class_rows(plan, evaluation),
-        confusion=evaluation.confusion.tolist(),
+        classes=_class_rows(plan, confusion),
+        confusion=confusion.tolist(),
         config=plan.config.to_dict(),
         code_version=code_version(),
         libraries=libraries(),
@@ -61,7 +67,7 @@ def facts_of(
     )
 
 
-def _class_rows(plan: RefitPlan, evaluation: Evaluation) -> list[dict[str, Any]]:
+def _class_rows(plan: RefitPlan, confusion: Confusion) -> list[dict[str, Any]]:
     train_counts = plan.pack.class_counts(*train_splits(plan.request.include_val))
     return [
         {
@@ -70,7 +76,7 @@ def _class_rows(plan: RefitPlan, evaluation: Evaluation) -> list[dict[str, Any]]
             "test_images": row["images"],
             **{name: none_if_nan(row[name]) for name in ("precision", "recall", "f1")},
         }
-        for row, train_images in zip(class_table(evaluation.confusion, plan.pack.classes), train_counts, strict=True)
+        for row, train_images in zip(class_table(confusion, plan.pack.classes), train_counts, strict=True)
     ]
 
 

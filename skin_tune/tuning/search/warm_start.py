@@ -83,4 +83,4 @@ def _usable(storage: Location, region: str, experiment: str) -> pd.DataFrame:
         return pd.DataFrame(columns=["region", "experiment"])
     trials = load_trials(storage)
     own = trials["region"].eq(region) & trials["experiment"].eq(experiment)
-    return trials[~own & are_usable(trials, "val_balanced_acc")]
+    return trials[~own & are_usable(trials, "val_balanced_acc") & trials["members"].isna()]

@@ -339,3 +339,29 @@ def test_a_class_that_validation_lacks_is_told_by_its_name(tmp_path: Path):
     write_nominal(tmp_path, {"one": shown}, label=label)
     notes = compare(tmp_path, "lip_dryness").notes
     assert "no validation image is of class nv: balanced accuracy is over the other classes" in notes
+
+
+def test_trials_are_compared_by_the_adjusted_decision_where_that_is_asked_for(tmp_path: Path):
+    plain, decided = graded(0.9, seed=1), graded(0.3, seed=2)
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
+    for trial, adjusted in (("a", decided), ("b", plain), ("old", None)):
+        writer.update_trial(trial, status="completed", pack_id="p", started_at=now(), best_epoch=1, epochs=1)
+        write_predictions(
+            *(tmp_path, "lip_dryness", "one", trial, "val"),
+            sources=[str(row) for row in range(len(LABEL))],
+            subjects=[str(subject) for subject in SUBJECT],
+            labels=LABEL,
+            probabilities=np.eye(K, dtype=np.float32)[plain],
+            predicted_adjusted=adjusted,
+        )
+    writer.flush()
+    found = compare(tmp_path, "lip_dryness", metric="val_macro_f1_adjusted")
+    assert found.trials["trial_id"].tolist() == ["a", "b", "old"]
+    expected = metrics_of(confusion_matrix(LABEL, decided, K), ["0", "1", "2", "3"], ordinal=True)
+    best = found.trials.iloc[0]
+    for name in METRICS:
+        assert best[f"val_{name}_adjusted"] == pytest.approx(expected[name])
+    assert best["val_macro_f1_adjusted_low"] < best["val_macro_f1_adjusted"] < best["val_macro_f1_adjusted_high"]
+    assert found.trials["compared"].tolist() == [True, True, False]
+    assert any("1 trial is not compared" in note for note in found.notes)
+    assert compare(tmp_path, "lip_dryness").compared["trial_id"].tolist() == ["a", "b", "old"]

@@ -1,0 +1,151 @@
+"""The best models of an experiment as one: the mean of their adjusted probabilities."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skin_tune.data.pack.format import Pack
+from skin_tune.errors import CheckpointError, ExperimentError
+from skin_tune.inference.evaluate import evaluate_model
+from skin_tune.inference.model_file import load_model
+from skin_tune.metrics import formula_of, val_metric
+from skin_tune.provenance import code_version, libraries
+from skin_tune.results.statistics.combination import Gain, combination_id, combination_of, gain_of
+from skin_tune.results.store.classes import class_columns
+from skin_tune.results.store.predictions import write_predictions
+from skin_tune.results.store.schema import now
+from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.files import Location, cannot_write, location
+from skin_tune.storage.run_paths import RunPaths
+from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
+from skin_tune.training.evaluation import Evaluation
+from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
+
+
+@dataclass(frozen=True)
+class CombineRequest:
+    """Arguments of `combine`."""
+
+    experiment: str
+    region: str | None = None
+    """Needed where several regions have an experiment of that name."""
+    top: int = 3
+    """How many of the best trials."""
+    pack: Location | None = None
+    """None: where it was when the experiment started."""
+    storage: Location = Path("runs")
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A combined model and what it is worth."""
+
+    region: str
+    model: Location
+    members: Sequence[str]
+    """Ids of its trials, best first."""
+    scores: Sequence[float]
+    """The metric of each of them on the validation split."""
+    gain: Gain
+
+
+def run_combine(request: CombineRequest) -> Combination:
+    """Write the mean of an experiment's best models as one model, and evaluate it on the validation split.
+
+    It is chosen, and decides, by the adjusted decision. Raises ExperimentError where there are too few trials, or their
+    models are gone, CheckpointError for a model of a version that did not keep its prior.
+    """
+    if request.top < 2:
+        raise ExperimentError(f"--top {request.top} is below 2: there is nothing to combine")
+    known = find_experiment(request.storage, request.experiment, request.region, request.pack)
+    metric = val_metric(formula_of(known.metric), adjusted=True)
+    rows = _best(known, metric, request.top)
+    pack = known.open_pack(rows[0])
+    pack.verify()
+    name, trial_id = combination_of(known.name), combination_id(known.name, request.top)
+    model = known.paths.checkpoints(known.region, name, trial_id) / "best.pt"
+    contents = [_content(row, metric) for row in rows]
+    writer = ExperimentWriter(known.paths.storage, known.region, name)
+    try:
+        save_checkpoint(model, {**_common(contents[0]), "metric": metric, "members": contents})
+        evaluation = evaluate_model(load_model(model), pack, "val")
+        _record(writer, known.paths, pack, name, trial_id, model, rows, evaluation)
+    except OSError as error:
+        raise cannot_write(model.parent, error) from None
+    finally:
+        writer.close()
+    return Combination(
+        region=known.region,
+        model=model,
+        members=[row["trial_id"] for row in rows],
+        scores=[row[metric] for row in rows],
+        gain=gain_of(known.paths.storage, known.region, known.name, trial_id, metric),
+    )
+
+
+def _best(known: StoredExperiment, metric: str, top: int) -> Sequence[Mapping[Any, Any]]:
+    usable = known.usable()
+    if metric not in usable or usable[metric].isna().all():
+        raise ExperimentError(
+            f"experiment {known.name!r} is of a version that did not keep what its models were trained under: "
+            "tune anew to combine them"
+        )
+    ranked = usable.sort_values(metric, ascending=False, kind="stable").head(top)
+    if len(ranked) < top:
+        raise ExperimentError(f"--top {top}: experiment {known.name!r} has {len(ranked)} trials that can be combined")
+    return list(ranked.to_dict("records"))
+
+
+def _content(row: Mapping[Any, Any], metric: str) -> dict[str, Any]:
+    """A trial's model as an entry of a combined one."""
+    file = location(row["checkpoint"])
+    if not file.is_file():
+        raise ExperimentError(
+            f"the model of {row['trial_id']} is not at {str(file)!r}: an experiment keeps those of its best trials, "
+            "see --keep-checkpoints"
+        )
+    content = load_checkpoint(file)
+    if "prior" not in content:
+        raise CheckpointError(f"{str(file)!r} is of a version that did not keep the prior it was trained under")
+    return {**{name: value for name, value in content.items() if name != "format_version"}, "metric": metric}
+
+
+def _common(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: content[name] for name in ("classes", "ordinal", "region", "pack_id", "pack_size")}
+
+
+def _record(
+    writer: ExperimentWriter,
+    paths: RunPaths,
+    pack: Pack,
+    name: str,
+    trial_id: str,
+    model: Location,
+    rows: Sequence[Mapping[Any, Any]],
+    evaluation: Evaluation,
+) -> None:
+    """Its row of `trials`, without a config, and its predictions of the validation split."""
+    info = pack.info
+    write_predictions(paths.storage, info.region, name, trial_id, "val", **evaluation.columns())
+    scores = evaluation.scores(info.classes, info.ordinal)
+    writer.update_trial(
+        trial_id,
+        status="completed",
+        epochs=0,
+        val_loss=evaluation.loss,
+        **{f"val_{metric}": value for metric, value in scores.items()},
+        seconds=0.0,
+        gpu_seconds=0.0,
+        pack_id=info.pack_id,
+        split_seed=info.split_seed,
+        **class_columns(info.classes, info.ordinal),
+        members=json.dumps([row["trial_id"] for row in rows]),
+        code_version=code_version(),
+        libraries=libraries(),
+        checkpoint=str(model),
+        started_at=now(),
+        ended_at=now(),
+    )
+    writer.flush()
