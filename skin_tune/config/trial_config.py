@@ -56,7 +56,7 @@ class TrialConfig:
     gamma: float = 2.0
     """Focusing exponent of `focal` and `cb`, >= 0; 0 turns the focal term off."""
     beta: float = 0.999
-    """Class-balanced weight's beta, in [0, 1); 0 weighs all classes alike, towards 1 by inverse count."""
+    """Beta of the class weights of `cb` and `ldam`, in [0, 1); 0 weighs all alike, towards 1 by inverse count."""
     smoothing: float = 0.1
     """Share of probability that `label_smoothing` spreads over all classes, in [0, 1)."""
     reweight_after: int = 0

@@ -17,7 +17,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mixup": {"mixup_alpha": 0.4},
     "cutmix": {"cutmix_alpha": 1.0},
     "average": {"ema_decay": 0.9},
-    "deferred": {"train_loss": "cb", "beta": 0.99, "reweight_after": 2},
+    "deferred": {"train_loss": "cb", "beta": 0.99, "reweight_after": 1},
     "adjusted": {"train_loss": "logit_adjustment", "oversample": "none"},
     "ordinal": {"train_loss": "sord"},
     "all": {
@@ -35,9 +35,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_resumed_training_equals_an_unbroken_one(make_pack: PackMaker, tmp_path: Path, option: str):
-    pack, config = make_pack(size=16), small_config(image_size=16, **OPTIONS[option])
+    pack, config = make_pack(size=16), small_config(image_size=16, epochs=2, **OPTIONS[option])
     unbroken = Trainer(config, pack)
-    history = [numbers(unbroken.run_epoch()) for _ in range(3)]
+    history = [numbers(unbroken.run_epoch()) for _ in range(2)]
 
     interrupted = Trainer(config, pack)
     interrupted.run_epoch()
@@ -47,7 +47,7 @@ def test_a_resumed_training_equals_an_unbroken_one(make_pack: PackMaker, tmp_pat
     resumed = Trainer(resumable_config(tmp_path / "last.pt", content), pack, weights={})
     resumed.load_state_dict(content)
     np.testing.assert_array_equal(resumed.prior, interrupted.prior)
-    assert [numbers(resumed.run_epoch()) for _ in range(2)] == history[1:]
+    assert numbers(resumed.run_epoch()) == history[1]
     for mine, theirs in ((resumed.network, unbroken.network), (resumed.kept_network, unbroken.kept_network)):
         assert all(map(torch.equal, mine.state_dict().values(), theirs.state_dict().values()))
 
