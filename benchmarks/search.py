@@ -24,7 +24,8 @@ from skin_tune.data.preparation.prepare import prepare
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.data.synthetic.dataset import draw_sample
 from skin_tune.results import load_epochs
-from skin_tune.tuning.search.asha import AshaRungs
+from skin_tune.tuning.search.asha import rungs_of
+from skin_tune.tuning.space.sweep_file import load_space
 
 _SEEDS = (0, 1, 2)
 _SUBJECTS, _SPLIT, _SIZE = 100, (40, 55, 5), 32
@@ -34,7 +35,6 @@ _NEAR = 0.01
 _ORDERS = 100
 _SPACES = Path(__file__).parents[1] / "search_spaces"
 _DEFAULT, _SAMPLE = (yaml.safe_load((_SPACES / f"{name}.yaml").read_text()) for name in ("default", "sample"))
-_RUNGS = _DEFAULT["early_terminate"]
 
 Search = list[npt.NDArray[np.float64]]
 """A search's trials in their order, each by its score after every epoch."""
@@ -98,10 +98,11 @@ def rows_of(epochs: pd.DataFrame) -> list[Row]:
 
 def _replayed(trials: Search) -> list[Row]:
     """What ASHA alone would have stopped, and lost by it, had the trials come in another order."""
+    space = load_space(_SPACES / "default.yaml", {"epochs": len(trials[0])})
     orders, spent, lost = np.random.default_rng(0).permuted([range(len(trials))] * _ORDERS, axis=1), 0, 0.0
     for order in orders:
-        rungs = AshaRungs(_METRIC, _RUNGS["min_iter"], _RUNGS["eta"], len(trials[0]), {})
-        run = []
+        rungs, run = rungs_of(space, {}), []
+        assert rungs is not None
         for number in order:
             for epoch, best in enumerate(np.maximum.accumulate(trials[number]), start=1):
                 run.append(best)

@@ -85,6 +85,7 @@ def tune(
     concurrent: int | None = None,
     time_budget: str | float | None = None,
     gpu_hours: float | None = None,
+    image_budget: int | None = None,
     max_failures: int | None = None,
     keep_checkpoints: int | None = None,
     warm_start: str | Sequence[str] | None = None,

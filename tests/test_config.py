@@ -10,8 +10,8 @@ from skin_tune.errors import ConfigError
 def test_config_holds_every_hyper_parameter_of_the_contract():
     contract = (
         "backbone weights stem_stride last_stride dropout_prob image_size train_loss gamma beta smoothing oversample "
-        "target_samples_per_class augmentation_methods optimizer learning_rate weight_decay schedule warmup_epochs "
-        "epochs batch_size amp seed"
+        "target_samples_per_class epoch_images augmentation_methods optimizer learning_rate weight_decay schedule "
+        "warmup_epochs epochs batch_size amp seed"
     )
     assert set(contract.split()) <= set(FIELDS)
 
@@ -69,6 +69,16 @@ def test_a_bad_override_is_refused_with_its_value_and_the_rule(word: str, said: 
         parse_overrides([word])
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_length_of_an_epoch_is_set_once():
+    with pytest.raises(ConfigError, match="epoch_images=100 and target_samples_per_class=50 both set the length"):
+        TrialConfig(epoch_images=100, target_samples_per_class=50)
+
+
+def test_what_a_version_stored_before_epochs_had_a_length_is_read_as_what_it_did():
+    assert TrialConfig.from_stored({"oversample": "balanced"}).epoch_images == -1
+    assert TrialConfig.from_stored({"epoch_images": 0}).epoch_images == 0
 
 
 def test_a_hyper_parameter_given_twice_is_refused():

@@ -129,6 +129,9 @@ class TuneOptions:
     concurrent: Annotated[int | None, typer.Option(help="At most so many trials at a time.")] = None
     time_budget: Annotated[str | None, typer.Option(help="End after this long, such as 30m or 2h.")] = None
     gpu_hours: Annotated[float | None, typer.Option(help="End once trials have held GPUs for so many hours.")] = None
+    image_budget: Annotated[
+        int | None, typer.Option(help="End once trials have drawn so many images to train on, such as 2e6.")
+    ] = None
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None
     max_failures: Annotated[
         int | None, typer.Option(help="How often a trial whose process died is restored; 3 if none.")

@@ -106,7 +106,9 @@ def trials(
     storage: Storage = Path("runs"),
     region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
     experiment: Annotated[str | None, typer.Option(help="Only this experiment.")] = None,
-    sort: Annotated[str, typer.Option(metavar="METRIC", help="Best of this first.")] = "val_balanced_acc",
+    sort: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Best of this first; that they were chosen by if none.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many rows.")] = None,
     columns: Annotated[
         str | None,
@@ -115,12 +117,12 @@ def trials(
     format: Format = "table",
 ) -> None:
     """List trials from the results store, best first."""
-    from skin_tune.results.store.ranking import rank_trials
+    from skin_tune.results.store.ranking import metric_of, rank_trials
     from skin_tune.show.experiments import check_format, print_trials
 
     check_format(format)
     ranked = rank_trials(storage, region=region, experiment=experiment, sort=sort, limit=limit)
-    print_trials(ranked, format, columns, sort)
+    print_trials(ranked, format, columns, sort or metric_of(ranked))
 
 
 def compare(
@@ -132,7 +134,9 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option(metavar="TRIAL", help="Hold the others against this trial; the best if none.")
     ] = None,
-    sort: Annotated[str, typer.Option(metavar="METRIC", help="Compare by this.")] = "val_balanced_acc",
+    sort: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Compare by this; that they were chosen by if none.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
     format: Format = "table",
 ) -> None:

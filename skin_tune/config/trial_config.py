@@ -23,6 +23,7 @@ _RANGES: dict[str, tuple[float, float, bool, bool]] = {
     "tau": (0, math.inf, True, False),
     "sord_width": (0, math.inf, False, False),
     "target_samples_per_class": (0, math.inf, True, False),
+    "epoch_images": (-1, math.inf, True, False),
     "mixup_alpha": (0, math.inf, True, False),
     "cutmix_alpha": (0, math.inf, True, False),
     "learning_rate": (0, math.inf, False, False),
@@ -66,9 +67,12 @@ class TrialConfig:
     sord_width: float = 0.5
     """Width of the targets of `sord` in grades, > 0; towards 0 they are those of `ce`."""
     oversample: str = "balanced"
-    """`none`; `balanced` draws every class up to the target; `sqrt` up to the geometric mean of count and target."""
+    """Shares of the classes in an epoch: `none` as in the data, `balanced` all alike, `sqrt` by the square roots of
+    their counts."""
     target_samples_per_class: int = 0
-    """Draws per class and epoch that oversampling aims at; 0 means the size of the largest class."""
+    """Draws per class that oversampling aims at, in an epoch as long as that takes; 0 leaves it to `epoch_images`."""
+    epoch_images: int = 0
+    """Images drawn per epoch; 0: as many as the training set has; -1: each once, and what oversampling adds to them."""
     augmentation_methods: tuple[str, ...] = AUGMENTATION_METHODS
     """Any of horizontal_flip, rotation, color_jitter, separated by blanks or commas; `none` for no augmentation."""
     augment: str = "added"
@@ -115,6 +119,11 @@ class TrialConfig:
             if not (above and below):
                 interval = f"{'[' if low_allowed else '('}{low:g}, {high:g}{']' if high_allowed else ')'}"
                 raise ConfigError(f"{name}={value!r} is outside {interval}")
+        if self.epoch_images > 0 and self.target_samples_per_class:
+            raise ConfigError(
+                f"epoch_images={self.epoch_images} and target_samples_per_class={self.target_samples_per_class} both "
+                "set the length of an epoch; leave one of them at 0"
+            )
 
     @classmethod
     def from_stored(cls, values: Mapping[str, Any]) -> "TrialConfig":
@@ -138,7 +147,7 @@ class TrialConfig:
         return values
 
 
-LEGACY_VALUES: Mapping[str, str | int | float | bool] = {}
+LEGACY_VALUES: Mapping[str, str | int | float | bool] = {"epoch_images": -1}
 """What versions before a hyper-parameter did in its place, where that is not its default today."""
 
 FIELDS = {field.name: field.type for field in fields(TrialConfig)}
@@ -151,6 +160,12 @@ def check_name(name: str) -> None:
     near = difflib.get_close_matches(name, FIELDS, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(FIELDS)}"
     raise ConfigError(f"{name!r} is not a hyper-parameter; {hint}")
+
+
+def range_of(name: str) -> tuple[float, float]:
+    """The lowest and the highest value of a numeric hyper-parameter; infinite where it has none."""
+    low, high, _, _ = _RANGES.get(name, (-math.inf, math.inf, False, False))
+    return low, high
 
 
 def parse_overrides(words: Iterable[str]) -> dict[str, Any]:

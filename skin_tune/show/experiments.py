@@ -145,7 +145,7 @@ def _gpu_seconds(outcome: "Outcome") -> float:
 
 
 def _endings(outcome: "Outcome") -> Iterator[str]:
-    """Lines on what ended an experiment before all of its trials had run."""
+    """Lines on what ended an experiment before all of its trials had run, and on what its space lacks."""
     if outcome.reached:
         yield f"{outcome.reached}: the experiment {'ends' if outcome.seconds is not None else 'has ended'}"
     if outcome.interrupted:
@@ -153,6 +153,8 @@ def _endings(outcome: "Outcome") -> Iterator[str]:
         them = "it" if len(outcome.interrupted) == 1 else "them"
         was = "was" if len(outcome.interrupted) == 1 else "were"
         yield f"{counted(len(outcome.interrupted), 'trial')} {was} interrupted; {how} resumes {them}"
+    for warning in outcome.warnings:
+        yield f"warning: {warning}"
 
 
 def cost_line(rows: Sequence[Mapping[str, Any]], price: float | None) -> str:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.loading.oversampling import target_counts
+from skin_tune.data.loading.sampling import draws_per_class
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.subject_split import SPLITS, shared_subjects
 from skin_tune.data.preparation.pack_builder import Prepared
@@ -99,20 +99,20 @@ def print_pack(pack: Pack) -> None:
     console.print(info.split_words)
     _print_counts(console, pack)
     current = pack.class_counts("train")
-    target = target_counts(current, config.oversample, config.target_samples_per_class)
+    target = draws_per_class(config, current) if current.any() else current
     console.print()
     console.print(
         f"oversampling plan of the default config (oversample={config.oversample}), training images per epoch"
     )
-    added = [*(target - current), (target - current).sum()]
+    changes = [*(target - current), (target - current).sum()]
     print_columns(
         console,
         [
             Column("class", [*pack.classes, "all"], left=True),
             Column("current", [*map(str, current), str(current.sum())]),
-            Column("->", ["->"] * len(added)),
+            Column("->", ["->"] * len(changes)),
             Column("target", [*map(str, target), str(target.sum())]),
-            Column("added", [f"+ {count}" for count in added]),
+            Column("change", [f"{'-' if count < 0 else '+'} {abs(count)}" for count in changes]),
         ],
         total=True,
     )

@@ -177,7 +177,7 @@ def _wrong_metrics(name: str, value: Any) -> str:
     return ""
 
 
-_METRICS = ("train_", "val_", "epoch", "learning_rate", "images_per_second")
+_METRICS = ("train_", "val_", "epoch", "learning_rate", "images")
 _MOST = 2**53
 """A whole number beyond it is no float."""
 

@@ -1,6 +1,7 @@
 """Whether a config can be trained on a pack."""
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.loading.sampling import draws_per_class
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
 
@@ -21,9 +22,11 @@ def check_compatibility(config: TrialConfig, pack: Pack, workers: int = 1, *, in
         )
     if config.image_size > pack.info.size:
         raise ConfigError(f"image_size={config.image_size} is larger than the pack's {pack.info.size}")
-    images = len(pack.indices(*train_splits(include_val)))
-    if config.batch_size > images:
-        raise ConfigError(f"batch_size={config.batch_size} is larger than the training set of {images} images")
+    counts = pack.class_counts(*train_splits(include_val))
+    if config.batch_size > counts.sum():
+        raise ConfigError(f"batch_size={config.batch_size} is larger than the training set of {counts.sum()} images")
+    if counts.any() and config.batch_size > (images := draws_per_class(config, counts).sum()):
+        raise ConfigError(f"batch_size={config.batch_size} is larger than an epoch of {images} images")
     if not include_val and not len(pack.indices("val")):
         raise ConfigError(f"pack {str(pack.path)!r} has no validation image; prepare it with another --split-seed")
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from skin_tune.config import TrialConfig
 from skin_tune.data.loading.augmentation import network_input
 from skin_tune.data.loading.mixing import Mixer, by_label, hits
-from skin_tune.data.loading.oversampling import EpochPlan, batches, epoch_plan, target_counts
+from skin_tune.data.loading.oversampling import EpochPlan, batches
 from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.loading.sampling import draws_per_class, plan_epoch
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError, SkinTuneError
 from skin_tune.metrics import SELECTION_METRICS
@@ -99,7 +100,7 @@ class Trainer:
         self.train_labels = pack.labels[self.train_rows]
         # Taken before oversampling: counts of a balanced stream would turn the class-balanced loss off.
         original_counts = pack.class_counts(*train_splits(include_val))
-        self.targets = target_counts(original_counts, config.oversample, config.target_samples_per_class)
+        self.targets = draws_per_class(config, original_counts)
         self.loss = build_loss(config, original_counts, self.targets).to(self.device)
 
         torch.manual_seed(config.seed)
@@ -149,7 +150,7 @@ class Trainer:
         # Reseeded every epoch, so that a resumed run draws the same dropout as an unbroken one.
         torch.manual_seed(_dropout_seed(self.config.seed, self.epoch))
         self.loss.begin_epoch(self.epoch)
-        plan = epoch_plan(self.train_labels, self.targets, seed=self.config.seed, epoch=self.epoch)
+        plan = plan_epoch(self.config, self.train_labels, self.targets, self.epoch)
         self.model.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
         for number, batch in enumerate(self._batches(plan)):
@@ -183,6 +184,7 @@ class Trainer:
             "train_acc": hit_sum / len(plan),
             **({} if self.include_val else self._validate()),
             "learning_rate": learning_rate,
+            "images": len(plan),
             "epoch_seconds": time.perf_counter() - started,
             "images_per_second": len(plan) / trained,
         }

@@ -231,6 +231,7 @@ def _write_row(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> Non
         pack_id=trainer.pack.info.pack_id,
         split_seed=trainer.pack.info.split_seed,
         **class_columns(trainer.pack.classes, trainer.pack.info.ordinal),
+        metric=trainer.metric,
         code_version=append_version(row.get("code_version"), code_version()),
         libraries=append_version(row.get("libraries"), libraries()),
         hardware=append_version(row.get("hardware"), hardware(trainer.device)),

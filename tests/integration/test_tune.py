@@ -65,8 +65,9 @@ def mixed(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> T
         "optimizer: {value: sgd}",
         "epochs: {value: 4}",
     )
-    text = space.read_text().replace("batch_size: {value: 16}", "batch_size: {values: [16, 5000]}")
-    space.write_text(text)
+    # Either of them alone sets the length of an epoch.
+    with space.open("a") as file:
+        file.write("  epoch_images: {value: 42}\n  target_samples_per_class: {values: [0, 50]}\n")
     done = skin_tune("tune", pack.path, "--space", space, "--storage", folder / "runs", "--name", "mixed")
     assert done.returncode == 0, done.stderr
     return Tuned(folder / "runs", done)
@@ -75,13 +76,13 @@ def mixed(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> T
 def test_every_way_a_trial_can_end_is_recorded_as_such(mixed: Tuned):
     trials = load_trials(mixed.storage)
     assert len(trials) == 12
-    oversized = trials["config/batch_size"] == 5000
-    assert set(trials[oversized]["status"]) == {"failed"}
-    assert trials[oversized]["error"].str.contains("batch_size=5000 is larger than the training set of 42").all()
-    exploding = trials[~oversized & (trials["config/learning_rate"] == 1e30)]
+    impossible = trials["config/target_samples_per_class"] == 50
+    assert set(trials[impossible]["status"]) == {"failed"}
+    assert trials[impossible]["error"].str.contains("epoch_images=42 and target_samples_per_class=50 both set").all()
+    exploding = trials[~impossible & (trials["config/learning_rate"] == 1e30)]
     assert exploding["status"].tolist() == ["diverged"]
     assert exploding["error"].str.contains("diverged").all()
-    rest = trials[~oversized & (trials["config/learning_rate"] < 1)]
+    rest = trials[~impossible & (trials["config/learning_rate"] < 1)]
     assert set(rest["status"]) == {"completed", "stopped_early"}
     assert trials["ended_at"].notna().all()
 
@@ -261,6 +262,24 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
     assert (trials["status"] == "running").sum() == 0
     assert "interrupted; --resume resumes" in done.stdout
     json.loads(skin_tune_here("trials", "--storage", tmp_path / "runs", "--format", "json").stdout)
+
+
+@joins
+def test_a_budget_of_images_ends_the_run_and_a_larger_one_resumes_it(make_pack: PackMaker, tmp_path: Path):
+    space = write_space(
+        tmp_path / "space.yaml", "method: random\n", "learning_rate: {min: 0.001, max: 0.01}", "epochs: {value: 500}"
+    )
+    command = ("tune", make_pack().path, "--storage", tmp_path / "runs", "--name", "few", *ONE_PROCESS)
+    done = skin_tune_here(*command, "--space", space, "--trials", 8, "--image-budget", "1e2")
+    assert done.returncode == 0, done.stderr
+    assert "1 trial was interrupted; --resume resumes it" in done.stdout
+    (row,) = load_trials(tmp_path / "runs").to_dict("records")
+    assert (row["status"], row["images"]) == ("interrupted", 126), "three epochs of 42 images"
+    assert_one_line_error(skin_tune_here(*command, "--resume"), "--image-budget 100", "has spent 126 already")
+    resumed = skin_tune_here(*command, "--resume", "--image-budget", 150)
+    assert resumed.returncode == 0, resumed.stderr
+    (row,) = load_trials(tmp_path / "runs").to_dict("records")
+    assert (row["epochs"], row["images"]) == (4, 168)
 
 
 @joins

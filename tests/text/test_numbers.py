@@ -81,6 +81,7 @@ def test_numeric_options_read_as_config_values_do():
         assert_one_line_error(skin_tune_here("tune", "none.arrow", "--gpu-hours", text), said)
     assert_one_line_error(skin_tune_here("tune", "none.arrow", "--trials", "2.5"), "needs a whole number, such as 10")
     assert_one_line_error(skin_tune_here("tune", "none.arrow", "--trials", "1e1"), "'none.arrow'")
+    assert_one_line_error(skin_tune_here("tune", "none.arrow", "--image-budget", "2e6"), "'none.arrow'")
     assert_one_line_error(skin_tune_here("compare", "--limit", "0"), "'--limit': needs at least 1, not '0'")
 
 

@@ -62,7 +62,8 @@ def test_logit_adjustment_of_a_balanced_stream_gives_the_digits_of_cross_entropy
 
 
 def test_logit_adjustment_takes_the_prior_of_the_images_drawn_not_of_the_original_ones(make_pack: PackMaker):
-    trainer = Trainer(small_config(image_size=16, train_loss="logit_adjustment", oversample="sqrt"), make_pack(size=16))
+    config = small_config(image_size=16, train_loss="logit_adjustment", oversample="sqrt", epoch_images=-1)
+    trainer = Trainer(config, make_pack(size=16))
     assert trainer.targets.tolist() == [24, 17, 12]
     torch.testing.assert_close(trainer.loss.shift.exp(), torch.tensor([1, 17 / 24, 12 / 24]))
     np.testing.assert_allclose(trainer.prior, [1 / 3] * 3)

@@ -38,7 +38,7 @@ def test_training_learns_and_reports_every_metric_of_the_contract(make_pack: Pac
     history = [trainer.run_epoch() for _ in range(4)]
     names = (
         "epoch train_loss train_acc val_loss val_acc val_balanced_acc val_macro_f1 val_mae val_within_one val_qwk "
-        "val_recall_0 val_recall_1 val_recall_2 learning_rate epoch_seconds images_per_second "
+        "val_recall_0 val_recall_1 val_recall_2 learning_rate images epoch_seconds images_per_second "
         "val_acc_adjusted val_balanced_acc_adjusted val_macro_f1_adjusted val_mae_adjusted val_within_one_adjusted "
         "val_qwk_adjusted"
     )
@@ -58,9 +58,9 @@ def test_the_adjusted_metrics_are_those_of_probabilities_over_draws_times_weight
     trainer = Trainer(small_config(train_loss=loss, oversample=oversample, beta=0.99), pack)
     metrics = trainer.run_epoch()
     counts = pack.class_counts("train")
-    draws = {"none": counts, "balanced": np.full(3, counts.max()), "sqrt": np.rint(np.sqrt(counts * counts.max()))}
+    assert trainer.targets.sum() == counts.sum()
     weight = class_balanced_weights(counts, 0.99).numpy() if loss == "cb" else np.ones(3)
-    prior = draws[oversample] * weight
+    prior = trainer.targets * weight
     assert trainer.prior == pytest.approx(prior / prior.sum(), rel=1e-6)
     validation = trainer.validation
     assert validation is not None
@@ -80,11 +80,17 @@ def test_class_balanced_weights_come_from_the_counts_before_balancing(make_pack:
     # Recomputed from the balanced stream they would all be one, and the loss plain focal loss.
     pack = make_pack()
     trainer = Trainer(small_config(train_loss="cb", beta=0.99, oversample="balanced"), pack)
-    assert trainer.targets.tolist() == [24, 24, 24]
+    assert trainer.targets.tolist() == [14, 14, 14]
     torch.testing.assert_close(trainer.loss.weight, class_balanced_weights([24, 12, 6], 0.99))
     trainer.run_epoch()
     torch.testing.assert_close(trainer.loss.weight, class_balanced_weights([24, 12, 6], 0.99))
     assert len(set(trainer.loss.weight.tolist())) == 3
+
+
+@pytest.mark.parametrize(("epoch_images", "images"), [(0, 42), (20, 20), (-1, 72)])
+def test_an_epoch_draws_as_many_images_as_it_says(make_pack: PackMaker, epoch_images: int, images: int):
+    trainer = Trainer(small_config(oversample="balanced", epoch_images=epoch_images), make_pack())
+    assert trainer.run_epoch()["images"] == images == trainer.targets.sum()
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(make_pack: PackMaker):
@@ -165,6 +171,7 @@ def test_images_are_shrunk_to_the_size_of_the_config(make_pack: PackMaker):
     [
         ({"image_size": 64}, "image_size=64 is larger than the pack's 32"),
         ({"batch_size": 43}, "batch_size=43 is larger than the training set of 42 images"),
+        ({"batch_size": 16, "epoch_images": 15}, "batch_size=16 is larger than an epoch of 15 images"),
     ],
 )
 def test_a_config_that_asks_more_than_the_pack_holds_is_refused(
@@ -226,6 +233,6 @@ def test_a_checkpoint_says_whether_its_classes_are_ordinal_and_one_of_the_other_
 
 def test_nominal_classes_have_no_metric_that_needs_an_order(make_pack: PackMaker):
     ordinal, nominal = (Trainer(small_config(), make_pack(name=str(kind), ordinal=kind)) for kind in (True, False))
-    gaps = {"val_mae", "val_within_one", "val_qwk"}
+    gaps = {f"val_{name}{decision}" for name in ("mae", "within_one", "qwk") for decision in ("", "_adjusted")}
     assert set(ordinal.run_epoch()) - set(nominal.run_epoch()) == gaps
     assert not gaps & set(nominal.best_metrics)

@@ -19,7 +19,7 @@ class EpochPlan:
     positions: npt.NDArray[np.int64]
     """Which training image each draw shows [D]: positions in `labels`."""
     added: npt.NDArray[np.bool_]
-    """Whether the draw was added by oversampling [D]; every image is drawn exactly once besides."""
+    """Whether oversampling added the draw [D]: its image is among the others, too."""
     randoms: npt.NDArray[np.float32]
     """Uniform numbers in [0, 1) that set each draw's augmentation [D, RANDOMS_PER_DRAW]."""
 

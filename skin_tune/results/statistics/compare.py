@@ -33,7 +33,7 @@ from skin_tune.results.statistics.multiple_comparisons import (
     mcb_p_values,
 )
 from skin_tune.results.statistics.trial_predictions import ComparableTrials, gather
-from skin_tune.results.store.ranking import no_trial
+from skin_tune.results.store.ranking import metric_of, no_trial
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
@@ -168,10 +168,12 @@ def compare_regions(
     region: str | None = None,
     experiments: Sequence[str] = (),
     *,
-    metric: str = "val_balanced_acc",
+    metric: str | None = None,
     baseline: str | None = None,
 ) -> tuple[list[Comparison], list[StoreError]]:
     """`compare` each region that has trials of `experiments` and the `baseline`; what keeps others from it is second.
+
+    Without `metric` it is by that which a region's trials were chosen by.
 
     Raises StoreError where not one can be compared.
     """
@@ -189,7 +191,8 @@ def compare_regions(
         if experiments and not here:
             continue
         try:
-            comparisons.append(compare(storage, str(name), here, metric=metric, baseline=baseline))
+            by = metric or metric_of(of[of["experiment"].isin(here)] if here else of)
+            comparisons.append(compare(storage, str(name), here, metric=by, baseline=baseline))
         except StoreError as error:
             failed.append(error)
     if not comparisons:

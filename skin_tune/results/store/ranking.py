@@ -9,7 +9,8 @@ from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
 
-_LESS_IS_BETTER = ("train_loss", "val_loss", "seconds", "gpu_seconds")
+_DEFAULT_METRIC = "val_balanced_acc"
+_LESS_IS_BETTER = ("train_loss", "val_loss", "seconds", "gpu_seconds", "images")
 
 
 def rank_trials(
@@ -17,10 +18,10 @@ def rank_trials(
     *,
     region: str | None = None,
     experiment: str | None = None,
-    sort: str = "val_balanced_acc",
+    sort: str | None = None,
     limit: int | None = None,
 ) -> pd.DataFrame:
-    """The store's `trials`, best `sort` first; diverged and failed trials, which never win, come last.
+    """The store's `trials`, best `sort` (or `metric_of`) first; diverged and failed trials, which never win, come last.
 
     Raises StoreError where nothing matches, or `sort` is no metric of the store or of these trials.
     """
@@ -29,11 +30,21 @@ def rank_trials(
     frame = load_trials(storage, region, experiment)
     if frame.empty:
         raise no_trial(storage, region, experiment)
+    sort = sort or metric_of(frame)
     check_has_metric(frame, sort)
     if sort not in frame or not pd.api.types.is_numeric_dtype(frame[sort]):
         metrics = [name for name in map(str, frame) if name.startswith(("val_", "train_")) or _less_is_better(name)]
         raise StoreError(f"--sort {sort!r} is not a metric of the store; it has {', '.join(metrics)}")
     return best_first(frame, sort).head(limit or len(frame))
+
+
+def metric_of(trials: pd.DataFrame) -> str:
+    """The metric that rows of `trials` were chosen by, if it was one for all; else balanced accuracy.
+
+    Stores of older versions do not say.
+    """
+    chosen_by = set(trials["metric"].dropna()) if "metric" in trials else set()
+    return str(*chosen_by) if len(chosen_by) == 1 else _DEFAULT_METRIC
 
 
 def best_first(trials: pd.DataFrame, metric: str) -> pd.DataFrame:

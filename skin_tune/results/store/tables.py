@@ -65,8 +65,15 @@ class ExperimentWriter:
         self._changed = True
 
     def add_epoch(self, trial_id: str, metrics: Mapping[str, Any]) -> None:
-        """Record one epoch's metrics; one seen before, as after a restart, is replaced."""
-        self._epochs.setdefault(trial_id, {})[int(metrics["epoch"])] = {"trial_id": trial_id, **metrics}
+        """Record one epoch's metrics; one seen before, as after a restart, is replaced.
+
+        The trial's `images` are those of its epochs; null where none says how many it drew, as in older versions.
+        """
+        epochs = self._epochs.setdefault(trial_id, {})
+        epochs[int(metrics["epoch"])] = {"trial_id": trial_id, **metrics}
+        drawn = [row["images"] for row in epochs.values() if row.get("images") is not None]
+        if drawn and trial_id in self._trials:
+            self.update_trial(trial_id, images=sum(drawn))
         self._changed = True
 
     def record_best(self, trial_id: str, metrics: Mapping[str, Any], checkpoint: str) -> None:

@@ -13,6 +13,7 @@ from skin_tune.training.compatibility import check_compatibility
 from skin_tune.tuning.experiment.plan import Plan
 from skin_tune.tuning.experiment.request import TuneRequest, check_numbers
 from skin_tune.tuning.experiment.runner import Outcome, run_experiment
+from skin_tune.tuning.experiment.spec import defaults_of
 from skin_tune.tuning.space.parameters import Parameter, Space
 from skin_tune.tuning.tracking.wandb_settings import check_mode
 
@@ -55,6 +56,7 @@ def run_fixed_configs(
         paths=paths,
         name=name,
         trials=len(configs),
+        defaults=defaults_of(paths.spec(pack.info.region, name)),
         configs=configs,
     )
     return run_experiment(plan)

@@ -16,7 +16,7 @@ from skin_tune.tuning.space.sweep_file import space_of, with_constants
 
 FLAGS = (
     *("trials", "seed", "workers_per_trial", "cpus_per_trial", "gpus_per_trial", "concurrent"),
-    *("time_budget", "gpu_hours", "max_failures", "keep_checkpoints", "warm_start", "wandb"),
+    *("time_budget", "gpu_hours", "image_budget", "max_failures", "keep_checkpoints", "warm_start", "wandb"),
 )
 """Fields of TuneRequest that an experiment notes when it starts; each holds until another value is given."""
 
@@ -40,7 +40,7 @@ def tune_request(
         return resumed_request(region, spec, storage, name, typed | {"pack": pack, "space": space})
     return TuneRequest(
         pack=pack or Path(),
-        space=chosen_space(region or "", space, overrides),
+        space=space_of(space, overrides) if isinstance(space, Mapping) else find_space(region or "", space, overrides),
         name=name,
         storage=storage,
         resume=options["resume"],
@@ -87,22 +87,15 @@ def resumed_request(
     overrides = {**noted.get("overrides", {}), **typed.get("overrides", {})}
     space: Location | Space
     if typed.get("space") is None and "space" in noted:
-        space = with_constants(_noted_space(noted["space"]), typed.get("overrides", {}))
+        space = with_constants(noted_space(noted["space"]), typed.get("overrides", {}))
     else:
-        space = chosen_space(region, typed.get("space"), overrides)
+        given = typed.get("space")
+        space = space_of(given, overrides) if isinstance(given, Mapping) else find_space(region, given)
     pack = typed.get("pack") or location(spec.pack)
     return TuneRequest(pack=pack, space=space, overrides=overrides, name=name, storage=storage, resume=True, **flags)
 
 
-def chosen_space(region: str, given: Path | Mapping[str, Any] | None, overrides: Mapping[str, Any]) -> Path | Space:
-    """The space of sweep-file content, with the overrides as constants; else the file to use, given or the region's.
-
-    Raises SpaceError where the content is no space.
-    """
-    return space_of(given, overrides) if isinstance(given, Mapping) else find_space(region, given)
-
-
-def _noted_space(values: Mapping[str, Any]) -> Space:
+def noted_space(values: Mapping[str, Any]) -> Space:
     """The space whose `asdict` went through JSON. Raises ExperimentError where it is not that."""
     try:
         early_terminate = values["early_terminate"]

@@ -13,12 +13,15 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.compatibility import check_compatibility
-from skin_tune.tuning.experiment.options import settings_to_note
+from skin_tune.tuning.experiment.options import noted_space, settings_to_note
 from skin_tune.tuning.experiment.request import TuneRequest, check_request
-from skin_tune.tuning.experiment.spec import ExperimentSpec, read_spec
+from skin_tune.tuning.experiment.spec import ExperimentSpec, in_words, read_spec
 from skin_tune.tuning.search.target import Reached
 from skin_tune.tuning.search.warm_start import Units, best_of_siblings, check_siblings
+from skin_tune.tuning.space.fitting import Limit, fitted
 from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.space.shipped import SCRATCH, shipped_folder
+from skin_tune.tuning.tracking.live_line import announce
 
 DEFAULT_TRIALS = 32
 _GIVE_AGAIN = (
@@ -107,18 +110,25 @@ def make_plan(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
     with _older_experiment_hint(request, region):
         space = check_request(request)
         _check_pack_and_space(space, pack, request)
+        fitting, lost = fitted(space, _limits(space, pack))
     plan = Plan(
         request=request,
-        space=space,
+        space=fitting,
         pack=pack,
         paths=RunPaths(request.storage.resolve()),
         name=request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}",
-        trials=_trial_count(request, space),
+        trials=_trial_count(request, fitting),
     )
     if request.warm_start and not siblings_to_come:
         check_siblings(plan.paths.storage, request.warm_start, region, plan.name)
     stored = _stored_spec(plan)
-    return plan if stored is None else _resumed(plan, stored)
+    if stored is not None:
+        return _resumed(replace(plan, space=_as_started(space, fitting, stored)), stored)
+    if request.space == shipped_folder() / SCRATCH:
+        lost.insert(0, f"the weights start at random: searching {SCRATCH}, whose learning rates are made for that")
+    for line in lost:
+        announce(f"{region}: {line}")
+    return plan
 
 
 @contextmanager
@@ -146,7 +156,7 @@ def _trial_count(request: TuneRequest, space: Space) -> int:
 
 
 def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> None:
-    """Reject values that make every trial fail; values that only some trials draw fail in those trials."""
+    """Reject values that make every trial fail; others leave the space, or fail in the trials that draw them."""
     smallest = {
         parameter.name: min(parameter.values) if parameter.values else parameter.at(0.0)
         for parameter in space.parameters
@@ -154,6 +164,20 @@ def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> Non
     }
     config = TrialConfig.from_mapping({"seed": request.seed, **smallest})
     check_compatibility(config, pack, request.workers_per_trial)
+
+
+def _limits(space: Space, pack: Pack) -> dict[str, Limit]:
+    """The largest values of hyper-parameters with which a trial on `pack` can start."""
+    images = int(pack.class_counts("train").sum())
+    drawn = next((parameter for parameter in space.parameters if parameter.name == "epoch_images"), None)
+    longest = images
+    if drawn is not None:
+        lengths = drawn.values or (drawn.at(0.0), drawn.at(1.0))
+        longest = max(int(length) if int(length) > 0 else images for length in lengths)
+    batch = Limit(images, f"the training set has {images} images")
+    if longest < images:
+        batch = Limit(longest, f"an epoch has {longest} images at most")
+    return {"batch_size": batch, "image_size": Limit(pack.info.size, f"crops of the pack have {pack.info.size} px")}
 
 
 def _stored_spec(plan: Plan) -> ExperimentSpec | None:
@@ -170,9 +194,28 @@ def _stored_spec(plan: Plan) -> ExperimentSpec | None:
     return read_spec(plan.spec_file)
 
 
+def _as_started(given: Space, fitting: Space, stored: ExperimentSpec) -> Space:
+    """The space of an experiment, read again, with the rules of search of the version that started it.
+
+    That version may have left values in the space that cannot work, and judged trials in their warm-up.
+    """
+    parameters = tuple(
+        fit if in_words(fit) == stored.space.get(fit.name) else parameter
+        for parameter, fit in zip(given.parameters, fitting.parameters, strict=True)
+    )
+    started = noted_space(stored.noted["space"]) if "space" in stored.noted else None
+    after = started.early_terminate.after if started and started.early_terminate else 0
+    return replace(
+        given,
+        parameters=parameters,
+        early_terminate=given.early_terminate and replace(given.early_terminate, after=after),
+        defaults_first=started is not None and started.defaults_first,
+    )
+
+
 def _resumed(plan: Plan, stored: ExperimentSpec) -> Plan:
     """`plan` with the defaults it was started with. Raises ExperimentError where its trials would be other ones."""
-    plan = replace(plan, defaults=stored.defaults)
+    plan = replace(plan, defaults=stored.defaults, trials=_trial_count(plan.request, plan.space))
     if changes := stored.changes(plan.spec):
         hint = "--resume it with what it was started with, or give another --name" if stored.noted else _GIVE_AGAIN
         raise ExperimentError(

@@ -35,6 +35,8 @@ class TuneRequest:
     """Seconds after which the trials are stopped."""
     gpu_hours: float | None = None
     """GPU-hours after which the trials are stopped."""
+    image_budget: int | None = None
+    """Images drawn for training, over all trials, after which they are stopped."""
     max_failures: int = 3
     """How often a trial whose process died is restored from its last epoch."""
     keep_checkpoints: int = 10
@@ -79,6 +81,7 @@ def check_numbers(request: TuneRequest) -> None:
         ("--max-failures", request.max_failures, 0),
         ("--keep-checkpoints", request.keep_checkpoints, 1),
         ("--trials", request.trials, 1),
+        ("--image-budget", request.image_budget, 1),
     ):
         if value is not None and value < least:
             raise ExperimentError(f"{flag} {value} is below {least}")

@@ -22,10 +22,12 @@ from skin_tune.errors import (
 from skin_tune.model.network import load_weights
 from skin_tune.results.store.status import unfinished, usable
 from skin_tune.results.store.tables import ExperimentWriter, trials_frame
+from skin_tune.tuning.experiment.budget import budgets_of
 from skin_tune.tuning.experiment.plan import Experiment, Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.resume import mark_interrupted, restore
 from skin_tune.tuning.search.target import Reached, first_to_reach
+from skin_tune.tuning.space.bounds import bound_warnings
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.tracking.wandb_sync import finish_runs
@@ -52,6 +54,8 @@ class Outcome:
     """The trial that reached the target and so ended the experiment."""
     ended_here: int | None = None
     """Number of trials that this run ended, where it resumed an earlier one; else None."""
+    warnings: Sequence[str] = ()
+    """Lines on bounds of the space that the best trials have come up against."""
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -182,16 +186,19 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         interrupted=interrupted,
         reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
         ended_here=len(rows) - len(interrupted) - ended_before if ended_before is not None else None,
+        warnings=bound_warnings(plan.space, [row for row in rows if usable(row, plan.space.metric)]),
     )
 
 
 def _check_budget(plan: Plan, writer: ExperimentWriter) -> None:
-    """Raise ExperimentError where earlier runs used up the GPU-hours."""
-    hours = sum(row.get("gpu_seconds") or 0.0 for row in writer.trials()) / 3600
-    if plan.request.gpu_hours is not None and plan.to_run and hours >= plan.request.gpu_hours:
-        raise ExperimentError(
-            f"--gpu-hours {plan.request.gpu_hours:g}: experiment {plan.name!r} has spent {hours:.3g} already; give more"
-        )
+    """Raise ExperimentError where earlier runs used up a budget."""
+    for budget in budgets_of(plan.request) if plan.to_run else ():
+        if budget.is_spent([writer]):
+            spent = budget.spent([writer])
+            raise ExperimentError(
+                f"{budget.flag} {budget.amount:.12g}: experiment {plan.name!r} has spent "
+                f"{spent:{'.3g' if spent < 1000 else '.0f'}} already; give more"
+            )
 
 
 def _weights(space: Space) -> dict[tuple[str, str], Any]:

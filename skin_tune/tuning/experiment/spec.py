@@ -58,7 +58,7 @@ class ExperimentSpec:
             space={
                 "method": space.method,
                 "early_terminate": repr(space.early_terminate),
-                **{parameter.name: _in_words(parameter) for parameter in space.parameters},
+                **{parameter.name: in_words(parameter) for parameter in space.parameters},
             },
         )
 
@@ -103,7 +103,13 @@ def read_spec(path: Location) -> ExperimentSpec:
     raise ExperimentError(f"{str(path)!r} is not what this program writes when an experiment starts")
 
 
-def _in_words(parameter: Parameter) -> str:
+def defaults_of(path: Location) -> dict[str, str | int | float | bool]:
+    """The defaults of the experiment whose spec is at `path`; today's where it has not been started."""
+    return read_spec(path).defaults if path.is_file() else TrialConfig().to_dict()
+
+
+def in_words(parameter: Parameter) -> str:
+    """A parameter as an experiment notes it, to tell whether it is resumed with the same one."""
     if parameter.is_constant:
         return str(parameter.values[0])
     if parameter.values:

@@ -20,7 +20,8 @@ from skin_tune.tuning.backend.actor_failures import be_patient, ray_error_of
 from skin_tune.tuning.backend.resources import TrialResources, room_for, trial_resources
 from skin_tune.tuning.backend.shared_storage import check_seen_everywhere
 from skin_tune.tuning.backend.trainable import trainable_class
-from skin_tune.tuning.experiment.gpu_budget import GpuBudget
+from skin_tune.tuning.experiment.budget import budgets_of
+from skin_tune.tuning.experiment.budget_stopper import BudgetStopper
 from skin_tune.tuning.experiment.plan import Experiment, Plan
 from skin_tune.tuning.search.asha import rungs_of
 from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
@@ -93,8 +94,7 @@ def _run_tune(
     metric = first.space.metric if len(runs) == 1 else None
     progress = ProgressCallback(writers, metric, sum(run.plan.trials for run in runs), line)
     notes = ScratchFolder("ray")  # what Ray writes down for itself
-    hours = first.request.gpu_hours
-    budgets = [GpuBudget(hours, list(writers.values()))] if hours is not None else []
+    budgets = BudgetStopper(budgets_of(first.request), list(writers.values()))
     tuner = Tuner(
         tune.with_resources(
             trainable_class({run.region: run.setting for run in runs}, weights, resources, first.request.max_failures),
@@ -104,7 +104,7 @@ def _run_tune(
         run_config=RunConfig(
             name=first.name,
             storage_path=str(notes.path),
-            stop=CombinedStopper(targets, *budgets),
+            stop=CombinedStopper(targets, budgets),
             failure_config=FailureConfig(max_failures=first.request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             callbacks=[RegionCallbacks({run.region: run.store for run in runs}), progress],

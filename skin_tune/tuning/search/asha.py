@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.config import TrialConfig
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.trial.context import TRIAL_ID
 
@@ -17,21 +16,22 @@ class AshaRungs:
     """ASHA (Li et al. 2020): of the trials that reach a rung, those below its best 1/eta so far are stopped there.
 
     A trial is judged by its best epoch so far, as by wandb's hyperband unless that is strict: one unlucky epoch does
-    not end a trial whose best model is kept. The first trial at a rung passes. Same decisions as Ray's ASHA, which
-    cannot be seeded with earlier rung values: a resumed experiment would judge its new trials against nothing.
+    not end a trial whose best model is kept. Rungs are min_iter, min_iter * eta, ... epochs `after` the warm-up: what a
+    trial says in it is chance. The first trial at a rung passes. Same decisions as Ray's ASHA, which cannot be seeded
+    with earlier rung values: a resumed experiment would judge its new trials against nothing.
     """
 
-    def __init__(self, metric: str, min_iter: int, eta: float, longest: int, history: History):
+    def __init__(self, metric: str, min_iter: int, eta: float, longest: int, history: History, after: int = 0):
         self._score, self._eta = f"best_{metric}", eta
         self._rungs: dict[int, dict[str, float]] = {}
-        milestone = min_iter
-        while milestone < longest:
+        judged = min_iter
+        while (milestone := after + judged) < longest:
             self._rungs[milestone] = {
                 trial_id: max(value for epoch, value in epochs.items() if epoch <= milestone)
                 for trial_id, epochs in history.items()
                 if milestone in epochs
             }
-            milestone = max(milestone + 1, round(milestone * eta))
+            judged = max(judged + 1, round(judged * eta))
 
     def stops(self, config: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
         """Whether the trial of a Tune config is to be stopped at the epoch it reports."""
@@ -57,12 +57,10 @@ def rungs_of(space: Space, history: History) -> AshaRungs | None:
     if early_terminate is None:
         return None
     longest = early_terminate.max_iter or most_epochs(space)
-    return AshaRungs(space.metric, early_terminate.min_iter, early_terminate.eta, longest, history)
+    min_iter, eta, after = early_terminate.min_iter, early_terminate.eta, early_terminate.after
+    return AshaRungs(space.metric, min_iter, eta, longest, history, after)
 
 
 def most_epochs(space: Space) -> int:
     """Epochs of the longest trial that `space` can draw."""
-    for parameter in space.parameters:
-        if parameter.name == "epochs":
-            return int(max(parameter.values)) if parameter.values else int(parameter.at(1.0))
-    return TrialConfig.epochs
+    return int(space.largest("epochs"))

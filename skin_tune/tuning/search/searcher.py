@@ -34,7 +34,9 @@ class SpaceSearcher(Searcher):
 
     What the space does not name has its value in `defaults`, by default today's.
     An earlier run started the trials whose ids are in `started_ids`; configs of the `unfinished` ones are suggested
-    first. `warm_start` is called when the first new config is due, for configs to try before those of the method.
+    first. The space may ask for a first trial of the defaults, which any search should beat; a parameter that cannot
+    draw its default has the middle of its distribution there. `warm_start` is called when the first new config is due,
+    for configs to try next, before those of the method.
     """
 
     def __init__(
@@ -101,7 +103,8 @@ class SpaceSearcher(Searcher):
         if self._grid is not None:
             return self._grid[self._number]
         if self._warm is None:
-            self._warm = self._warm_start()
+            first = [self._space.units_of(self._defaults)] if self._space.defaults_first else []
+            self._warm = [*first, *self._warm_start()]
         warm = self._warm[self._number] if self._number < len(self._warm) else None
         if self._study is None:
             rng = np.random.default_rng([self._seed, self._number])

@@ -1,13 +1,14 @@
 """The search space: its parameters, and how a value of each is drawn."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from skin_tune.config import FIELDS
+from skin_tune.config import FIELDS, TrialConfig
 from skin_tune.errors import SpaceError
 from skin_tune.tuning.space import distributions
 
@@ -19,14 +20,17 @@ Value = bool | int | float | str
 
 @dataclass(frozen=True)
 class EarlyTerminate:
-    """Successive halving: of the trials that reach epoch min_iter * eta**k, the best 1/eta go on."""
+    """Successive halving: of the trials that reach epoch after + min_iter * eta**k, the best 1/eta go on."""
 
     min_iter: int
-    """First epoch, from 1, at which trials are stopped."""
+    """Epochs, from 1, that a trial is given before it may be stopped; those of `after` come first."""
     eta: float = 3
     """Reduction factor, > 1."""
     max_iter: int | None = None
     """Epoch after which none is stopped, >= min_iter; None leaves it to the length of a trial."""
+    after: int = field(default=0, repr=False)
+    """Epochs of warm-up, of which nothing is judged; 0 in spaces that older versions read. Not shown, so that the words
+    in which an experiment notes its space stay those of older versions."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,33 @@ class Space:
     """Most trials to run, >= 1; None sets no limit."""
     target: float | None = None
     """The metric's value, in (0, 1], with which the experiment ends; None lets all trials run."""
+    defaults_first: bool = False
+    """Whether the first trial has the default of each hyper-parameter that can draw it; not in spaces that older
+    versions read."""
 
     @property
     def searched(self) -> tuple[Parameter, ...]:
         """The parameters that are not constant."""
         return tuple(parameter for parameter in self.parameters if not parameter.is_constant)
+
+    def largest(self, name: str) -> float:
+        """The largest value of a numeric hyper-parameter that a trial can have; its default if it is not named."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return float(max(parameter.values) if parameter.values else parameter.at(1.0))
+        return float(getattr(TrialConfig, name))
+
+    def judged_after_warmup(self) -> "Space":
+        """The space with rungs after its longest warm-up: at most half of its longest trial, as in the schedule."""
+        if self.early_terminate is None:
+            return self
+        warmup = math.ceil(min(self.largest("warmup_epochs"), self.largest("epochs") / 2))
+        return replace(self, early_terminate=replace(self.early_terminate, after=warmup))
+
+    def units_of(self, config: Mapping[str, Any]) -> dict[str, float]:
+        """A `u` for each searched parameter: that of its value in `config`, or 0.5 where it cannot draw that."""
+        units = {parameter.name: parameter.unit_of(config.get(parameter.name)) for parameter in self.searched}
+        return {name: 0.5 if unit is None else unit for name, unit in units.items()}
 
     def config(self, units: Mapping[str, float]) -> dict[str, Any]:
         """A value for each parameter, from one `u` in [0, 1] for each searched one; KeyError if one is missing."""

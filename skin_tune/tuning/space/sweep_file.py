@@ -1,8 +1,8 @@
 """A search space as a wandb sweep file, read and checked before anything starts.
 
 Schema: https://docs.wandb.ai/models/sweeps/sweep-config-keys. Keys that speak to wandb's own agent alone (UNUSED_KEYS)
-are allowed and not used here; every other key counts, and one that is not known is an error. Where
-wandb lets the running trials of a sweep that has reached its `metric.target` finish, here they stop.
+are allowed and not used here; every other key counts, and one that is not known is an error. Unlike in wandb, running
+trials stop once `metric.target` is reached, and hyperband counts its epochs from the end of the warm-up.
 """
 
 import math
@@ -79,7 +79,8 @@ def _space(content: Any, overrides: Mapping[str, Any]) -> Space:
         early_terminate=_early_terminate(top["early_terminate"]) if "early_terminate" in top else None,
         run_cap=validation.count("run_cap", top["run_cap"]) if "run_cap" in top else None,
         target=target,
-    )
+        defaults_first=method != "grid",
+    ).judged_after_warmup()
 
 
 def _parameter(name: Any, spec: Any) -> Parameter:

@@ -14,8 +14,10 @@ from skin_tune.data.pack.format import open_pack
 from skin_tune.errors import ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.storage.files import Location
+from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.experiment.fixed_configs import Resources, run_fixed_configs
 from skin_tune.tuning.experiment.runner import Outcome
+from skin_tune.tuning.experiment.spec import defaults_of
 
 FACTORS: dict[str, dict[str, str]] = {
     "train_loss": {"cross-entropy": "ce", "focal": "focal", "class-balanced": "cb"},
@@ -61,17 +63,20 @@ def run_ablation(request: AblationRequest) -> Ablation:
     """Run every cell with every seed to its last epoch; runs that are in the store already are not repeated.
 
     With augmentation on, all draws are augmented, so that it means the same whether images are drawn once or often.
+    What the overrides leave open has the defaults of the version that started it.
     Raises ExperimentError where an override would fix a factor.
     """
     check_ablation(request.seeds, request.overrides)
     pack = open_pack(request.pack.resolve())
+    defaults = defaults_of(RunPaths(request.storage.resolve()).spec(pack.info.region, request.name))
     runs: dict[tuple[str, str, str], list[str]] = {}
     configs: list[dict[str, Any]] = []
     for seed in range(request.seeds):  # seed by seed: a run that is cut short has whole replications
         for loss, oversampling, augmentation in itertools.product(*FACTORS.values()):
             cell = (loss, oversampling, augmentation)
             levels = {name: FACTORS[name][word] for name, word in zip(FACTORS, cell, strict=True)}
-            config = TrialConfig.from_mapping({**request.overrides, **levels, "augment": "all", "seed": seed})
+            chosen = {**request.overrides, **levels, "augment": "all", "seed": seed}
+            config = TrialConfig.from_mapping({**defaults, **chosen})
             trial_id = f"{request.name}-{len(configs):03d}"
             runs.setdefault(cell, []).append(trial_id)
             configs.append({**config.to_dict(), "trial_id": trial_id})

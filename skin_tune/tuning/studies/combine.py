@@ -71,7 +71,7 @@ def run_combine(request: CombineRequest) -> Combination:
     try:
         save_checkpoint(model, {**_common(contents[0]), "metric": metric, "members": contents})
         evaluation = evaluate_model(load_model(model), pack, "val")
-        _record(writer, known.paths, pack, name, trial_id, model, rows, evaluation)
+        _record(writer, known.paths, pack, name, trial_id, model, rows, metric, evaluation)
     except OSError as error:
         raise cannot_write(model.parent, error) from None
     finally:
@@ -124,6 +124,7 @@ def _record(
     trial_id: str,
     model: Location,
     rows: Sequence[Mapping[Any, Any]],
+    metric: str,
     evaluation: Evaluation,
 ) -> None:
     """Its row of `trials`, without a config, and its predictions of the validation split."""
@@ -135,12 +136,13 @@ def _record(
         status="completed",
         epochs=0,
         val_loss=evaluation.loss,
-        **{f"val_{metric}": value for metric, value in scores.items()},
+        **{f"val_{score}": value for score, value in scores.items()},
         seconds=0.0,
         gpu_seconds=0.0,
         pack_id=info.pack_id,
         split_seed=info.split_seed,
         **class_columns(info.classes, info.ordinal),
+        metric=metric,
         members=json.dumps([row["trial_id"] for row in rows]),
         code_version=code_version(),
         libraries=libraries(),

@@ -164,6 +164,7 @@ class StoreCallback(Callback):
                 pack_id=self._setting.pack_id,
                 split_seed=self._setting.split_seed,
                 **class_columns(self._setting.classes, self._setting.ordinal),
+                metric=self._setting.metric,
                 started_at=now(),
                 **config,
             )

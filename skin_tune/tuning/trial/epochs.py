@@ -88,7 +88,7 @@ def epoch_result(trainer: Trainer, config: Mapping[str, Any], setting: TrialSett
     }
 
 
-_EPOCH_ONLY = ("epoch", "learning_rate", "epoch_seconds", "images_per_second")
+_EPOCH_ONLY = ("epoch", "learning_rate", "images", "epoch_seconds", "images_per_second")
 
 
 def epoch_metrics(result: Mapping[str, Any]) -> dict[str, float]:

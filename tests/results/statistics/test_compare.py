@@ -345,7 +345,8 @@ def test_trials_are_compared_by_the_adjusted_decision_where_that_is_asked_for(tm
     plain, decided = graded(0.9, seed=1), graded(0.3, seed=2)
     writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
     for trial, adjusted in (("a", decided), ("b", plain), ("old", None)):
-        writer.update_trial(trial, status="completed", pack_id="p", started_at=now(), best_epoch=1, epochs=1)
+        own = {"metric": "val_macro_f1_adjusted"} if trial != "old" else {}
+        writer.update_trial(trial, status="completed", pack_id="p", started_at=now(), best_epoch=1, epochs=1, **own)
         write_predictions(
             *(tmp_path, "lip_dryness", "one", trial, "val"),
             sources=[str(row) for row in range(len(LABEL))],
@@ -355,6 +356,8 @@ def test_trials_are_compared_by_the_adjusted_decision_where_that_is_asked_for(tm
             predicted_adjusted=adjusted,
         )
     writer.flush()
+    ([asked_nothing], _) = compare_regions(tmp_path)
+    assert asked_nothing.metric == "val_macro_f1_adjusted", "by what they were chosen by"
     found = compare(tmp_path, "lip_dryness", metric="val_macro_f1_adjusted")
     assert found.trials["trial_id"].tolist() == ["a", "b", "old"]
     expected = metrics_of(confusion_matrix(LABEL, decided, K), ["0", "1", "2", "3"], ordinal=True)

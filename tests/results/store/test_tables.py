@@ -57,6 +57,20 @@ def test_an_epoch_reported_again_replaces_the_first(tmp_path: Path):
     assert load_epochs(tmp_path)["val_balanced_acc"].tolist() == [0.4]
 
 
+def test_a_trial_has_drawn_the_images_of_its_epochs(tmp_path: Path):
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
+    for trial in ("old", "new"):
+        writer.update_trial(trial, status="running")
+        writer.add_epoch(trial, metrics(1, 0.2))  # of a version that did not count them
+    for epoch in (2, 3, 3):  # the last is reported again after a restart
+        writer.add_epoch("new", metrics(epoch, 0.4, images=100 * epoch))
+    writer.flush()
+    trials = load_trials(tmp_path).set_index("trial_id")
+    assert trials["images"]["new"] == 500
+    assert pd.isna(trials["images"]["old"])
+    assert load_epochs(tmp_path).query("trial_id == 'new'")["images"].tolist()[1:] == [200, 300]
+
+
 def test_a_later_writer_goes_on_where_the_first_stopped(tmp_path: Path):
     write_experiment(tmp_path, "lip_dryness", "one", [0.3])
     writer = ExperimentWriter(tmp_path, "lip_dryness", "one")

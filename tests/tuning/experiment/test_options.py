@@ -35,6 +35,7 @@ BEGUN: dict[str, Any] = {
     "concurrent": 2,
     "cpus_per_trial": 1,
     "gpu_hours": 7.5,
+    "image_budget": 2000000,
     "time_budget": "90s",
     "max_failures": 1,
     "keep_checkpoints": 2,
@@ -75,14 +76,21 @@ def test_what_may_differ_is_taken_and_holds_from_then_on(begun: Plan, tmp_path: 
     assert resumed(tmp_path).trials == 8
 
 
-def test_a_budget_that_is_spent_is_to_be_raised(begun: Plan, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("spent", "said"),
+    [
+        ({"gpu_seconds": 7.5 * 3600}, "--gpu-hours 7.5: experiment 'exp' has spent 7.5 already"),
+        ({"images": 2000064}, "--image-budget 2000000: experiment 'exp' has spent 2000064 already"),
+    ],
+)
+def test_a_budget_that_is_spent_is_to_be_raised(spent: dict[str, float], said: str, begun: Plan, tmp_path: Path):
     writer = ExperimentWriter(tmp_path / "runs", "lip_dryness", "exp")
-    row = {"epochs": 1, "config/epochs": 4, "gpu_seconds": 7.5 * 3600, "ended_at": None}
+    row = {"epochs": 1, "config/epochs": 4, **spent, "ended_at": None}
     writer.update_trial("exp-000", status="interrupted", **row)
     writer.flush()
     writer.close()
     done = skin_tune_here("tune", "--name", "exp", "--storage", tmp_path / "runs", "--resume")
-    assert_one_line_error(done, "--gpu-hours 7.5", "spent")
+    assert_one_line_error(done, said)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A request is checked against its pack, its storage and what is stored there, before anything starts."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from skin_tune.errors import ConfigError, ExperimentError, SkinTuneError
+from skin_tune.tuning.experiment.options import FLAGS, noted_space, tune_request
 from skin_tune.tuning.experiment.plan import DEFAULT_TRIALS, Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.spec import read_spec
@@ -64,12 +66,75 @@ def test_what_every_trial_would_fail_on_is_refused(request_of: Any, changes: dic
         make_plan(request_of(overrides=changes))
 
 
-def test_what_only_some_trials_would_fail_on_is_left_to_them(request_of: Any):
-    request = request_of("image_size: {values: [16, 64]}\n  batch_size: {values: [16, 400]}")
-    overrides = {name: value for name, value in SMALL.items() if name not in ("image_size", "batch_size")}
-    assert make_plan(replace(request, overrides=overrides)).trials == DEFAULT_TRIALS
+OPEN = {name: value for name, value in SMALL.items() if name not in ("image_size", "batch_size")}
+"""Overrides that leave the space what the pack limits."""
+
+
+def test_values_that_cannot_work_leave_the_space_in_one_line_each(request_of: Any, capsys: pytest.CaptureFixture[str]):
+    request = request_of("image_size: {values: [16, 64, 24]}\n  batch_size: {min: 8, max: 400}")
+    plan = make_plan(replace(request, overrides=OPEN))
+    image_size, batch_size = plan.space.parameters[:2]
+    assert image_size.values == (16, 24)
+    assert (batch_size.at(0.0), batch_size.at(1.0)) == (8, 42)
+    assert capsys.readouterr().err.splitlines() == [
+        "lip_dryness: image_size=64 cannot work and is not searched: crops of the pack have 32 px",
+        "lip_dryness: batch_size is searched up to 42, not 400: the training set has 42 images",
+    ]
     with pytest.raises(ConfigError, match="batch_size=16 is below 4 images for each of 5 workers"):
-        make_plan(replace(request, overrides=overrides, workers_per_trial=5))
+        make_plan(
+            replace(
+                request_of("batch_size: {values: [16, 400]}"), overrides=OPEN | {"image_size": 16}, workers_per_trial=5
+            )
+        )
+
+
+def test_batches_are_no_larger_than_an_epoch(request_of: Any):
+    request = request_of("batch_size: {values: [8, 16, 32]}\n  epoch_images: {values: [10, 20]}")
+    assert make_plan(replace(request, overrides=OPEN | {"image_size": 16})).space.parameters[0].values == (8, 16)
+
+
+def test_a_grid_is_counted_without_what_cannot_work(request_of: Any):
+    request = request_of("batch_size: {values: [8, 16, 400]}", "method: grid")
+    assert make_plan(replace(request, overrides=OPEN | {"image_size": 16})).trials == 2
+
+
+def test_an_experiment_goes_on_with_the_space_and_rungs_it_was_started_with(request_of: Any, tmp_path: Path):
+    top = "method: random\nearly_terminate: {type: hyperband, min_iter: 1}"
+    request = replace(
+        request_of("batch_size: {values: [8, 400]}", top),
+        overrides=OPEN | {"image_size": 16, "warmup_epochs": 1, "epochs": 9},
+    )
+    plan = make_plan(request)
+    plan.spec.write(plan.spec_file)
+    assert make_plan(replace(request, resume=True)).space == plan.space
+    assert (plan.space.early_terminate.after, plan.space.defaults_first) == (1, True)
+
+    old = json.loads(
+        plan.spec_file.read_text()
+    )  # as a version wrote it that neither shortened a space nor knew a warm-up
+    old["space"]["batch_size"] = "one of 8, 400"
+    noted = old["noted"]["space"]
+    noted["parameters"][0] |= {"distribution": "categorical", "values": [8, 400]}
+    del noted["defaults_first"], noted["early_terminate"]["after"]
+    plan.spec_file.write_text(json.dumps(old))
+    for typed in (request, replace(request, space=noted_space(noted))):
+        resumed = make_plan(replace(typed, resume=True)).space
+        assert resumed.parameters[0].values == (8, 400)
+        assert (resumed.early_terminate.after, resumed.defaults_first) == (0, False)
+
+
+def test_networks_from_random_weights_are_searched_where_their_learning_rates_are(
+    make_pack: PackMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    options = dict.fromkeys(FLAGS) | {"name": "exp", "storage": tmp_path / "runs", "space": None, "resume": False}
+    pack, small = make_pack().path, {name: value for name, value in SMALL.items() if name != "weights"}
+    plan = make_plan(tune_request(pack, "lip_dryness", {**small, "weights": "none"}, options))
+    assert plan.request.space.name == "scratch.yaml"
+    assert "the weights start at random: searching scratch.yaml" in capsys.readouterr().err
+    for weights in ({}, {"weights": "imagenet"}):
+        assert tune_request(pack, "lip_dryness", small | weights, options).space.name == "default.yaml"
+    given = options | {"space": Path("search_spaces/default.yaml")}
+    assert tune_request(pack, "lip_dryness", small | {"weights": "none"}, given).space.name == "default.yaml"
 
 
 def test_a_name_that_is_taken_needs_resume_and_resume_needs_the_name(

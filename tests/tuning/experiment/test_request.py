@@ -32,6 +32,7 @@ def test_what_is_no_duration_is_refused(text: str):
         ({"keep_checkpoints": 0}, "--keep-checkpoints 0 is below 1"),
         ({"trials": 0}, "--trials 0 is below 1"),
         ({"gpu_hours": 0.0}, "--gpu-hours 0 is not above 0"),
+        ({"image_budget": 0}, "--image-budget 0 is below 1"),
         ({"gpu_hours": math.nan}, "--gpu-hours nan is not above 0"),
         ({"wandb": "on"}, "--wandb 'on' is not one of online, offline, disabled"),
         ({"name": "a/b"}, "experiment name 'a/b' may hold only"),

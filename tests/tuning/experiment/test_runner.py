@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from skin_tune.data.pack.uses import uses_of
 from skin_tune.errors import AllTrialsFailedError, PackError, SkinTuneError
 from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.show.experiments import print_outcome
 from skin_tune.tuning.experiment.plan import make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.runner import Outcome, ranked, run_experiment, run_experiments
@@ -103,6 +105,21 @@ def test_one_that_cannot_run_does_not_stop_the_others_and_what_is_complete_runs_
     assert [row["trial_id"] for row in outcome.rows] == ["exp-001", "exp-000"]
     assert (outcome.seconds, outcome.ended_here, outcome.interrupted) == (None, 0, [])
     assert outcome.searched == ["learning_rate"]
+
+
+def test_best_trials_at_a_bound_of_the_space_are_told(
+    request_of: MakeRequest, make_pack: PackMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    pack = make_pack()
+    request = request_of(trials=4)
+    (tmp_path / "space.yaml").write_text("method: random\nparameters: {learning_rate: {min: 0.0001, max: 0.001}}\n")
+    rates = {0.6: 0.00099, 0.7: 0.00098, 0.8: 0.001, 0.1: 0.0002}
+    write_ended(request, *(trial_row(pack, score, learning_rate=rate) for score, rate in rates.items()))
+    print_outcome(run_experiment(replace(request, resume=True)), tmp_path / "runs")
+    assert (
+        "\nwarning: the 3 best trials have learning_rate within 5 % of its upper bound 0.001: widen it\n"
+        in capsys.readouterr().out
+    )
 
 
 def test_where_no_trial_gave_a_result_the_commonest_reason_is_told(request_of: MakeRequest, make_pack: PackMaker):

@@ -58,6 +58,13 @@ def test_rungs_are_rebuilt_from_history():
     assert not falls_short(2, 0.0)
 
 
+def test_rungs_are_counted_from_the_end_of_the_warm_up():
+    rungs = AshaRungs("val_balanced_acc", 1, 3, 12, {}, after=2)
+    assert not any(rungs.falls_short("first", epoch, 0.9) for epoch in range(1, 13))
+    falls = [epoch for epoch in range(1, 13) if rungs.falls_short("second", epoch, 0.1)]
+    assert falls == [2 + 1, 2 + 3, 2 + 9]
+
+
 def test_an_unlucky_epoch_does_not_end_a_trial():
     rungs = AshaRungs("val_balanced_acc", 2, 2, 4, {"a": {1: 0.5, 2: 0.6}, "b": {1: 0.7, 2: 0.8}})
     result = {"epoch": 2, "val_balanced_acc": 0.3, "best_val_balanced_acc": 0.75}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,35 @@ def run(searcher: SpaceSearcher, trial_id: str, score: float, epochs: int = 4) -
 
 
 @pytest.mark.parametrize("method", ["bayes", "random"])
+def test_the_first_trial_has_the_defaults_as_far_as_the_space_can_draw_them(tmp_path: Path, method: str):
+    text = SPACE + "  batch_size: {{values: [8, 16, 32]}}\n  weight_decay: {{min: 0.5, max: 0.7}}\n"
+    searcher = searcher_of(tmp_path, method, text, seed=3)
+    first, second = searcher.suggest("0"), searcher.suggest("1")
+    assert isinstance(first, dict)
+    assert (first["learning_rate"], first["oversample"]) == (pytest.approx(1e-4), "balanced")
+    assert (first["batch_size"], first["weight_decay"]) == (16, pytest.approx(0.6)), "the middle"
+    assert second["learning_rate"] != pytest.approx(1e-4)
+    resumed = searcher_of(tmp_path / "again", method, text, seed=3, defaults={**TrialConfig().to_dict(), "gamma": 9.0})
+    assert resumed.suggest("0") == {**first, "gamma": 9.0}
+
+
+@pytest.mark.parametrize("method", ["bayes", "random"])
+def test_a_space_that_an_older_version_read_begins_with_a_draw(tmp_path: Path, method: str):
+    space = replace(space_of(tmp_path, method), defaults_first=False)
+    rates = [
+        SpaceSearcher(space, seed, "exp", tmp_path / f"journal-{seed}").suggest("0")["learning_rate"] for seed in (3, 4)
+    ]
+    assert rates[0] != rates[1]
+
+
+@pytest.mark.parametrize("method", ["bayes", "random"])
 def test_a_suggestion_is_a_whole_legal_config_and_the_seed_decides_it(tmp_path: Path, method: str):
     first, again, other = (
-        searcher_of(tmp_path / f"{number}", method, seed=seed).suggest("t") for number, seed in enumerate((3, 3, 4))
+        searcher_of(tmp_path / f"{number}", method, seed=seed, started_ids=["exp-000"]).suggest("t")
+        for number, seed in enumerate((3, 3, 4))
     )
     assert isinstance(first, dict)
-    assert first["trial_id"] == "exp-000"
+    assert first["trial_id"] == "exp-001"
     assert TrialConfig.from_mapping({k: v for k, v in first.items() if k != "trial_id"}).epochs == 4
     assert set(first) == {*TrialConfig().to_dict(), "trial_id"}
     assert first == again

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.tuning.search.searcher import SpaceSearcher
@@ -89,11 +90,12 @@ def test_a_search_tries_them_first_and_then_goes_its_own_way(tmp_path: Path, met
         return SpaceSearcher(space, 0, "own", tmp_path / name, warm_start=head_start, started_ids=taken)
 
     warm, cold = searcher("warm", warm=True), searcher("cold", warm=False)
-    rates = [warm.suggest(str(number))["learning_rate"] for number in range(CONFIGS + 2)]
+    rates = [warm.suggest(str(number))["learning_rate"] for number in range(CONFIGS + 3)]
+    assert rates.pop(0) == cold.suggest("0")["learning_rate"] == pytest.approx(TrialConfig.learning_rate)
     assert rates[:CONFIGS] == pytest.approx([0.08, 0.07, 0.06, 0.05, 0.04])
     assert len(set(rates)) == CONFIGS + 2
-    assert cold.suggest("0")["learning_rate"] not in rates[:CONFIGS]
-    resumed = searcher("resumed", warm=True, started=CONFIGS - 1)
+    assert cold.suggest("1")["learning_rate"] not in rates[:CONFIGS]
+    resumed = searcher("resumed", warm=True, started=CONFIGS)
     assert resumed.suggest("0")["learning_rate"] == pytest.approx(0.04)
     assert resumed.suggest("1")["learning_rate"] not in rates[:CONFIGS]
 

@@ -118,16 +118,48 @@ def test_metric_defaults_to_balanced_accuracy_and_may_be_macro_f1(load):
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ("min_iter: 2", EarlyTerminate(2, 3, None)),
-        ("min_iter: 2, eta: 2, strict: false", EarlyTerminate(2, 2, None)),
-        ("min_iter: 2, max_iter: 18", EarlyTerminate(2, 3, 18)),
-        ("max_iter: 27, s: 2", EarlyTerminate(3, 3, 27)),  # wandb's own example: brackets [9, 3]
-        ("max_iter: 27, s: 9", EarlyTerminate(1, 3, 27)),  # brackets below 1 are dropped
-        ("max_iter: 30, s: 2, eta: 2.5", EarlyTerminate(4, 2.5, 30)),  # 30/2.5/2.5 = 4.8
+        ("min_iter: 2", EarlyTerminate(2, 3, None, 1)),
+        ("min_iter: 2, eta: 2, strict: false", EarlyTerminate(2, 2, None, 1)),
+        ("min_iter: 2, max_iter: 18", EarlyTerminate(2, 3, 18, 1)),
+        ("max_iter: 27, s: 2", EarlyTerminate(3, 3, 27, 1)),  # wandb's own example: brackets [9, 3]
+        ("max_iter: 27, s: 9", EarlyTerminate(1, 3, 27, 1)),  # brackets below 1 are dropped
+        ("max_iter: 30, s: 2, eta: 2.5", EarlyTerminate(4, 2.5, 30, 1)),  # 30/2.5/2.5 = 4.8
     ],
 )
-def test_hyperband_rungs_start_where_wandb_starts_them(load, keys, expected):
+def test_hyperband_rungs_start_where_wandb_starts_them_but_for_the_warm_up(load, keys, expected):
     assert load(BRIEF + f"early_terminate: {{type: hyperband, {keys}}}\n").early_terminate == expected
+
+
+@pytest.mark.parametrize(
+    ("parameters", "after"),
+    [
+        ("epochs: {value: 30}", 1),  # the default's warm-up
+        ("warmup_epochs: {value: 0}", 0),
+        ("warmup_epochs: {values: [0, 3, 1]}", 3),
+        ("warmup_epochs: {min: 0, max: 4}", 4),
+        ("warmup_epochs: {value: 9}\n  epochs: {values: [4, 9]}", 5),  # a schedule warms up for 4.5 of 9 at most
+    ],
+)
+def test_rungs_come_after_the_longest_warm_up(load, parameters, after):
+    text = f"method: random\nearly_terminate: {{type: hyperband, min_iter: 2}}\nparameters:\n  {parameters}\n"
+    assert load(text).early_terminate == EarlyTerminate(2, 3, None, after)
+
+
+@pytest.mark.parametrize(("method", "first"), [("bayes", True), ("random", True), ("grid", False)])
+def test_a_search_begins_with_the_defaults_and_a_grid_does_not(load, method, first):
+    assert load(f"method: {method}\nparameters:\n  gamma: {{values: [1, 2]}}\n").defaults_first == first
+
+
+def test_random_weights_get_the_default_space_with_higher_learning_rates():
+    default, scratch = (load_space(SPACES / f"{name}.yaml") for name in ("default", "scratch"))
+    others = [
+        (ours, theirs) for ours, theirs in zip(default.parameters, scratch.parameters, strict=True) if ours != theirs
+    ]
+    assert [ours.name for ours, _ in others] == ["learning_rate", "weights"]
+    rate = others[0][1]
+    assert rate.at(0.0) == pytest.approx(3e-4)
+    assert rate.at(1.0) == pytest.approx(1e-2)
+    assert scratch.config(scratch.units_of(TrialConfig().to_dict()))["learning_rate"] == pytest.approx(3e-6**0.5)
 
 
 def test_run_cap_is_read(load):

@@ -7,6 +7,7 @@ import pytest
 
 from skin_tune.errors import ExperimentError
 from skin_tune.tuning.experiment.fixed_configs import Resources
+from skin_tune.tuning.studies import ablation
 from skin_tune.tuning.studies.ablation import FACTORS, AblationRequest, check_ablation, run_ablation
 from tests.conftest import PackMaker
 from tests.tuning.stored_experiment import SMALL, trial_row, write_experiment
@@ -29,6 +30,18 @@ def test_every_cell_has_a_run_of_each_seed_seed_by_seed(
     for number, ids in enumerate(found.runs.values()):
         assert ids == [f"ablation-{number:03d}", f"ablation-{number + 12:03d}"]
     assert set(found.outcome.searched) == {*FACTORS, "seed"}, "everything else is the same in all cells"
+
+
+def test_one_that_an_older_version_started_goes_on_with_its_defaults(
+    make_pack: PackMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    pack, given = make_pack(), []
+    monkeypatch.setattr(ablation, "run_fixed_configs", lambda configs, *others: given.append(configs))
+    request = AblationRequest(pack.path, overrides=SMALL, storage=tmp_path / "runs")
+    run_ablation(request)
+    write_experiment(tmp_path / "runs", pack, {}, name="ablation")  # its spec notes no defaults
+    run_ablation(request)
+    assert [{config["epoch_images"] for config in configs} for configs in given] == [{0}, {-1}]
 
 
 @pytest.mark.parametrize("name", [*FACTORS, "seed", "augment"])

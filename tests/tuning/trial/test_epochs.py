@@ -121,6 +121,13 @@ def test_the_last_result_of_a_failed_trial_says_why(error: Exception, status: st
 
 
 def test_metrics_of_an_epoch_are_what_the_trainer_measured_and_nothing_that_ray_adds():
-    measured = {"epoch": 1, "train_loss": 1.0, "val_recall_0": 0.5, "learning_rate": 0.1, "epoch_seconds": 2.0}
+    measured = {
+        "epoch": 1,
+        "train_loss": 1.0,
+        "val_recall_0": 0.5,
+        "learning_rate": 0.1,
+        "images": 42,
+        "epoch_seconds": 2.0,
+    }
     added = {"time_total_s": 3.0, "training_iteration": 1, "checkpoint": "best.pt", "best_epoch": 1, "done": False}
     assert epoch_metrics({**measured, **added}) == measured
