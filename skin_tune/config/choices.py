@@ -32,7 +32,12 @@ LOSSES: Mapping[str, Choice] = {
     "ce": Choice("model.losses:cross_entropy", "cross-entropy"),
     "label_smoothing": Choice("model.losses:label_smoothing", "cross-entropy against smoothed labels (`smoothing`)"),
     "focal": Choice("model.losses:focal", "focal loss (`gamma`)"),
-    "cb": Choice("model.losses:class_balanced", "class-balanced focal loss (`gamma`, `beta`)"),
+    "cb": Choice("model.losses:class_balanced", "class-balanced focal loss (`gamma`, `beta`, `reweight_after`)"),
+    "logit_adjustment": Choice(
+        "model.long_tail_losses:logit_adjustment", "cross-entropy without the prior of the images drawn (`tau`)"
+    ),
+    "ldam": Choice("model.long_tail_losses:ldam", "larger margins for rarer classes (`beta`, `reweight_after`)"),
+    "sord": Choice("model.ordinal_losses:sord", "cross-entropy against grades softened by distance (`sord_width`)"),
 }
 """Functions of a TrialConfig, the original training counts [K] and an epoch's draws [K]; each returns a GradeLoss."""
 

@@ -20,15 +20,21 @@ _RANGES: dict[str, tuple[float, float, bool, bool]] = {
     "gamma": (0, math.inf, True, False),
     "beta": (0, 1, True, False),
     "smoothing": (0, 1, True, False),
+    "reweight_after": (0, math.inf, True, False),
+    "tau": (0, math.inf, True, False),
+    "sord_width": (0, math.inf, False, False),
     "target_samples_per_class": (0, math.inf, True, False),
     "augmentation_strength": (0, math.inf, True, False),
     "epoch_images": (-1, math.inf, True, False),
+    "mixup_alpha": (0, math.inf, True, False),
+    "cutmix_alpha": (0, math.inf, True, False),
     "learning_rate": (0, math.inf, False, False),
     "layer_decay": (0, 1, False, True),
     "weight_decay": (0, math.inf, True, False),
     "warmup_epochs": (0, math.inf, True, False),
     "epochs": (1, math.inf, True, False),
     "batch_size": (2, math.inf, True, False),
+    "ema_decay": (0, 1, True, False),
     "seed": (0, 2**32, True, False),
 }
 
@@ -56,9 +62,15 @@ class TrialConfig:
     gamma: float = 2.0
     """Focusing exponent of `focal` and `cb`, >= 0; 0 turns the focal term off."""
     beta: float = 0.999
-    """Class-balanced weight's beta, in [0, 1); 0 weighs all classes alike, towards 1 by inverse count."""
+    """Beta of the class weights of `cb` and `ldam`, in [0, 1); 0 weighs all alike, towards 1 by inverse count."""
     smoothing: float = 0.1
     """Share of probability that `label_smoothing` spreads over all classes, in [0, 1)."""
+    reweight_after: int = 0
+    """Epochs, >= 0, before the class-balanced weights of `cb` and `ldam` count; 0: they count from the first epoch."""
+    tau: float = 1.0
+    """Strength of `logit_adjustment`, >= 0; 1 takes out the whole prior of the images drawn, 0 is cross-entropy."""
+    sord_width: float = 0.5
+    """Width of the targets of `sord` in grades, > 0; towards 0 they are those of `ce`."""
     oversample: str = "balanced"
     """Shares of the classes in an epoch: `none` as in the data, `balanced` all alike, `sqrt` by the square roots of
     their counts."""
@@ -72,6 +84,10 @@ class TrialConfig:
     """Scales the range of every augmentation method but the flip, >= 0; 0 turns them off."""
     augment: str = "all"
     """Which draws are augmented: `all`, or `added` (oversampled copies alone: nothing without oversampling)."""
+    mixup_alpha: float = 0.0
+    """Mixup: blends each batch with itself by shares from Beta(alpha, alpha), >= 0; 0 turns it off."""
+    cutmix_alpha: float = 0.0
+    """CutMix: pastes boxes of other images, shares from Beta(alpha, alpha), >= 0; 0 turns it off."""
     optimizer: str = "adamw"
     """Optimiser, see `choices.OPTIMIZERS`."""
     learning_rate: float = 1e-4
@@ -88,6 +104,8 @@ class TrialConfig:
     """Epochs of a full trial, >= 1."""
     batch_size: int = 64
     """Images per optimiser step over all workers, >= 2."""
+    ema_decay: float = 0.0
+    """Decay per step of the weights' moving average, in [0, 1), which is then validated and kept; 0 turns it off."""
     sync_batchnorm: bool = True
     """Several workers normalise over the global batch, as one worker does; false: each over its own share, faster."""
     amp: bool = True

@@ -20,23 +20,37 @@ class GradeLoss(nn.Module):
     """A loss that knows the prior a classifier learns from it.
 
     A classifier that minimises cross-entropy over a stream learns the probabilities of that stream; those of class i
-    are drawn `draws[i]` times and count `weight[i]` each.
+    are drawn `draws[i]` times and count `weight[i]` each, once the epochs without weights are over.
     """
 
     weight: Tensor | None
     """Of each class [K]; None where all count alike."""
 
-    def __init__(self, weight: Tensor | None = None):
+    def __init__(self, weight: Tensor | None = None, reweight_after: int = 0):
         super().__init__()
         self.register_buffer("weight", weight, persistent=False)
+        self.reweight_after = reweight_after
+        self.begin_epoch(1)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Let the weights count from epoch `reweight_after` + 1 on: deferred re-weighting of Cao et al. 2019."""
+        self.weights_count = max(epoch, 1) > self.reweight_after
+
+    def weighted(self, losses: Tensor, labels: Tensor) -> Tensor:
+        """`losses` [B] times the weights of their labels, if these count in this epoch."""
+        return losses if self.weight is None or not self.weights_count else self.weight[labels] * losses
 
     def targets(self, classes: int) -> Floats:
         """The distribution that is learnt for an image of each class: [K, K], rows sum to 1."""
         return np.eye(classes)
 
     def prior(self, draws: Counts) -> Floats:
-        """Prior [K] of the classifier trained on `draws` [K] images of each class: the mean target, sums to 1."""
-        weight = np.ones(len(draws)) if self.weight is None else self.weight.cpu().numpy().astype(np.float64)
+        """Prior [K] of the classifier trained on `draws` [K] images of each class: the mean target, sums to 1.
+
+        Where weights are deferred it is that of the epoch last begun.
+        """
+        counting = self.weight if self.weights_count else None
+        weight = np.ones(len(draws)) if counting is None else counting.cpu().numpy().astype(np.float64)
         return normalised(np.asarray(draws) * weight @ self.targets(len(draws)))
 
 
@@ -51,8 +65,8 @@ class FocalLoss(GradeLoss):
     Lin et al. 2017, "Focal Loss for Dense Object Detection", eq. 4, in its softmax form.
     """
 
-    def __init__(self, gamma: float, weight: Tensor | None = None):
-        super().__init__(weight)
+    def __init__(self, gamma: float, weight: Tensor | None = None, reweight_after: int = 0):
+        super().__init__(weight, reweight_after)
         self.gamma = gamma
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -62,7 +76,7 @@ class FocalLoss(GradeLoss):
             # Below gamma 1 the slope at p = 1 is infinite, and infinity times a loss of zero is not a number.
             wrong = (-torch.expm1(log_p)).clamp(min=1e-7)
             loss = wrong**self.gamma * loss
-        return loss if self.weight is None else self.weight[labels] * loss
+        return self.weighted(loss, labels)
 
 
 class SmoothedCrossEntropy(GradeLoss):
@@ -96,7 +110,7 @@ def focal(config: TrialConfig, counts: Counts, draws: Counts) -> GradeLoss:
 
 def class_balanced(config: TrialConfig, counts: Counts, draws: Counts) -> GradeLoss:
     """Focal loss with `config.gamma`, times the class-balanced weights of `counts` [K] and `config.beta`."""
-    return FocalLoss(config.gamma, class_balanced_weights(counts, config.beta))
+    return FocalLoss(config.gamma, class_balanced_weights(counts, config.beta), config.reweight_after)
 
 
 def build_loss(config: TrialConfig, original_counts: Counts, draws: Counts | None = None) -> GradeLoss:

@@ -15,19 +15,21 @@ from skin_tune.config import TrialConfig
 from skin_tune.config.choices import TIMM
 from skin_tune.errors import ConfigError, WeightsError
 from skin_tune.model.distributed_layers import SharedDropout
+from skin_tune.model.head import classifier
 from skin_tune.text.escaping import one_line
 
 
 class TimmNetwork(nn.Module):
-    """A network of timm up to its pooled features, then dropout and a linear classifier.
+    """A network of timm up to its pooled features, then dropout and a classifier.
 
     Maps float32 [B, 3, S, S], normalised as ImageNet's networks want it, to logits [B, classes].
     """
 
-    def __init__(self, backbone: Any, classes: int, dropout_prob: float):
+    def __init__(self, backbone: Any, classes: int, config: TrialConfig):
         super().__init__()
         self.backbone = backbone
-        self.fc = nn.Sequential(SharedDropout(dropout_prob), nn.Linear(backbone.head_hidden_size, classes))
+        features = backbone.head_hidden_size
+        self.fc = nn.Sequential(SharedDropout(config.dropout_prob), classifier(config, features, classes))
         self._scale, self._shift = _own_normalisation(backbone.pretrained_cfg)  # plain tensors: not in checkpoints
 
     def forward(self, images: Tensor) -> Tensor:
@@ -59,7 +61,7 @@ def build_timm_network(config: TrialConfig, classes: int, weights: Mapping[str, 
             backbone.load_state_dict(dict(weights))
         else:
             backbone = _resampled(config, weights)
-    return TimmNetwork(backbone, classes, config.dropout_prob)
+    return TimmNetwork(backbone, classes, config)
 
 
 def _resampled(config: TrialConfig, weights: Mapping[str, Tensor]) -> Any:

@@ -19,6 +19,7 @@ from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_
 from skin_tune.data.pack.info import PackInfo
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.model.head import COSINE_LOSSES
 from skin_tune.model.prior import Floats
 from skin_tune.storage.run_paths import check_experiment_name
 from skin_tune.text.escaping import has_control, shown
@@ -59,6 +60,13 @@ def check_same_run(content: Mapping[Any, Any], config: TrialConfig, pack: PackIn
     for name in ("backbone", "optimizer", "freeze_epochs", "layer_decay", "stem_stride", "last_stride"):
         if getattr(theirs, name) != getattr(config, name):
             raise CheckpointError(f"the checkpoint is of {name}={getattr(theirs, name)}, not {getattr(config, name)}")
+    if (theirs.train_loss in COSINE_LOSSES) != (config.train_loss in COSINE_LOSSES):
+        raise CheckpointError(
+            f"the checkpoint is of train_loss={theirs.train_loss}, whose classifier is another than that of "
+            f"train_loss={config.train_loss}"
+        )
+    if (theirs.ema_decay > 0) != (config.ema_decay > 0):
+        raise CheckpointError(f"the checkpoint is of ema_decay={theirs.ema_decay:g}, not {config.ema_decay:g}")
     if is_ordinal(content) != pack.ordinal:
         raise CheckpointError(
             f"the checkpoint is of {kind_of(is_ordinal(content))} classes, not of {kind_of(pack.ordinal)} ones"
@@ -83,16 +91,22 @@ def kind_of(ordinal: bool) -> str:
     return "ordinal" if ordinal else "nominal"
 
 
-def check_tensors(state: Any, network: nn.Module) -> None:
-    """Raise CheckpointError unless `state` has the tensors of `network`, in their shapes and types."""
+def check_tensors(state: Any, network: nn.Module, entry: str = "model") -> None:
+    """Raise CheckpointError unless `state`, the entry of that name, has the tensors of `network`, each like its own."""
     own = network.state_dict()
     if not isinstance(state, Mapping):
-        raise CheckpointError(f"model is {shown(state)}, not tensors by name")
+        raise CheckpointError(f"{entry} is {shown(state)}, not tensors by name")
     if strange := [name for name in (*own, *state) if name not in own or name not in state]:
         there = "has no" if strange[0] in own else "has a"
-        raise CheckpointError(f"model {there} tensor {shown(strange[0])}, unlike a model of its config")
+        raise CheckpointError(f"{entry} {there} tensor {shown(strange[0])}, unlike a model of its config")
     for name, tensor in own.items():
-        _check_like(f"model: {name}", state[name], tensor)
+        _check_like(f"{entry}: {name}", state[name], tensor)
+
+
+def check_average(content: Mapping[Any, Any], network: nn.Module) -> None:
+    """Raise CheckpointError unless a run that keeps an average of its weights has the weights themselves, too."""
+    check_entries(content, ("raw_model", "ema_steps"))
+    check_tensors(content["raw_model"], network, "raw_model")
 
 
 def check_optimizer(state: Any, optimizer: Optimizer) -> None:
@@ -201,7 +215,7 @@ def _wrong_members(value: Any) -> str:
     return ""
 
 
-def _wrong_epoch(name: str) -> Callable[[Any], str]:
+def _wrong_count(name: str) -> Callable[[Any], str]:
     return lambda value: "" if is_whole(value) else f"{name} {shown(value)} is not a whole number"
 
 
@@ -221,8 +235,9 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "members": _wrong_members,
     "prior": _wrong_prior,
     "name": _wrong_name,
-    "epoch": _wrong_epoch("epoch"),
-    "best_epoch": _wrong_epoch("best_epoch"),
+    "epoch": _wrong_count("epoch"),
+    "best_epoch": _wrong_count("best_epoch"),
+    "ema_steps": _wrong_count("ema_steps"),
     "best_metrics": lambda value: _wrong_metrics("best_metrics", value) if value != {} else "",
     "history": _wrong_history,
 }

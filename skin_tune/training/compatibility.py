@@ -16,6 +16,11 @@ def check_compatibility(config: TrialConfig, pack: Pack, workers: int = 1, *, in
         raise ConfigError(
             f"batch_size={config.batch_size} is below {_LEAST_IMAGES_PER_WORKER} images for each of {workers} workers"
         )
+    if config.train_loss == "sord" and not pack.info.ordinal:
+        raise ConfigError(
+            f"train_loss=sord needs classes with an order, and those of pack {str(pack.path)!r} are nominal; "
+            "take another loss, such as logit_adjustment"
+        )
     if config.image_size > pack.info.size:
         raise ConfigError(f"image_size={config.image_size} is larger than the pack's {pack.info.size}")
     counts = pack.class_counts(*train_splits(include_val))

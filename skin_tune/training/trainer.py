@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.loading.augmentation import network_input
+from skin_tune.data.loading.mixing import Mixer, by_label, hits
 from skin_tune.data.loading.oversampling import EpochPlan, batches
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.loading.sampling import draws_per_class, plan_epoch
@@ -23,6 +24,7 @@ from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, backbone_parameters, build_network, dropout_of, load_weights
 from skin_tune.model.prior import Floats
 from skin_tune.training.checkpoint_checks import (
+    check_average,
     check_optimizer,
     check_run,
     check_same_run,
@@ -33,6 +35,7 @@ from skin_tune.training.device import autocast
 from skin_tune.training.evaluation import Evaluation, evaluate
 from skin_tune.training.freezing import freeze_backbone
 from skin_tune.training.optimizer import build_optimizer, schedule_factor
+from skin_tune.training.weight_average import WeightAverage
 
 MAX_GRADIENT_NORM = 5.0
 """Gradients are clipped to this norm: far above an ordinary step's, low enough to survive a bad batch."""
@@ -52,6 +55,8 @@ class _Batch(NamedTuple):
     """float32 [B, 3, S, S], B the share of this rank."""
     labels: Tensor
     """int64 [B]"""
+    share: float
+    """Of its own label in each image; the rest is of the label before it. 1: not mixed."""
     draws: int
     """Size of the global batch, over all ranks."""
     share_of_epoch: float
@@ -113,8 +118,14 @@ class Trainer:
             # Buffers are the same on all ranks already, or made so at the end of each epoch.
             self.model = nn.parallel.DistributedDataParallel(self.network, forward_sync_buffers=False)
         self.optimizer = build_optimizer(config, self.network)
+        self.average = WeightAverage(self.network, config.ema_decay) if config.ema_decay else None
         if self.device.type == "cuda":
             torch.backends.cudnn.deterministic = True  # the same seed, pack and machine give the same numbers
+
+    @property
+    def kept_network(self) -> nn.Module:
+        """The network that is validated and kept: the moving average where there is one."""
+        return self.network if self.average is None else self.average.network
 
     @property
     def finished(self) -> bool:
@@ -140,6 +151,7 @@ class Trainer:
         self.epoch += 1
         # Reseeded every epoch, so that a resumed run draws the same dropout as an unbroken one.
         torch.manual_seed(_dropout_seed(self.config.seed, self.epoch))
+        self.loss.begin_epoch(self.epoch)
         plan = plan_epoch(self.config, self.train_labels, self.targets, self.epoch)
         self.model.train()
         frozen = self.epoch <= self.config.freeze_epochs
@@ -152,27 +164,32 @@ class Trainer:
             self.dropout.share(self.rank, self.world_size, batch.draws)
             with autocast(self.config, self.device):
                 logits = model(batch.images)
-            losses = self.loss(logits, batch.labels)
+            losses = by_label(self.loss, logits, batch.labels, batch.share)
             # Averaging over ranks, as DDP does, then gives the mean over the global batch, whatever each rank's share.
-            (losses.sum() * self.world_size / batch.draws).backward()
+            (losses.sum() * self.world_size / batch.draws).backward()  # type: ignore[no-untyped-call]
             if frozen and self.world_size > 1:
                 average_gradients(self.network)
             nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM)
             self.optimizer.step()
+            if self.average is not None:
+                self.average.update()
             self.optimizer.zero_grad(set_to_none=True)
-            sums += torch.stack([losses.detach().sum().double(), (logits.argmax(1) == batch.labels).sum().double()])
+            hit = by_label(hits, logits, batch.labels, batch.share)
+            sums += torch.stack([losses.detach().sum().double(), hit.sum()])
             if number % _FINITE_CHECK_EVERY == 0:
                 self._check_finite("train_loss", self._summed(sums[0].clone()).item())  # all ranks end, or none
         if self.world_size > 1 and not self.config.sync_batchnorm and not frozen:
             average_buffers(self.network)
-        loss_sum, hits = self._summed(sums).tolist()
+            if self.average is not None:
+                average_buffers(self.average.network)
+        loss_sum, hit_sum = self._summed(sums).tolist()
         self._check_finite("train_loss", loss_sum)
         trained = time.perf_counter() - started
 
         metrics = {
             "epoch": self.epoch,
             "train_loss": loss_sum / len(plan),
-            "train_acc": hits / len(plan),
+            "train_acc": hit_sum / len(plan),
             **({} if self.include_val else self._validate()),
             "learning_rate": learning_rate,
             "images": len(plan),
@@ -186,7 +203,7 @@ class Trainer:
         return metrics
 
     def _batches(self, plan: EpochPlan) -> Iterator[_Batch]:
-        """This rank's share of the epoch's batches, augmented, on the Trainer's device."""
+        """This rank's share of the epoch's batches, augmented and mixed, on the Trainer's device."""
         config = self.config
         steps = batches(len(plan), config.batch_size, rank=self.rank, world_size=self.world_size)
         draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
@@ -194,11 +211,14 @@ class Trainer:
         stream = prefetched(self.pack.images, rows, self.device, self.pack.file.check)
         chosen = plan.added if config.augment == "added" else np.ones(len(plan), dtype=bool)
         methods, strength = config.augmentation_methods, config.augmentation_strength
+        mixer = Mixer(config, self.epoch)
         for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
             randoms = torch.from_numpy(plan.randoms[step]).to(self.device, non_blocking=True)
             augmented = torch.from_numpy(chosen[step])
+            images = network_input(pixels, config.image_size, randoms, augmented, methods, strength)
             yield _Batch(
-                images=network_input(pixels, config.image_size, randoms, augmented, methods, strength),
+                share=mixer.mix(images),
+                images=images,
                 labels=torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device, non_blocking=True),
                 draws=draws_per_step[number],
                 share_of_epoch=(number + 0.5) / len(steps),
@@ -216,9 +236,9 @@ class Trainer:
         return not self.best_metrics or self.include_val or metrics[self.metric] > self.best_metrics[self.metric]
 
     def evaluate(self, split: str) -> Evaluation:
-        """Predict one split; all ranks call it. Raises ConfigError where the split is empty."""
+        """Predict one split with `kept_network`; all ranks call it. Raises ConfigError where the split is empty."""
         return evaluate(
-            self.network,
+            self.kept_network,
             self.pack,
             split,
             self.config,
@@ -240,13 +260,15 @@ class Trainer:
             "metric": self.metric,
             "prior": self.prior.tolist(),
             "epoch": self.epoch,
-            "model": self.network.state_dict(),
+            "model": self.kept_network.state_dict(),
         }
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed run needs. Schedule, sampling, augmentation and dropout follow from config and epoch."""
+        average = self.average
         return {
             **self.model_state(),
+            **({} if average is None else {"raw_model": self.network.state_dict(), "ema_steps": average.steps}),
             "optimizer": self.optimizer.state_dict(),
             "best_epoch": self.best_epoch,
             "best_metrics": self.best_metrics,
@@ -259,10 +281,15 @@ class Trainer:
         check_same_run(state, self.config, self.pack.info, self.metric)
         check_tensors(state["model"], self.network)
         check_optimizer(state["optimizer"], self.optimizer)
-        self.network.load_state_dict(state["model"])
+        if self.average is not None:
+            check_average(state, self.network)
+            self.average.steps = state["ema_steps"]
+            self.network.load_state_dict(state["raw_model"])
+        self.kept_network.load_state_dict(state["model"])
         own = self.optimizer.state_dict()["param_groups"]  # of this config: weight decay may differ
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": own})
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
+        self.loss.begin_epoch(self.epoch)
         self.best_metrics, self.history = dict(state["best_metrics"]), list(state["history"])
 
     def _set_learning_rate(self, share_of_epoch: float) -> float:

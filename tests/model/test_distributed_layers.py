@@ -59,11 +59,16 @@ def _train(rank: int, config: TrialConfig, pack: Path, device: str) -> dict[str,
         "confusion": validation.confusion,
         "probabilities": validation.probabilities,
         "model": _weights(trainer),
+        "kept": _values(trainer.kept_network),
     }
 
 
 def _weights(trainer: Trainer) -> dict[str, Any]:
-    return {name: value.cpu().numpy().copy() for name, value in trainer.network.state_dict().items()}
+    return _values(trainer.network)
+
+
+def _values(network: torch.nn.Module) -> dict[str, Any]:
+    return {name: value.cpu().numpy().copy() for name, value in network.state_dict().items()}
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +131,13 @@ def distance(some: Mapping[str, Any], others: Mapping[str, Any]) -> float:
 
 
 def test_workers_with_a_batch_norm_of_their_own_still_hold_one_model(make_pack: PackMaker, two_workers: TwoWorkers):
-    first, second = two_workers.train(small_config(sync_batchnorm=False), local(make_pack().path))
+    config = small_config(sync_batchnorm=False, ema_decay=0.9, mixup_alpha=0.4, cutmix_alpha=1)
+    first, second = two_workers.train(config, local(make_pack().path))
     assert first["history"] == second["history"]
-    for name, value in first["model"].items():
-        assert np.array_equal(value, second["model"][name]), name
+    for kind in ("model", "kept"):
+        for name, value in first[kind].items():
+            assert np.array_equal(value, second[kind][name]), name
+    assert not np.array_equal(first["model"]["fc.1.weight"], first["kept"]["fc.1.weight"])
 
 
 def test_workers_with_a_frozen_backbone_train_the_classifier_alone(make_pack: PackMaker, two_workers: TwoWorkers):

@@ -220,6 +220,47 @@ def test_a_run_goes_on_from_what_it_left(trained: Trainer):
     assert all(torch.equal(value, left["model"][name]) for name, value in trained.network.state_dict().items())
 
 
+@pytest.fixture(scope="module")
+def averaged(pack: Pack) -> Trainer:
+    """A run that keeps a moving average."""
+    values = {"backbone": "resnet18", "weights": "none", "image_size": 16, "batch_size": 16, "epochs": 1}
+    return Trainer(TrialConfig.from_mapping({**values, "ema_decay": 0.9}), pack)
+
+
+AVERAGES = [
+    (drop("raw_model"), "it has no raw_model"),
+    (drop("ema_steps"), "it has no ema_steps"),
+    (put("raw_model", to=5), "raw_model is 5, not tensors"),
+    (put("raw_model", WEIGHT, to=torch.zeros(7, 512)), r"raw_model: fc.1.weight is a tensor \[7, 512\]"),
+    (lambda state: state["raw_model"].pop("conv1.weight"), "raw_model has no tensor 'conv1.weight'"),
+    (put("ema_steps", to=-1), "ema_steps -1 is not a whole number"),
+    (put("ema_steps", to=torch.ones(3)), "ema_steps a Tensor"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), AVERAGES)
+def test_a_run_with_an_average_goes_on_only_from_both_of_its_networks(averaged: Trainer, change: Change, said: str):
+    assert averaged.average is not None
+    before = averaged.average.steps, averaged.network.fc[1].weight.clone()
+    with pytest.raises(CheckpointError, match=said):
+        averaged.load_state_dict(changed(averaged, change))
+    assert averaged.average.steps == before[0]
+    assert torch.equal(averaged.network.fc[1].weight, before[1])
+
+
+def test_a_run_without_an_average_is_not_one_with_it(trained: Trainer, averaged: Trainer):
+    with pytest.raises(CheckpointError, match=r"the checkpoint is of ema_decay=0, not 0.9"):
+        averaged.load_state_dict(changed(trained, lambda state: None))
+    with pytest.raises(CheckpointError, match=r"the checkpoint is of ema_decay=0.9, not 0"):
+        trained.load_state_dict(changed(averaged, lambda state: None))
+
+
+def test_a_run_of_a_loss_with_another_classifier_is_refused(trained: Trainer):
+    state = changed(trained, put("config", "train_loss", to="ldam"))
+    with pytest.raises(CheckpointError, match="of train_loss=ldam, whose classifier is another than that of"):
+        trained.load_state_dict(state)
+
+
 def test_settings_of_the_optimiser_are_the_config_s_own(trained: Trainer):
     def change(state: State) -> None:
         for group in state["optimizer"]["param_groups"]:
@@ -348,7 +389,7 @@ anything = st.recursive(
 )
 ENTRY_NAMES = (
     *("format_version", "config", "classes", "region", "pack_id", "pack_size", "metric", "epoch", "name"),
-    *("model", "optimizer", "best_epoch", "best_metrics", "history", "new"),
+    *("model", "optimizer", "best_epoch", "best_metrics", "history", "raw_model", "ema_steps", "new"),
 )
 
 
