@@ -31,7 +31,7 @@ JOBS = {
 }
 OTHERS = ("ray", "export", "pre-commit")
 """Programs that are not ours to check."""
-VARIABLES = {"RAY_ADDRESS", "WANDB_MODE", "ORDINAL_METRICS"}
+VARIABLES = {"RAY_ADDRESS", "WANDB_MODE", "ORDINAL_METRICS", "LEGACY_VALUES"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
