@@ -13,13 +13,21 @@ from skin_tune.config import FIELDS, TrialConfig, parse_overrides
 from skin_tune.errors import ConfigError
 
 VALUES = yaml.safe_load("""
-backbone: [resnet18, 'resnet101']
+backbone: [resnet18, 'resnet101', timm/convnext_tiny.fb_in22k]
 weights: [null, ~, none, 'None', imagenet, /data/resnet50-11ad3fa6.pth, '/my data/a=b, [1].pth', 'true', '7']
 stem_stride: [1, 2, 2.0, '1', 2e0]
 last_stride: [1, 2.0]
 dropout_prob: [0, 0.0, 0.30000000000000004, 3e-1, .5, '0.25']
 image_size: [224, 64.0, 1.28e+2]
-train_loss: [ce, label_smoothing, focal, cb]
+train_loss: [ce, label_smoothing, focal, cb, logit_adjustment, ldam, sord]
+reweight_after: [0, 20, 2e1]
+tau: [0, 1, 1.5]
+sord_width: [0.5, 1, 1e-1]
+freeze_epochs: [0, 3, 3.0]
+layer_decay: [1, 0.75, 7.5e-1]
+mixup_alpha: [0, 0.2, 1]
+cutmix_alpha: [0, 1.0]
+ema_decay: [0, 0.999]
 gamma: [0, 2, 0.5, 1.0e+1, 1e1]
 beta: [0, 0.9999, 9e-1]
 smoothing: [0.1, 0]
