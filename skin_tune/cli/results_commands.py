@@ -51,9 +51,9 @@ def combine(
     ] = None,
     storage: Storage = Path("runs"),
 ) -> None:
-    """Make one model of the best trials: the mean of their probabilities.
+    """Combine the best trials into one model.
 
-    By the adjusted decision. Says whether it is better than the best alone by more than noise.
+    It grades by the mean of their adjusted probabilities. Says whether that beats the best alone by more than noise.
     """
     from skin_tune.tuning.tracking.live_line import live_line
 

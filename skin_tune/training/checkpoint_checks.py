@@ -37,8 +37,6 @@ def check_entries(content: Mapping[Any, Any], needed: tuple[str, ...] = ()) -> N
         check_entries(member, needed or OF_A_MODEL)
     if missing := [name for name in needed if name not in content]:
         raise CheckpointError(f"it has no {missing[0]}")
-    if {"prior", "classes"} <= content.keys() and len(content["prior"]) != len(content["classes"]):
-        raise CheckpointError(f"prior is of {len(content['prior'])} classes, of which it has {len(content['classes'])}")
 
 
 def check_run(content: Mapping[Any, Any]) -> None:
@@ -76,8 +74,16 @@ def is_ordinal(content: Mapping[str, Any]) -> bool:
 
 
 def prior_of(content: Mapping[str, Any]) -> Floats | None:
-    """The prior [K] a checkpoint's model was trained under; None in those of older versions, which do not say."""
-    return np.array(content["prior"]) if "prior" in content else None
+    """The prior [K] a checkpoint's model was trained under; None in those of older versions, which do not say.
+
+    Raises CheckpointError for one of another number of classes.
+    """
+    if "prior" not in content:
+        return None
+    prior, classes = content["prior"], len(content["classes"])
+    if len(prior) != classes:
+        raise CheckpointError(f"prior is of {len(prior)} classes, of which it has {classes}")
+    return np.array(prior)
 
 
 def kind_of(ordinal: bool) -> str:

@@ -21,6 +21,8 @@ parameters:
   weights: {value: none}
   image_size: {value: 32}
   batch_size: {value: 16}
+  epoch_images: {value: 200}
+  warmup_epochs: {value: 0}
   epochs: {value: 3}
 """
 
@@ -55,7 +57,7 @@ def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of
 
     alone = skin_tune_here("train", str(pack.path), "--storage", storage, "--name", "one", *(
         f"{name}={trials[f'config/{name}'].iloc[0]}" for name in ("backbone", "weights", "image_size", "batch_size")
-    ), "epochs=3", "learning_rate=1e-4")  # fmt: skip
+    ), "epoch_images=200", "warmup_epochs=0", "epochs=3", "learning_rate=1e-4")  # fmt: skip
     assert alone.returncode == 0, alone.stderr
     one = load_epochs(storage, experiment="one").set_index("epoch")["train_loss"]
     two = epochs[epochs["trial_id"] == "two-000"].set_index("epoch")["train_loss"]

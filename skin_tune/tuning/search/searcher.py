@@ -1,5 +1,6 @@
 """The space's method (bayes, random, grid) as a Ray Tune searcher."""
 
+import math
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -35,8 +36,8 @@ class SpaceSearcher(Searcher):
     What the space does not name has its value in `defaults`, by default today's.
     An earlier run started the trials whose ids are in `started_ids`; configs of the `unfinished` ones are suggested
     first. The space may ask for a first trial of the defaults, which any search should beat; a parameter that cannot
-    draw its default has the middle of its distribution there. `warm_start` is called when the first new config is due,
-    for configs to try next, before those of the method.
+    draw its default has the middle of its distribution there. `warm_start` is called when the first config after it is
+    due, for configs to try next, before those of the method.
     """
 
     def __init__(
@@ -102,10 +103,7 @@ class SpaceSearcher(Searcher):
     def _drawn(self, ray_trial_id: str, trial_id: str) -> dict[str, Any]:
         if self._grid is not None:
             return self._grid[self._number]
-        if self._warm is None:
-            first = [self._space.units_of(self._defaults)] if self._space.defaults_first else []
-            self._warm = [*first, *self._warm_start()]
-        warm = self._warm[self._number] if self._number < len(self._warm) else None
+        warm = self._chosen()
         if self._study is None:
             rng = np.random.default_rng([self._seed, self._number])
             return self._space.config(warm) if warm else self._space.sample(rng)
@@ -119,6 +117,17 @@ class SpaceSearcher(Searcher):
             trial.set_user_attr(TRIAL_ID, trial_id)
         self._asked[ray_trial_id] = trial
         return self._space.config({parameter.name: _unit(trial, parameter) for parameter in self._space.searched})
+
+    def _chosen(self) -> Units | None:
+        """The config to try as this number whatever the method would draw, if there is one."""
+        first = [self._space.units_of(self._defaults)] if self._space.defaults_first else []
+        if self._number < len(first):
+            return first[self._number]
+        if self._warm is None:
+            tried = [self._space.config(units) for units in first]
+            self._warm = [units for units in self._warm_start() if not _is_among(self._space.config(units), tried)]
+        place = self._number - len(first)
+        return self._warm[place] if place < len(self._warm) else None
 
     def _asked_before(self, trial_id: str) -> optuna.trial.Trial | None:
         """The trial that Optuna was asked for before an interruption, and has not been told of."""
@@ -159,6 +168,15 @@ def _untold(study: optuna.Study) -> dict[str, int]:
     """Trials whose end a study has not been told, by our id."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     return {trial.user_attrs[TRIAL_ID]: trial._trial_id for trial in running if TRIAL_ID in trial.user_attrs}
+
+
+def _is_among(config: Mapping[str, Any], tried: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a config has been tried: numbers that went through their quantiles may differ by a rounding."""
+
+    def same(ours: Any, theirs: Any) -> bool:
+        return math.isclose(ours, theirs) if isinstance(ours, float) else bool(ours == theirs)
+
+    return any(all(same(value, one[name]) for name, value in config.items()) for one in tried)
 
 
 def _asked(parameter: Parameter, units: Units) -> float:

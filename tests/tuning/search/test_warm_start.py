@@ -100,6 +100,31 @@ def test_a_search_tries_them_first_and_then_goes_its_own_way(tmp_path: Path, met
     assert resumed.suggest("1")["learning_rate"] not in rates[:CONFIGS]
 
 
+@pytest.mark.parametrize("method", ["bayes", "random"])
+def test_the_defaults_are_not_tried_twice(tmp_path: Path, method: str):
+    space = space_of(tmp_path, method)
+    first = SpaceSearcher(space, 0, "own", tmp_path / "first").suggest("0")
+    # A sibling that began with them, too, and has found nothing better.
+    writer = ExperimentWriter(tmp_path, "cheek_pore", "a")
+    for number, (score, rate) in enumerate([(0.9, first["learning_rate"]), (0.5, 0.02)]):
+        row = {f"config/{name}": first[name] for name in ("batch_size", "oversample", "train_loss")}
+        writer.update_trial(
+            f"a-{number}", status="completed", val_balanced_acc=score, **row, **{"config/learning_rate": rate}
+        )
+    writer.flush()
+    writer.close()
+    searcher = SpaceSearcher(
+        space,
+        0,
+        "own",
+        tmp_path / "journal",
+        warm_start=lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", space),
+    )
+    rates = [searcher.suggest(str(number))["learning_rate"] for number in range(3)]
+    assert rates[:2] == pytest.approx([first["learning_rate"], 0.02])
+    assert rates[2] not in rates[:2]
+
+
 def test_what_was_taken_over_stays_when_the_siblings_have_changed(tmp_path: Path):
     space, file = space_of(tmp_path), tmp_path / "warm_start.json"
 
