@@ -6,12 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from skin_tune.config import TrialConfig
-from skin_tune.model.head import LOGIT_SCALE
 from skin_tune.model.losses import Counts, GradeLoss, class_balanced_weights
 from skin_tune.model.prior import Floats, normalised
 
 MAX_MARGIN = 0.5
-"""Margin of the rarest class, in units of the cosine (Cao et al. 2019, section 4)."""
+"""Margin of the rarest class (Cao et al. 2019, section 4)."""
 
 
 class LogitAdjustment(GradeLoss):
@@ -48,18 +47,18 @@ class Ldam(GradeLoss):
     """Cross-entropy whose true class must win by a margin, larger for rarer classes; times class weights.
 
     Cao et al. 2019, "Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss", eq. 13: class j has the
-    margin C / n_j^(1/4), `counts` n [K] being the original training images. Logits are LOGIT_SCALE times cosines, from
-    the head that `model.head` builds for it, and margins are scaled alike. Its prior is that of the weighted stream;
-    what the margins move besides has no closed form, and is not in it.
+    margin C / n_j^(1/4), `counts` n [K] being the original training images. Over plain logits, as in the equation: the
+    paper's experiments scale cosines by 30, which trained no better and whose softmax is no probability. The prior is
+    that of the weighted stream; what margins of at most 0.5 move besides has no closed form, and is not in it.
     """
 
     margins: Tensor
-    """In units of the logits: float32 [K]."""
+    """float32 [K]"""
 
     def __init__(self, counts: Counts, weight: Tensor | None = None, reweight_after: int = 0):
         super().__init__(weight, reweight_after)
         rarity = np.asarray(counts, dtype=np.float64) ** -0.25
-        margins = LOGIT_SCALE * MAX_MARGIN * rarity / rarity.max()
+        margins = MAX_MARGIN * rarity / rarity.max()
         self.register_buffer("margins", torch.tensor(margins, dtype=torch.float32), persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from skin_tune.config import TrialConfig
 from skin_tune.config.choices import is_timm
 from skin_tune.errors import WeightsError
 from skin_tune.model.distributed_layers import SharedDropout
-from skin_tune.model.head import classifier
 from skin_tune.model.tensor_file import read_safetensors, read_tensors
 from skin_tune.model.timm_backbone import build_timm_network, check_name, load_timm_weights, shapes_of_timm_weights
 from skin_tune.storage.files import is_regular
@@ -36,7 +35,7 @@ def build_network(config: TrialConfig, classes: int, weights: StateDict | None =
     first = network.layer4[0]
     strided = first.conv2 if hasattr(first, "conv3") else first.conv1
     strided.stride = first.downsample[0].stride = (config.last_stride, config.last_stride)
-    network.fc = nn.Sequential(SharedDropout(config.dropout_prob), classifier(config, network.fc.in_features, classes))
+    network.fc = nn.Sequential(SharedDropout(config.dropout_prob), nn.Linear(network.fc.in_features, classes))
     return network
 
 

@@ -15,7 +15,6 @@ from skin_tune.config import TrialConfig
 from skin_tune.config.choices import TIMM
 from skin_tune.errors import ConfigError, WeightsError
 from skin_tune.model.distributed_layers import SharedDropout
-from skin_tune.model.head import classifier
 from skin_tune.text.escaping import one_line
 
 
@@ -29,7 +28,7 @@ class TimmNetwork(nn.Module):
         super().__init__()
         self.backbone = backbone
         features = backbone.head_hidden_size
-        self.fc = nn.Sequential(SharedDropout(config.dropout_prob), classifier(config, features, classes))
+        self.fc = nn.Sequential(SharedDropout(config.dropout_prob), nn.Linear(features, classes))
         self._scale, self._shift = _own_normalisation(backbone.pretrained_cfg)  # plain tensors: not in checkpoints
 
     def forward(self, images: Tensor) -> Tensor:

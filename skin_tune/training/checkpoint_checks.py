@@ -19,7 +19,6 @@ from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_
 from skin_tune.data.pack.info import PackInfo
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
-from skin_tune.model.head import COSINE_LOSSES
 from skin_tune.model.prior import Floats
 from skin_tune.storage.run_paths import check_experiment_name
 from skin_tune.text.escaping import has_control, shown
@@ -58,11 +57,6 @@ def check_same_run(content: Mapping[Any, Any], config: TrialConfig, pack: PackIn
     for name in ("backbone", "optimizer", "freeze_epochs", "layer_decay", "stem_stride", "last_stride"):
         if getattr(theirs, name) != getattr(config, name):
             raise CheckpointError(f"the checkpoint is of {name}={getattr(theirs, name)}, not {getattr(config, name)}")
-    if (theirs.train_loss in COSINE_LOSSES) != (config.train_loss in COSINE_LOSSES):
-        raise CheckpointError(
-            f"the checkpoint is of train_loss={theirs.train_loss}, whose classifier is another than that of "
-            f"train_loss={config.train_loss}"
-        )
     if (theirs.ema_decay > 0) != (config.ema_decay > 0):
         raise CheckpointError(f"the checkpoint is of ema_decay={theirs.ema_decay:g}, not {config.ema_decay:g}")
     if is_ordinal(content) != pack.ordinal:

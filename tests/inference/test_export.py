@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms.v2.functional import normalize
 
-from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExportError, PackError
 from skin_tune.inference import export
@@ -25,8 +24,6 @@ from skin_tune.inference.export import (
     sample_images,
 )
 from skin_tune.inference.model_file import TrainedModel, load_model
-from skin_tune.training.checkpoint import save_checkpoint
-from skin_tune.training.trainer import Trainer
 from tests.conftest import PackMaker, write_synthetic_pack
 from tests.local import local
 from tests.models import write_model
@@ -64,14 +61,6 @@ def test_an_onnx_file_grades_as_the_model_does(pack: Pack, model: TrainedModel, 
     assert_graded_as_by(model, pack, probabilities)
     (alone,) = session.run(None, {"pixels": val[3:4]})
     np.testing.assert_allclose(alone, probabilities[3:4], atol=1e-5)
-
-
-@pytest.mark.parametrize("form", ["onnx", "pt2"])
-def test_a_classifier_of_cosines_is_exported_too(pack: Pack, tmp_path: Path, form: str):
-    config = TrialConfig(backbone="resnet18", weights="none", image_size=32, batch_size=8, train_loss="ldam")
-    save_checkpoint(tmp_path / "best.pt", Trainer(config, pack).model_state())
-    model = load_model(tmp_path / "best.pt")
-    assert export_model(model, form, tmp_path / f"model.{form}", sample_images(model, pack)) <= TOLERANCE
 
 
 def test_a_pt2_file_grades_as_the_model_does(pack: Pack, model: TrainedModel, tmp_path: Path):

@@ -77,11 +77,11 @@ def test_a_class_that_is_never_drawn_leaves_loss_gradient_and_prior_finite():
 
 
 def test_ldam_subtracts_a_margin_that_falls_with_the_fourth_root_of_the_count():
-    # Counts 1 and 16: margins 0.5 and 0.25, times 30 in units of the logits.
-    logits = torch.tensor([[20.0, 10.0], [20.0, 10.0]])
+    # Counts 1 and 16: margins 0.5 and 0.25.
+    logits = torch.tensor([[2.0, 1.0], [2.0, 1.0]])
     loss = build_loss(TrialConfig(train_loss="ldam", beta=0), [1, 16])(logits, torch.tensor([0, 1]))
-    assert loss[0].item() == pytest.approx(math.log(1 + math.exp(10 - (20 - 15))))
-    assert loss[1].item() == pytest.approx(math.log(1 + math.exp(20 - (10 - 7.5))))
+    assert loss[0].item() == pytest.approx(math.log(1 + math.exp(1 - (2 - 0.5))))
+    assert loss[1].item() == pytest.approx(math.log(1 + math.exp(2 - (1 - 0.25))))
 
 
 def test_ldam_is_weighted_as_cb_is():
