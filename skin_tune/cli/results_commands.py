@@ -20,12 +20,16 @@ def confirm(
     region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
     top: Annotated[int, typer.Option(help="How many of the best configs.")] = 5,
     seeds: Annotated[int, typer.Option(help="How many runs of each.")] = 5,
+    folds: Annotated[
+        int | None, typer.Option(help="Judge by so many folds of the people of train and val, not by val alone.")
+    ] = None,
     pack: Annotated[
         Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
     ] = None,
 ) -> None:
     """Run the best configs again with new seeds, name a champion.
 
+    With --folds every person of train and val is graded by models that never saw them, at so many times the cost.
     Finished runs are not repeated: the same command resumes, and --top and --seeds may grow.
     """
     from skin_tune.tuning.tracking.live_line import live_line
@@ -37,7 +41,7 @@ def confirm(
         from skin_tune.tuning.studies.confirm import ConfirmRequest, run_confirm
 
         resources = request_of(Resources, options)
-        done = run_confirm(ConfirmRequest(experiment, region, top, seeds, pack, options.storage, resources))
+        done = run_confirm(ConfirmRequest(experiment, region, top, seeds, folds, pack, options.storage, resources))
     result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
     print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from skin_tune.metrics import formula_of, metrics_for
+from skin_tune.metrics import LESS_IS_BETTER, formula_of, metrics_for
+from skin_tune.show.chosen import chosen_words
 from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import fits, print_whole
@@ -112,8 +113,8 @@ def _words(comparison: "Comparison") -> list[str]:
         best = rows.iloc[0]
         line = f"best: {best['trial_id']}, {name} {_interval(best, comparison.metric)}"
         if comparison.expected:
-            expected = figure(comparison.expected[comparison.metric])
-            line += f"; of the best of {len(rows)}, {expected} is to be expected on people who did not choose it"
+            expected, less = comparison.expected[comparison.metric], formula_of(comparison.metric) in LESS_IS_BETTER
+            line += f", {chosen_words(len(rows), best[comparison.metric], expected, less_is_better=less)}"
         said.append(line)
         if len(rows) > 1 and comparison.subjects > 1:
             said.extend(_judgement(comparison, rows))

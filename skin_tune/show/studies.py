@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skin_tune.results.statistics.confirmation import confirmed_by
+from skin_tune.results.statistics.run_names import confirmed_by
+from skin_tune.show.chosen import chosen_words
 from skin_tune.show.console import open_console
 from skin_tune.show.experiments import cost_line
 from skin_tune.show.tables import Column, print_columns
@@ -33,14 +34,20 @@ def print_confirmation(
         console.print(f"{result.champion} is champion: the others are behind it by more than noise")
     else:
         console.print(f"{result.champion} has no rival")
+    if result.expected == result.expected:
+        mean = result.winner["mean"]
+        words = chosen_words(len(result.configs), mean, result.expected)
+        console.print(f"its mean of {mean:.3f} was {words}", soft_wrap=True)
+    who = "subjects" if result.folds is None else "the subjects of train and val"
     console.print(
-        "intervals are of 95 %, over subjects and seeds" if result.seeds > 1 else "one seed: intervals over subjects"
+        f"intervals are of 95 %, over {who} and seeds" if result.seeds > 1 else f"one seed: intervals over {who}"
     )
     if line := cost_line(confirmation.outcome.rows, price):
         console.print(line)
     experiment = confirmed_by(confirmation.experiment)
+    whole = "" if result.folds is None else " --include-val"
     console.print(
-        f"refit it: skin-tune refit {experiment} --trial {result.champion} --storage {storage}", soft_wrap=True
+        f"refit it: skin-tune refit {experiment} --trial {result.champion}{whole} --storage {storage}", soft_wrap=True
     )
 
 
@@ -96,9 +103,10 @@ def _confirmed_columns(result: "Championship", metric: str) -> list[Column]:
         else with_bounds(-row["difference"], -row["difference_high"], -row["difference_low"])
         for row in rows
     ]
+    folds = "" if result.folds is None else f"\nx {result.folds} folds"
     return [
         Column("config of trial", [str(row["trial_id"]) for row in rows], left=True),
-        Column(f"{metric},\nmean of {counted(result.seeds, 'seed')}", means),
+        Column(f"{metric},\nmean of {counted(result.seeds, 'seed')}{folds}", means),
         Column("spread\nover seeds", spreads, 3),
         Column("behind\nthe champion", behind, 1),
         Column("", ["within noise" if row["within_noise"] else "" for row in rows], 2),

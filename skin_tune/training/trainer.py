@@ -69,8 +69,8 @@ class Trainer:
     `weights` is a state dict from `load_weights`, loaded here if the config asks for one and none is given; an empty
     one starts at random, as for a checkpoint that is about to be loaded. `metric` is what the best epoch is chosen by.
     `include_val` trains on the validation images, too: nothing is left to validate on, and the last epoch counts as
-    the best. With `world_size` > 1 every rank holds a Trainer, and gradients, losses and confusion matrices are summed
-    over torch.distributed's default group.
+    the best, as it does with `last_counts`. With `world_size` > 1 every rank holds a Trainer, and gradients, losses
+    and confusion matrices are summed over torch.distributed's default group.
     """
 
     def __init__(
@@ -83,12 +83,14 @@ class Trainer:
         world_size: int = 1,
         metric: str = "val_balanced_acc",
         include_val: bool = False,
+        last_counts: bool = False,
         weights: StateDict | None = None,
     ):
         check_compatibility(config, pack, world_size, include_val=include_val)
         if metric not in SELECTION_METRICS:
             raise ConfigError(f"metric {metric!r} is not one of {', '.join(SELECTION_METRICS)}")
         self.config, self.pack, self.metric, self.include_val = config, pack, metric, include_val
+        self.last_counts = last_counts or include_val
         self.device, self.rank, self.world_size = torch.device(device), rank, world_size
         self.epoch = 0
         self.best_epoch = 0
@@ -233,7 +235,7 @@ class Trainer:
         return metrics
 
     def _beats_best(self, metrics: dict[str, float]) -> bool:
-        return not self.best_metrics or self.include_val or metrics[self.metric] > self.best_metrics[self.metric]
+        return not self.best_metrics or self.last_counts or metrics[self.metric] > self.best_metrics[self.metric]
 
     def evaluate(self, split: str) -> Evaluation:
         """Predict one split with `kept_network`; all ranks call it. Raises ConfigError where the split is empty."""

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from skin_tune.results import load_epochs, load_trials
+from skin_tune.data.pack.format import open_pack
+from skin_tune.results import load_epochs, load_predictions, load_trials
+from skin_tune.results.store.tables import ExperimentWriter
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 
@@ -61,9 +64,44 @@ def test_the_best_configs_are_run_with_the_same_new_seeds_and_one_is_named(tuned
     assert len(load_epochs(storage, experiment="exp-confirm")) == 12
 
 
+def test_folds_have_everybody_of_train_and_val_judge(tuned: Path):
+    storage, pack = tuned / "runs", open_pack(tuned / "pack.arrow")
+    command = ("confirm", "exp", "--seeds", 1, "--folds", 3, "--storage", storage, *ONE_PROCESS)
+    done = skin_tune_here(*command, "--top", 2)
+    assert done.returncode == 0, done.stderr
+    runs = load_trials(storage, experiment="exp-confirm-folds3").set_index("trial_id")
+    assert len(runs) == 6
+    assert set(runs["status"]) == {"completed"}
+    assert set(runs["best_epoch"]) == {2}
+    said = load_predictions(storage, experiment="exp-confirm-folds3")
+    everybody = sorted(pack.subjects[pack.indices("train", "val")])
+    assert set(said["split"]) == {"oof"}
+    for trial in {name.rpartition("-fold")[0] for name in runs.index}:
+        assert sorted(said.loc[said["trial_id"].str.startswith(trial), "subject"]) == everybody
+    assert runs["fold"].tolist() == [int(name[-1]) for name in runs.index]
+    judged = {run: set(of["subject"]) for run, of in said.groupby("trial_id")}
+    assert len({frozenset(people) for people in judged.values()}) == 3, "the same folds for both configs"
+    words = " ".join(done.stdout.split())
+    assert "x 3 folds" in words
+    assert f"--include-val --storage {storage}" in words
+
+    second = runs.index[-1]
+    writer = ExperimentWriter(storage, "lip_dryness", "exp-confirm-folds3")
+    writer.update_trial(second, status="interrupted", ended_at=None)
+    writer.flush()
+    writer.close()
+    again = skin_tune_here(*command, "--top", 1)  # which does not ask for the run of the second config
+    assert again.returncode == 0, again.stderr
+    assert set(load_trials(storage, experiment="exp-confirm-folds3")["status"]) == {"completed"}
+    now = load_predictions(storage, experiment="exp-confirm-folds3")
+    pd.testing.assert_frame_equal(now, said)
+
+
 def test_what_cannot_be_confirmed_is_refused_in_one_line(tuned: Path):
     common = ("--storage", tuned / "runs")
     assert_one_line_error(skin_tune_here("confirm", "none", *common), "'none'", "lip_dryness/exp")
     assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--top", 0), "--top 0", "below 1")
     assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--seeds", 0), "--seeds 0", "below 1")
     assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--wandb", "on"), "--wandb 'on'")
+    assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--folds", 1), "--folds 1", "below 2")
+    assert_one_line_error(skin_tune_here("confirm", "exp", *common, "--folds", 99), "--folds 99 leaves a fold")

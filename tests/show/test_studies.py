@@ -12,6 +12,7 @@ from skin_tune.results.statistics.confirmation import Championship
 from skin_tune.results.statistics.factorial import Factorial
 from skin_tune.show import experiments as trials
 from skin_tune.show import studies as given
+from skin_tune.show.chosen import chosen_words
 from skin_tune.tuning.experiment.runner import Outcome
 from skin_tune.tuning.studies.confirm import Confirmation
 
@@ -55,6 +56,38 @@ def test_a_confirmation(out: Callable[[], list[str]], width: int):
     given.print_confirmation(done, result, Path("runs"))
     check(out(), width + 3 if width == 60 else width, f" {LONG} ", f"skin-tune refit exp --trial {LONG} --storage runs")
     assert "mean of 1 seed" in " ".join(out())
+
+
+def test_a_confirmation_by_folds(out: Callable[[], list[str]], width: int):
+    figures = {"mean": 0.6, "low": 0.5, "high": 0.7, "spread": 0.02, "difference": -0.01, "within_noise": True}
+    rows = [
+        {**figures, "trial_id": name, "difference_low": -0.1, "difference_high": 0.1}
+        for name in (LONG, f"{LONG[:-1]}8")
+    ]
+    result = Championship(pd.DataFrame(rows), LONG, [], 2, folds=5, expected=0.58)
+    done = Confirmation("forehead_wrinkle", "exp-confirm-folds5", "val_balanced_acc", {}, OUTCOME)
+    given.print_confirmation(done, result, Path("runs"))
+    check(
+        out(),
+        width + 3 if width == 60 else width,
+        "x 5 folds",
+        f"skin-tune refit exp --trial {LONG} --include-val --storage runs",
+        "its mean of 0.600 was chosen as the best of 2, which flatters it by about 0.020: 0.580 is to be expected",
+        "over the subjects of train and val and seeds",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "less", "words"),
+    [
+        (0.52, 0.50, False, "best of 12, which flatters it by about 0.020: 0.500 is to be expected"),
+        (0.52, 0.5197, False, "best of 12, which hardly flatters it: 0.520 is to be expected"),
+        (0.52, 0.53, False, "best of 12, which hardly flatters it: 0.530 is to be expected"),
+        (0.40, 0.45, True, "best of 12, which flatters it by about 0.050: 0.450 is to be expected"),
+    ],
+)
+def test_a_chosen_figure_is_said_to_be_flattered(value: float, expected: float, less: bool, words: str):
+    assert words in chosen_words(12, value, expected, less_is_better=less)
 
 
 def test_an_ablation(out: Callable[[], list[str]], width: int):

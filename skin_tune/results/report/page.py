@@ -131,7 +131,9 @@ class _Slots:
 
 def _blocks(section: Section, price: float | None, slot: _Slots) -> Iterator[tuple[str, list[Any]]]:
     for result in filter(None, section.confirmed.values()):
-        yield "confirmed", [_note("confirmed_note", seeds=result.seeds), tables.confirmed(result, section.metric)]
+        note = "confirmed_note" if result.folds is None else "confirmed_folds_note"
+        said = _note(note, seeds=result.seeds, folds=result.folds)
+        yield "confirmed", [said, tables.confirmed(result, section.metric)]
     yield "leaderboard", [tables.leaderboard(section)]
     curves = figures.learning_curves(section)
     yield "curves", [slot("curves", curves) if curves else _gap("gap_curves")]

@@ -13,13 +13,8 @@ from skin_tune.results.report.cost import Cost, cost_of, total
 from skin_tune.results.report.model_performance import ModelPerformance, model_performance
 from skin_tune.results.statistics.combination import Gain, combination_of, combined_from, gain_of
 from skin_tune.results.statistics.compare import Comparison, compare
-from skin_tune.results.statistics.confirmation import (
-    Championship,
-    championship,
-    confirmation_of,
-    confirmed_by,
-    runs_by_config,
-)
+from skin_tune.results.statistics.confirmation import Championship, championship
+from skin_tune.results.statistics.run_names import confirmations_of, confirmed_by, folds_of, runs_by_config
 from skin_tune.results.store.classes import class_names
 from skin_tune.results.store.notes import read_note, wrong_facts, wrong_spec
 from skin_tune.results.store.ranking import best_first, no_trial
@@ -87,8 +82,8 @@ def sections(storage: str | Location, region: str | None = None, experiment: str
     if trials.empty:
         raise no_trial(storage, region, experiment)
     if experiment is not None:
-        beside = [load_trials(storage, region, of(experiment)) for of in (confirmation_of, combination_of)]
-        trials = pd.concat([trials, *beside])
+        beside = [*confirmations_of(storage, region, experiment), combination_of(experiment)]
+        trials = pd.concat([trials, *(load_trials(storage, region, name) for name in beside)])
     trials = _with_columns(trials, [*TRIALS.names, "config/epochs"])
     epochs = _with_columns(epochs, EPOCHS.names)
     openings = load_test_openings(storage)
@@ -116,9 +111,9 @@ def _section(
     comparison = compare(storage, region, experiments, metric=metric, resamples=_RESAMPLES)
     ranked = _ranked(trials, comparison, metric)
     confirmed = {
-        name: _championship(storage, region, confirmation_of(name), all_trials, metric)
+        name: _championship(storage, region, confirmations, all_trials, metric)
         for name in experiments
-        if confirmation_of(name) in names
+        if (confirmations := [each for each in names if confirmed_by(each) == name])
     }
     best = _champion(ranked, confirmed)
     is_champion = usable(best.to_dict(), metric)
@@ -150,13 +145,14 @@ def _section(
 
 
 def _championship(
-    storage: str | Location, region: str, confirmation: str, trials: pd.DataFrame, metric: str
+    storage: str | Location, region: str, confirmations: Sequence[str], trials: pd.DataFrame, metric: str
 ) -> Championship | None:
-    runs = runs_by_config(trials.loc[trials["experiment"] == confirmation, "trial_id"])
-    try:
-        return championship(storage, region, confirmation, runs, metric)
-    except StoreError:  # runs are under way, were interrupted, or failed
-        return None
+    """Of the confirmations of one experiment that of the most folds, whose judges are the most people."""
+    for confirmation in sorted(confirmations, key=lambda name: folds_of(name) or 0, reverse=True):
+        runs = runs_by_config(trials.loc[trials["experiment"] == confirmation, "trial_id"])
+        with suppress(StoreError):  # runs are under way, were interrupted, or failed
+            return championship(storage, region, confirmation, runs, metric)
+    return None
 
 
 def _gains(storage: str | Location, region: str, combined: pd.DataFrame, metric: str) -> list[Gain]:

@@ -81,7 +81,9 @@ def _on_champion(section: Section) -> Iterator[Markup]:
     if confirmed is not None and confirmed.champion == section.champion["trial_id"]:
         winner = confirmed.winner
         mean = in_words(Figure(winner["mean"], winner["low"], winner["high"]))
-        yield translated("confirmed_is", **common, configs=len(confirmed.configs), seeds=confirmed.seeds, score=mean)
+        key = "confirmed_is" if confirmed.folds is None else "confirmed_folds_is"
+        counts = {"configs": len(confirmed.configs), "seeds": confirmed.seeds, "folds": confirmed.folds}
+        yield translated(key, **common, **counts, score=mean)
         if len(confirmed.configs) > 1:
             yield (
                 translated("rivals", names=", ".join(confirmed.rivals)) if confirmed.rivals else translated("no_rivals")
@@ -92,7 +94,9 @@ def _on_champion(section: Section) -> Iterator[Markup]:
     else:
         yield translated("only_is_f1" if len(section.trials) == 1 else "champion_is_f1", **common, score=score)
     if confirmed is None and len(section.trials) > 1 and expected is not None and expected == expected:
-        yield translated("expected", score=fraction(expected))
+        flattery = max(0.0, section.champion[section.metric] - expected)
+        compared = len(section.comparison.compared)
+        yield translated("expected", count=compared, flattery=fraction(flattery), score=fraction(expected))
     if section.validation is not None:
         recall = np.array([figure.value for figure in section.validation.recall])
         if not np.isnan(recall).all():

@@ -45,8 +45,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "트라이얼 {trials}개 중 최고는 {trial}입니다. 검증 세트 {metric} {score}.",
     ),
     "expected": (
-        "Being the best is partly luck: on people who did not choose it, {score} is to be expected.",
-        "최고라는 결과에는 운도 있습니다. 선택에 쓰이지 않은 사람들에게서는 {score} 정도가 예상됩니다.",
+        "Being chosen as the best of {count} flatters it by about {flattery}: on people who did not choose it, {score} "
+        "is to be expected.",
+        "{count}개 중 최고로 골랐기 때문에 점수가 {flattery} 정도 높게 나옵니다. "
+        "선택에 쓰이지 않은 사람들에게서는 {score} 정도가 예상됩니다.",
     ),
     "combined_better": (
         "The combined model {model} is better than {single} alone, by {score}: use it.",
@@ -61,6 +63,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "new {seeds:seed|seeds} each: {trial} is champion, with a mean {metric} of {score} on the validation split.",
         "트라이얼 {trials}개 중 상위 {configs}개를 새 시드 {seeds}개씩으로 다시 실행한 결과, 최고는 {trial}입니다. "
         "검증 세트 {metric} 평균은 {score}입니다.",
+    ),
+    "confirmed_folds_is": (
+        "Of {trials} {trials:trial|trials} the best {configs:one|{configs}} {configs:was|were} run again with {seeds} "
+        "new {seeds:seed|seeds} each, in {folds} folds: {trial} is champion, with a mean {metric} of {score} on "
+        "people of training and validation, each graded by models that never saw them.",
+        "트라이얼 {trials}개 중 상위 {configs}개를 새 시드 {seeds}개씩, {folds}겹 교차 검증으로 다시 실행한 결과, "
+        "최고는 {trial}입니다. 훈련·검증 대상자를 각자를 학습하지 않은 모델로 채점한 {metric} 평균은 {score}입니다.",
     ),
     "rivals": ("{names} may be as good.", "{names}도 이만큼 좋을 수 있습니다."),
     "no_rivals": ("Its lead is more than noise.", "다른 설정과의 차이는 오차 범위를 넘습니다."),
@@ -135,6 +144,18 @@ WORDS: dict[str, tuple[str, str]] = {
         "95% intervals are over {seeds:subjects|subjects and seeds}. "
         "The champion is the config of the highest lower bound.",
         "설정마다 같은 시드 {seeds}개로 실행한 {seeds:결과|평균}입니다. "
+        "95% 구간은 {seeds:대상자를|대상자와 시드를 모두} 고려합니다. "
+        "구간의 하한이 가장 높은 설정이 최고입니다.",
+    ),
+    "confirmed_folds_note": (
+        "{seeds:One run of each config, with a new seed|Means over {seeds} runs, each with a seed of its own}. "
+        "A seed deals the people of training and validation into {folds} folds, the same for every config; each fold "
+        "is graded by a model of the last epoch that was trained on the others. "
+        "95% intervals are over {seeds:subjects|subjects and seeds}. "
+        "The champion is the config of the highest lower bound.",
+        "설정마다 같은 시드 {seeds}개로 실행한 {seeds:결과|평균}입니다. "
+        "시드마다 훈련·검증 대상자를 모든 설정에 똑같이 {folds}겹으로 나누고, "
+        "각 겹은 나머지로 학습한 마지막 에폭의 모델이 채점합니다. "
         "95% 구간은 {seeds:대상자를|대상자와 시드를 모두} 고려합니다. "
         "구간의 하한이 가장 높은 설정이 최고입니다.",
     ),

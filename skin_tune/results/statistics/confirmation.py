@@ -1,6 +1,7 @@
 """Which config to end with, from runs of the best ones with new seeds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,36 +10,10 @@ import pandas as pd
 
 from skin_tune.errors import StoreError
 from skin_tune.results.statistics.contrasts import contrasts, seeded_runs
+from skin_tune.results.statistics.run_names import folds_of, without_fold
 from skin_tune.results.store.status import UNUSABLE
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
-
-_CONFIRMED = "-confirm"
-
-
-def confirmation_of(experiment: str) -> str:
-    """Name of the experiment that confirms the best of `experiment`."""
-    return f"{experiment}{_CONFIRMED}"
-
-
-def confirmed_by(experiment: str) -> str | None:
-    """Name of the experiment whose best `experiment` confirms; None for any other."""
-    return experiment.removesuffix(_CONFIRMED) if experiment.endswith(_CONFIRMED) else None
-
-
-def run_of(trial_id: str, seed: int) -> str:
-    """Id of the run of a trial's config with another seed."""
-    return f"{trial_id}-seed{seed}"
-
-
-def runs_by_config(run_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Runs of each trial's config, with the seeds that all of the configs have been run with."""
-    by_config: dict[str, dict[str, str]] = {}
-    for trial_id in run_ids:
-        config, _, seed = trial_id.rpartition("-seed")
-        by_config.setdefault(config, {})[seed] = trial_id
-    common = set.intersection(*map(set, by_config.values())) if by_config else set()
-    return {config: [runs[seed] for seed in runs if seed in common] for config, runs in by_config.items()}
 
 
 @dataclass(frozen=True)
@@ -54,6 +29,10 @@ class Championship:
     """Configs of which a run diverged or failed: they cannot be champion."""
     seeds: int
     """Runs of each config."""
+    folds: int | None = None
+    """Into how many folds the people of train and val were dealt; None: those of val judged."""
+    expected: float = math.nan
+    """Mean of the best config as estimated on people who did not choose it; NaN where there is one config."""
 
     @property
     def winner(self) -> dict[Any, Any]:
@@ -71,20 +50,24 @@ def championship(
 ) -> Championship:
     """Compare configs by `runs`, ids of each config's runs, seed by seed, in `experiment`.
 
-    Raises StoreError where no config has a result of every seed.
+    With folds, the predictions of a run are those of its folds together: everybody is graded by a model that never saw
+    them. Raises StoreError where no config has a result of every seed.
     """
     if not all(runs.values()):
         raise StoreError(f"the configs of {experiment!r} have no seed in common: they do not compare")
-    status = load_trials(storage, region, experiment).set_index("trial_id")["status"]
-    whole = {
-        config: ids for config, ids in runs.items() if all(status.get(trial_id) == "completed" for trial_id in ids)
-    }
-    failed = [config for config, ids in runs.items() if any(status.get(trial_id) in UNUSABLE for trial_id in ids)]
+    folds = folds_of(experiment)
+    trials = load_trials(storage, region, experiment)
+    ends = trials["status"].groupby(trials["trial_id"].map(without_fold)).agg(list).to_dict()
+    complete = ["completed"] * (folds or 1)
+    whole = {config: ids for config, ids in runs.items() if all(ends.get(run_id) == complete for run_id in ids)}
+    failed = [
+        config for config, ids in runs.items() if any(set(ends.get(run_id, ())) & set(UNUSABLE) for run_id in ids)
+    ]
     if interrupted := [config for config in runs if config not in whole and config not in failed]:
         raise StoreError(f"runs of {', '.join(interrupted)} were interrupted; the same command resumes them")
     if not whole:
         raise StoreError("a run of every config diverged or failed: none can be champion")
-    seeded = seeded_runs(storage, region, experiment, list(whole.values()), metric)
+    seeded = seeded_runs(storage, region, experiment, list(whole.values()), metric, out_of_fold=folds is not None)
     each = np.eye(len(whole))
     means = contrasts(seeded, each)
     best = int(means["low"].fillna(means["value"]).argmax())
@@ -109,4 +92,6 @@ def championship(
         list(whole)[best],
         failed,
         seeded.point.shape[1],
+        folds,
+        seeded.best_elsewhere,
     )

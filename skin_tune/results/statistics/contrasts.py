@@ -1,5 +1,6 @@
 """Configs that were run with several seeds: means over seeds, and differences of means, with their uncertainty."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from skin_tune.results.statistics.bootstrap import (
     in_parts,
     resample_counts,
 )
+from skin_tune.results.statistics.multiple_comparisons import bias_corrected_winner
 from skin_tune.results.statistics.trial_predictions import gather
 from skin_tune.storage.files import Location
 
@@ -32,13 +34,24 @@ class SeededRuns:
     """[R, C, N]"""
     jackknife: Floats
     """Without one subject after the other [S, C, N]."""
+    best_elsewhere: float = math.nan
+    """Mean over seeds of the best config as estimated on subjects that did not choose it; NaN where C is 1."""
 
 
 def seeded_runs(
-    storage: str | Location, region: str, experiment: str, runs: Sequence[Sequence[str]], metric: str
+    storage: str | Location,
+    region: str,
+    experiment: str,
+    runs: Sequence[Sequence[str]],
+    metric: str,
+    *,
+    out_of_fold: bool = False,
 ) -> SeededRuns:
-    """Scores of `runs`, the trial ids [C][N] of an experiment. Raises StoreError where one has no predictions."""
-    gathered = gather(storage, region, [experiment], metric)
+    """Scores of `runs`, the trial ids [C][N] of an experiment; see `gather` for `out_of_fold`.
+
+    Raises StoreError where one has no predictions.
+    """
+    gathered = gather(storage, region, [experiment], metric, out_of_fold=out_of_fold)
     place = {trial_id: row for row, trial_id in enumerate(gathered.trials["trial_id"][: gathered.compared])}
     wanted = [trial_id for of_config in runs for trial_id in of_config]
     if missing := [trial_id for trial_id in wanted if trial_id not in place]:
@@ -51,7 +64,21 @@ def seeded_runs(
     shape = (len(runs), len(runs[0]))
     parts = [[scores_of(sums)[name] for sums in bootstrap_sums(some, draws)] for _, some in in_parts(own)]
     point, resampled, jackknife = (np.concatenate(kind, axis=1) for kind in zip(*parts, strict=True))
-    return SeededRuns(point[0].reshape(shape), resampled.reshape(-1, *shape), jackknife.reshape(-1, *shape))
+    resampled = resampled.reshape(-1, *shape)
+    return SeededRuns(
+        point[0].reshape(shape),
+        resampled,
+        jackknife.reshape(-1, *shape),
+        _best_elsewhere(own, resampled, draws, name) if len(runs) > 1 and subjects > 1 else math.nan,
+    )
+
+
+def _best_elsewhere(tallies: Tallies, resampled: Floats, draws: Floats, name: str) -> float:
+    """A metric's mean over seeds, of the config whose mean is best: see `bias_corrected_winner`."""
+    seeds = resampled.shape[2]
+    by_seed = (_chosen(tallies, list(range(seed, tallies.hits.shape[1], seeds))) for seed in range(seeds))
+    means = resampled.mean(axis=2)
+    return float(np.mean([scores_of(bias_corrected_winner(of_seed, means, draws))[name] for of_seed in by_seed]))
 
 
 def contrasts(runs: SeededRuns, weights: Floats) -> pd.DataFrame:

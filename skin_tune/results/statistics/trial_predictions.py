@@ -11,6 +11,7 @@ import pandas as pd
 from skin_tune.errors import StoreError
 from skin_tune.metrics import ADJUSTED, Numbers, Tallies, is_adjusted
 from skin_tune.results.statistics.bootstrap import tally_subjects
+from skin_tune.results.statistics.run_names import without_fold
 from skin_tune.results.store.classes import are_ordinal, check_has_metric, class_names
 from skin_tune.results.store.ranking import no_trial
 from skin_tune.results.store.status import are_usable
@@ -38,25 +39,34 @@ class ComparableTrials:
         return 0 if self.tallies is None else self.tallies.hits.shape[1]
 
 
-def gather(storage: str | Location, region: str, experiments: Sequence[str], metric: str) -> ComparableTrials:
+def gather(
+    storage: str | Location, region: str, experiments: Sequence[str], metric: str, *, out_of_fold: bool = False
+) -> ComparableTrials:
     """Trials of a region's `experiments` (all if none) and their tallies on the validation split.
 
-    The tallies are of the decision that `metric` is of.
+    The tallies are of the decision that `metric` is of. With `out_of_fold` a trial is a run of all its folds, and its
+    predictions are those that each fold's model makes of the people it has not seen; without it, runs of folds are
+    left out unless their experiment is named.
 
-    Raises StoreError where an experiment has no trial, where trials were trained on different packs, and for a metric
-    that their classes cannot have.
+    Raises StoreError where an experiment has no trial, where trials were trained on different packs, for a metric
+    that their classes cannot have, and where somebody is in two folds of a run.
     """
+    split = "oof" if out_of_fold else "val"
     trials = load_trials(storage, region)
+    if not experiments and "fold" in trials:
+        trials = trials[trials["fold"].isna()]
     if trials.empty:
         raise no_trial(storage, region, None)
     for experiment in set(experiments) - set(trials["experiment"]):
         raise no_trial(storage, region, experiment)
     if experiments:
         trials = trials[trials["experiment"].isin(experiments)]
+    if out_of_fold:
+        trials = _runs_of_folds(trials)
     _check_pack(trials, region)
     check_has_metric(trials, metric)
     ordinal = are_ordinal(trials)
-    tallies = _tallies(_predictions(storage, region, experiments, is_adjusted(metric)), storage)
+    tallies = _tallies(_predictions(storage, region, experiments, is_adjusted(metric), split), storage, split)
     keys = list(trials[_KEY].itertuples(index=False, name=None))
     unusable = (~are_usable(trials)).to_list()
     usable = [row for row, key in enumerate(keys) if key in tallies and not unusable[row]]
@@ -72,6 +82,12 @@ def gather(storage: str | Location, region: str, experiments: Sequence[str], met
     return ComparableTrials(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, ordinal, tuple(notes))
 
 
+def _runs_of_folds(trials: pd.DataFrame) -> pd.DataFrame:
+    """A row per run: that of its first fold, or of one that failed or diverged."""
+    failed_first = trials.iloc[np.argsort(are_usable(trials).to_numpy(), kind="stable")]
+    return failed_first.assign(trial_id=failed_first["trial_id"].map(without_fold)).drop_duplicates(_KEY).sort_index()
+
+
 def _check_pack(trials: pd.DataFrame, region: str) -> None:
     packs = trials.dropna(subset=["pack_id"]).groupby("pack_id", sort=False)["experiment"].unique()
     if len(packs) > 1:
@@ -83,29 +99,42 @@ def _check_pack(trials: pd.DataFrame, region: str) -> None:
         )
 
 
-def _predictions(storage: str | Location, region: str, experiments: Sequence[str], adjusted: bool) -> pd.DataFrame:
-    """``trial_id subject label predicted`` of every validation image, `predicted` by the decision; without gaps."""
+def _predictions(
+    storage: str | Location, region: str, experiments: Sequence[str], adjusted: bool, split: str
+) -> pd.DataFrame:
+    """``trial_id subject label predicted`` of every image of the split, `predicted` by the decision; without gaps."""
     decision = f"predicted{ADJUSTED}" if adjusted else "predicted"
     columns = ["trial_id", "subject", "label", decision]
     asked: list[str | None] = [*experiments] or [None]
-    parts = [load_predictions(storage, region, each, split="val", columns=columns) for each in asked]
+    parts = [load_predictions(storage, region, each, split=split, columns=columns) for each in asked]
     rows = pd.concat(parts, ignore_index=True).dropna(subset=[decision])
     return rows.assign(predicted=rows[decision].astype(np.int64)).reset_index(drop=True)
 
 
-def _tallies(rows: pd.DataFrame, storage: str | Location) -> dict[Any, Tallies]:
-    """Tallies [S, ...] of each (experiment, trial), over the same subjects and classes."""
+def _tallies(rows: pd.DataFrame, storage: str | Location, split: str) -> dict[Any, Tallies]:
+    """Tallies [S, ...] of each (experiment, trial or run of folds), over the same subjects and classes."""
     if rows.empty:
         return {}
     region, experiment, trial = (str(rows[name].iloc[0]) for name in ("region", *_KEY))
-    one = load_predictions(storage, region, experiment, split="val", trial=trial, columns=["trial_id", "probabilities"])
+    one = load_predictions(storage, region, experiment, split=split, trial=trial, columns=["trial_id", "probabilities"])
     classes = max(len(one["probabilities"].iloc[0]), *(int(rows[name].max()) + 1 for name in ("label", "predicted")))
+    if split == "oof":
+        rows = rows.assign(fold=rows["trial_id"], trial_id=rows["trial_id"].map(without_fold))
+        _check_seen_once(rows)
     subject, subjects = pd.factorize(rows["subject"], use_na_sentinel=False)
     label, predicted = (rows[name].to_numpy(np.int64) for name in ("label", "predicted"))
     return {
         key: tally_subjects(subject[of], label[of], predicted[of], len(subjects), classes)
         for key, of in rows.groupby(_KEY, sort=False).indices.items()
     }
+
+
+def _check_seen_once(rows: pd.DataFrame) -> None:
+    """Raise StoreError where two folds of one run judge the same subject: another's model was trained on them."""
+    folds = rows.groupby([*_KEY, "subject"], dropna=False)["fold"].nunique()
+    if len(twice := folds[folds > 1]):
+        experiment, run, subject = twice.index[0]
+        raise StoreError(f"{subject!r} is in two folds of {run} in {experiment!r}: these do not belong together")
 
 
 def _joined(trials: list[Tallies]) -> Tallies:

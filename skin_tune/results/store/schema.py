@@ -38,6 +38,8 @@ TRIALS = pa.schema(
         ("seed", pa.int64()),
         ("pack_id", pa.string()),
         ("split_seed", pa.int64()),
+        ("fold", pa.int64()),
+        ("folds", pa.int64()),
         ("ordinal", pa.bool_()),
         ("classes", pa.string()),
         ("metric", pa.string()),

@@ -76,7 +76,7 @@ class ExperimentWriter:
             self.update_trial(trial_id, images=sum(drawn))
         self._changed = True
 
-    def record_best(self, trial_id: str, metrics: Mapping[str, Any], checkpoint: str) -> None:
+    def record_best(self, trial_id: str, metrics: Mapping[str, Any], checkpoint: str | None) -> None:
         """Make an epoch's metrics those of its trial, whose best epoch it is."""
         best = {name: value for name, value in metrics.items() if name.startswith(("train_", "val_"))}
         self.update_trial(trial_id, best_epoch=int(metrics["epoch"]), checkpoint=checkpoint, **best)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.pack.folds import fold_view
 from skin_tune.data.pack.format import Pack
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
@@ -16,6 +17,7 @@ from skin_tune.tuning.experiment.runner import Outcome, run_experiment
 from skin_tune.tuning.experiment.spec import defaults_of
 from skin_tune.tuning.space.parameters import Parameter, Space
 from skin_tune.tuning.tracking.wandb_settings import check_mode
+from skin_tune.tuning.trial.context import FOLD, hyper_parameters
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,10 @@ class Resources:
 def run_fixed_configs(
     configs: Sequence[Mapping[str, Any]], name: str, pack: Pack, metric: str, storage: Location, resources: Resources
 ) -> Outcome:
-    """Run `configs`, each with its `trial_id`, as experiment `name`; those that are in the store are not repeated.
+    """Run `configs` as experiment `name`, each with its `trial_id`, and its fold if there is one.
 
-    What was interrupted goes on. Raises a SkinTuneError for what cannot work, before anything starts.
+    Those that are in the store are not repeated; what was interrupted goes on. Raises a SkinTuneError for what cannot
+    work, before anything starts.
     """
     check_mode(resources.wandb)
     paths = RunPaths(storage.resolve())
@@ -47,8 +50,8 @@ def run_fixed_configs(
     )
     check_numbers(request)
     for config in configs:
-        values = {key: value for key, value in config.items() if key != "trial_id"}
-        check_compatibility(TrialConfig.from_mapping(values), pack)
+        judged_on = fold_view(pack, config[FOLD]) if FOLD in config else pack
+        check_compatibility(TrialConfig.from_mapping(hyper_parameters(config)), judged_on)
     plan = Plan(
         request=request,
         space=_space_of(configs, metric),

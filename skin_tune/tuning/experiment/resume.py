@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from skin_tune.data.pack.folds import Fold
 from skin_tune.results.store.status import unfinished
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths, refitted
@@ -13,6 +14,7 @@ from skin_tune.tuning.experiment.plan import Plan
 from skin_tune.tuning.experiment.spec import read_spec
 from skin_tune.tuning.search.target import first_to_reach
 from skin_tune.tuning.tracking.live_line import announce
+from skin_tune.tuning.trial.context import FOLD
 from skin_tune.tuning.trial.stored_config import config_of
 
 
@@ -28,7 +30,7 @@ def restore(plan: Plan, writer: ExperimentWriter) -> Plan:
         row = writer.trial(config["trial_id"])
         if row and row["status"] != "running":  # stopped_early in stores of older versions
             writer.update_trial(config["trial_id"], status="interrupted")
-        _recover_epochs(writer, plan, config["trial_id"])
+        _recover_epochs(writer, plan, config)
     reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)
     if plan.request.resume and not plan.configs and not reached:
         _announce_changes(plan, len(started_ids))
@@ -42,8 +44,18 @@ def restore(plan: Plan, writer: ExperimentWriter) -> Plan:
 
 
 def resumable_configs(writer: ExperimentWriter) -> list[dict[str, Any]]:
-    """Configs, with `trial_id`, of the unfinished trials."""
-    return [{**config_of(row).to_dict(), "trial_id": row["trial_id"]} for row in writer.trials() if unfinished(row)]
+    """Configs, with `trial_id` and the fold if there is one, of the unfinished trials."""
+    return [
+        {**config_of(row).to_dict(), "trial_id": row["trial_id"], **_fold_in(row)}
+        for row in writer.trials()
+        if unfinished(row)
+    ]
+
+
+def _fold_in(row: Mapping[str, Any]) -> dict[str, Fold]:
+    if row.get("fold") is None:
+        return {}
+    return {FOLD: Fold(row["fold"], row["folds"], row["seed"])}
 
 
 def mark_interrupted(writer: ExperimentWriter) -> list[str]:
@@ -95,8 +107,9 @@ def _announce_changes(plan: Plan, started: int) -> None:
         announce(f"experiment {plan.name!r} was started with target {before}, and is resumed with {after}")
 
 
-def _recover_epochs(writer: ExperimentWriter, plan: Plan, trial_id: str) -> None:
+def _recover_epochs(writer: ExperimentWriter, plan: Plan, config: Mapping[str, Any]) -> None:
     """Store the epochs that only a trial's checkpoint knows: a crash loses the last seconds of the store."""
+    trial_id = config["trial_id"]
     folder = plan.paths.checkpoints(plan.region, plan.name, trial_id)
     if not (folder / "last.pt").is_file():
         return
@@ -104,4 +117,4 @@ def _recover_epochs(writer: ExperimentWriter, plan: Plan, trial_id: str) -> None
     for metrics in state["history"]:
         writer.add_epoch(trial_id, metrics)
     writer.update_trial(trial_id, epochs=state["epoch"])
-    writer.record_best(trial_id, state["best_metrics"], str(folder / "best.pt"))
+    writer.record_best(trial_id, state["best_metrics"], None if FOLD in config else str(folder / "best.pt"))

@@ -20,7 +20,7 @@ from skin_tune.text.escaping import one_line
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.tracking.wandb_client import WandbLog
 from skin_tune.tuning.tracking.wandb_sync import write_again
-from skin_tune.tuning.trial.context import TRIAL_ID, TrialSetting, hyper_parameters
+from skin_tune.tuning.trial.context import FOLD, TRIAL_ID, TrialSetting, hyper_parameters
 from skin_tune.tuning.trial.epochs import epoch_metrics
 
 
@@ -157,6 +157,8 @@ class StoreCallback(Callback):
         trial_id: str = trial.config[TRIAL_ID]
         if not self._writer.trial(trial_id):
             config = {f"config/{name}": value for name, value in hyper_parameters(trial.config).items()}
+            fold = trial.config.get(FOLD)
+            folds = {} if fold is None else {"fold": fold.number, "folds": fold.of}
             self._writer.update_trial(
                 trial_id,
                 epochs=0,
@@ -166,6 +168,7 @@ class StoreCallback(Callback):
                 **class_columns(self._setting.classes, self._setting.ordinal),
                 metric=self._setting.metric,
                 started_at=now(),
+                **folds,
                 **config,
             )
         return trial_id

@@ -21,6 +21,10 @@ REGION = "region"
 """Entry of a Tune config that is no hyper-parameter: the region whose experiment the trial belongs to."""
 
 
+FOLD = "fold"
+"""Entry of a Tune config that is no hyper-parameter: the Fold whose people judge the trial, where there are folds."""
+
+
 WeightsTable = Mapping[tuple[str, str], StateDict | None]
 """Starting weights by (`weights`, `backbone`), resolved once by the driver."""
 
@@ -66,9 +70,13 @@ class TrialSetting:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
         return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
 
-    def keep_validation(self, trial_id: str, validation: Evaluation) -> None:
-        """Put what a trial's best epoch so far says of the validation images into the store."""
-        write_predictions(self.storage, self.region, self.experiment, trial_id, "val", **validation.columns())
+    def keep_validation(self, config: Mapping[str, Any], validation: Evaluation) -> None:
+        """Put what the best epoch so far of a trial, by its Tune config, says of the images it is judged by.
+
+        They are split `oof` (out of fold) in the store where the trial has a fold, else `val`.
+        """
+        split = "oof" if FOLD in config else "val"
+        write_predictions(self.storage, self.region, self.experiment, config[TRIAL_ID], split, **validation.columns())
 
     def check_storage(self) -> None:
         """Raise StoreError where the experiment's folder was removed: nothing is to be written there any more."""
@@ -87,4 +95,4 @@ Settings = Mapping[str, TrialSetting]
 
 def hyper_parameters(config: Mapping[str, Any]) -> dict[str, Any]:
     """A Tune config without the entries that are no hyper-parameters."""
-    return {name: value for name, value in config.items() if name not in (TRIAL_ID, REGION)}
+    return {name: value for name, value in config.items() if name not in (TRIAL_ID, REGION, FOLD)}

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.pack.folds import fold_view
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import PackChangedError, StoreError
 from skin_tune.metrics import SELECTION_METRICS
@@ -14,7 +15,7 @@ from skin_tune.text.escaping import one_line
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, save_checkpoint
 from skin_tune.training.device import hardware
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
-from skin_tune.tuning.trial.context import TRIAL_ID, TrialSetting, WeightsTable, hyper_parameters
+from skin_tune.tuning.trial.context import FOLD, TRIAL_ID, TrialSetting, WeightsTable, hyper_parameters
 
 
 def build_trainer(
@@ -27,16 +28,21 @@ def build_trainer(
     rank: int = 0,
     world_size: int = 1,
 ) -> Trainer:
-    """The Trainer of a Tune config, where its checkpoint left it if it was interrupted."""
+    """The Trainer of a Tune config, where its checkpoint left it if it was interrupted.
+
+    The people of a fold are to judge the model, and not to choose its epoch, too: there the last one counts.
+    """
     trial_config = TrialConfig.from_mapping(hyper_parameters(config))
+    fold = config.get(FOLD)
     trainer = Trainer(
         trial_config,
-        pack,
+        pack if fold is None else fold_view(pack, fold),
         device=device,
         rank=rank,
         world_size=world_size,
         metric=setting.metric,
         include_val=setting.include_val,
+        last_counts=fold is not None,
         weights=weights[trial_config.weights, trial_config.backbone],
     )
     last = setting.checkpoints(config[TRIAL_ID]) / "last.pt"
@@ -49,6 +55,8 @@ def next_epoch(
     trainer: Trainer, saver: BackgroundSaver, config: Mapping[str, Any], setting: TrialSetting
 ) -> dict[str, Any]:
     """Run an epoch, keep checkpoints (the first rank does), and return the epoch's result for Tune.
+
+    The model of a fold is not kept: it has been trained on people of the validation split.
 
     Raises StoreError if the storage cannot be written or was removed, TrainingDivergedError if a loss is not finite,
     PackChangedError if the pack changed.
@@ -65,9 +73,10 @@ def next_epoch(
             saver.wait()  # whoever hears of this epoch may remove what was saved
         setting.check_storage()
         if trainer.rank == 0 and trainer.improved:
-            save_checkpoint(folder / "best.pt", trainer.model_state())
+            if FOLD not in config:
+                save_checkpoint(folder / "best.pt", trainer.model_state())
             if trainer.validation is not None:
-                setting.keep_validation(config[TRIAL_ID], trainer.validation)
+                setting.keep_validation(config, trainer.validation)
     except OSError as error:
         raise cannot_write(folder, error) from None
     return epoch_result(trainer, config, setting)
@@ -83,7 +92,7 @@ def epoch_result(trainer: Trainer, config: Mapping[str, Any], setting: TrialSett
         "best_epoch": trainer.best_epoch,
         f"best_{setting.metric}": trainer.best_metrics.get(setting.metric),
         "hardware": hardware(trainer.device, trainer.world_size),
-        "checkpoint": str(setting.checkpoints(config[TRIAL_ID]) / "best.pt"),
+        "checkpoint": None if FOLD in config else str(setting.checkpoints(config[TRIAL_ID]) / "best.pt"),
         "done": trainer.finished,
     }
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from skin_tune.results.report import write_report
 from skin_tune.results.report.importance import FEWEST
 from skin_tune.results.report.model_performance import model_performance
 from skin_tune.results.report.section import sections
-from skin_tune.results.statistics.confirmation import run_of
+from skin_tune.results.statistics.run_names import fold_run_of, run_of
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.schema import now
@@ -142,6 +143,50 @@ def test_a_confirmed_champion_is_the_champion_and_its_runs_are_no_rivals(tmp_pat
     assert "confirm before you decide" not in text
 
 
+def write_folds(storage: Path, skills: dict[str, float], status: str = "completed") -> None:
+    """A run of two folds for each config of `exp`, as good as its skill says."""
+    writer = ExperimentWriter(storage, "lip_dryness", "exp-confirm-folds2")
+    for number, (trial, skill) in enumerate(skills.items()):
+        said = answers(skill, number)
+        fold_of_subject = {subject: place % 2 for place, subject in enumerate(dict.fromkeys(said["subjects"]))}
+        for fold in range(2):
+            own = [row for row, subject in enumerate(said["subjects"]) if fold_of_subject[subject] == fold]
+            part: dict[str, Any] = {name: [said[name][row] for row in own] for name in ("sources", "subjects")}
+            part |= {name: said[name][own] for name in ("labels", "probabilities")}
+            run = fold_run_of(run_of(trial, 1), fold)
+            columns = {"seed": 1, "fold": fold, "folds": 2, "pack_id": "f00d", "epochs": 9, "seconds": 60.0}
+            writer.update_trial(run, status=status, started_at=now(), ended_at=now(), **columns, **scores(said))
+            write_predictions(storage, "lip_dryness", "exp-confirm-folds2", run, "oof", **part)
+    writer.flush()
+    writer.close()
+
+
+@pytest.mark.parametrize("experiment", [None, "exp"])
+def test_the_champion_of_folds_is_the_champion_and_outweighs_one_of_seeds_alone(tmp_path: Path, experiment: str | None):
+    write_trials(tmp_path)
+    ranked = rank_trials(tmp_path)["trial_id"].tolist()
+    write_confirmation(tmp_path, {ranked[0]: 0.3, ranked[1]: 0.95})
+    write_folds(tmp_path, {ranked[1]: 0.3, ranked[2]: 0.95})
+    (section,) = sections(tmp_path, experiment=experiment)
+    assert section.champion is not None
+    assert section.champion["trial_id"] == ranked[2]
+    assert (section.experiments, len(section.trials)) == (["exp"], 24)
+    assert section.costs["exp-confirm-folds2"].trials == 4
+    text = text_of(report_of(tmp_path, experiment=experiment))
+    assert f"the best 2 were run again with 1 new seed each, in 2 folds: {ranked[2]} is champion" in text
+    assert "into 2 folds, the same for every config" in text
+
+
+def test_folds_that_are_under_way_leave_the_word_to_the_seeds(tmp_path: Path):
+    write_trials(tmp_path)
+    ranked = rank_trials(tmp_path)["trial_id"].tolist()
+    write_confirmation(tmp_path, {ranked[0]: 0.3, ranked[1]: 0.95})
+    write_folds(tmp_path, {ranked[1]: 0.3, ranked[2]: 0.95}, status="running")
+    (section,) = sections(tmp_path)
+    assert section.champion is not None
+    assert section.champion["trial_id"] == ranked[1]
+
+
 def test_a_confirmation_without_a_result_yet_is_said(tmp_path: Path):
     write_trials(tmp_path)
     ranked = rank_trials(tmp_path)["trial_id"].tolist()
@@ -241,7 +286,7 @@ def test_the_only_trial_is_not_the_best_of_one(tmp_path: Path):
     page = report_of(tmp_path)
     assert "The only trial is exp-000: Balanced accuracy" in text_of(page)
     assert "트라이얼은 exp-000 하나입니다" in page
-    assert "partly luck" not in text_of(page)
+    assert "flatters it" not in text_of(page)
     assert "Of 1 trial" not in text_of(page)
 
 

@@ -57,6 +57,31 @@ def test_the_best_usable_configs_are_run_with_seeds_after_the_experiment_s_own(p
     assert {row["trial_id"] for row in found.outcome.rows} == set(runs)
 
 
+def test_with_folds_each_seed_is_a_run_of_every_fold(pack: Pack, tmp_path: Path):
+    runs = {
+        f"exp-001-seed{seed}-fold{fold}": trial_row(pack, 0.5, seed=seed, learning_rate=RATES["exp-001"])
+        for seed in (4, 5)
+        for fold in range(3)
+    }
+    write_experiment(tmp_path / "runs", pack, runs, name="exp-confirm-folds3")
+    found = confirm(tmp_path, top=1, seeds=2, folds=3)
+    assert found.runs == {"exp-001": ["exp-001-seed4", "exp-001-seed5"]}
+    assert found.experiment == "exp-confirm-folds3"
+    assert {row["trial_id"] for row in found.outcome.rows} == set(runs)
+
+
+def test_folds_that_cannot_be_made_are_refused_before_anything_starts(pack: Pack, tmp_path: Path):
+    with pytest.raises(ExperimentError, match="--folds 1 is below 2"):
+        confirm(tmp_path, folds=1)
+    with pytest.raises(PackError, match=r"--folds 61 leaves a fold without people: pack .* has 60 in train and val"):
+        confirm(tmp_path, folds=61)
+    rows = {"exp-000": trial_row(pack, 0.5, batch_size=42)}
+    write_experiment(tmp_path / "large", pack, rows)
+    with pytest.raises(ConfigError, match="batch_size=42 is larger than the training set of 30 images"):
+        run_confirm(ConfirmRequest("exp", folds=2, storage=tmp_path / "large", resources=Resources(wandb="disabled")))
+    assert not list((tmp_path / "large" / "experiments" / "lip_dryness").glob("exp-confirm*"))
+
+
 def test_what_there_is_nothing_of_cannot_be_confirmed(pack: Pack, make_pack: PackMaker, tmp_path: Path):
     for flag in ("top", "seeds"):
         with pytest.raises(ExperimentError, match=f"--{flag} 0 is below 1"):

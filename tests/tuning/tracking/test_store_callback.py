@@ -10,6 +10,7 @@ import pytest
 from ray.tune.experiment import Trial
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.pack.folds import Fold
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import SkinTuneError
 from skin_tune.results import load_epochs, load_trials
@@ -17,7 +18,7 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.tracking.store_callback import StoreCallback
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
-from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting
+from skin_tune.tuning.trial.context import FOLD, REGION, TRIAL_ID, TrialSetting
 from skin_tune.tuning.trial.epochs import failure_result
 from tests.conftest import PackMaker
 from tests.tuning.stored_experiment import SMALL
@@ -108,6 +109,20 @@ def test_a_trial_that_starts_is_in_the_store_with_its_config_and_pack(run: Run):
     assert (row["config/backbone"], row["config/epochs"]) == ("resnet18", EPOCHS)
     assert not {f"config/{name}" for name in (TRIAL_ID, REGION)} & set(row)
     assert pd.isna(row["ended_at"])
+    assert pd.isna(row["fold"])
+
+
+def test_the_run_of_a_fold_says_which_and_keeps_no_model(run: Run):
+    config = {**TrialConfig.from_mapping(SMALL).to_dict(), TRIAL_ID: "exp-000", REGION: "lip_dryness"}
+    trial = Trial("a trainable", config={**config, FOLD: Fold(1, 5, seed=0)}, stub=True)
+    run.callback.on_trial_start(0, [trial], trial)
+    result = {"epoch": 1, "best_epoch": 1, "val_balanced_acc": 0.5, "time_total_s": 1.0, "hardware": "CPU"}
+    run.callback.on_trial_result(0, [trial], trial, {**result, "checkpoint": None})
+    run.callback.on_trial_complete(0, [trial], trial)
+    row = run.row()
+    assert (row["fold"], row["folds"]) == (1, 5)
+    assert "config/fold" not in row
+    assert pd.isna(row["checkpoint"])
 
 
 def test_every_epoch_is_recorded_and_the_row_has_the_best_one(run: Run):

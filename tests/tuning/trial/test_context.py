@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.pack.folds import Fold
 from skin_tune.errors import PackError, StoreError
 from skin_tune.results.store.tables import ExperimentWriter
-from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, hyper_parameters
+from skin_tune.tuning.trial.context import FOLD, REGION, TRIAL_ID, TrialSetting, hyper_parameters
 from tests.conftest import PackMaker
 from tests.local import local
 
@@ -21,7 +22,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_hyper_parameters_of_a_tune_config_are_given_to_the_trainer():
     config = TrialConfig(epochs=3).to_dict()
-    assert hyper_parameters({**config, TRIAL_ID: "exp-000", REGION: "lip_dryness"}) == config
+    assert hyper_parameters({**config, TRIAL_ID: "exp-000", REGION: "lip_dryness", FOLD: Fold(0, 2, 1)}) == config
 
 
 def test_a_worker_opens_the_pack_of_the_experiment_and_no_other(make_pack: PackMaker, tmp_path: Path):

@@ -4,16 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from skin_tune.config import TrialConfig
+from skin_tune.data.pack.folds import Fold, fold_view
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import PackChangedError, StoreError
+from skin_tune.model.class_weights import class_weights
 from skin_tune.results import load_predictions
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
-from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting
+from skin_tune.tuning.trial.context import FOLD, REGION, TRIAL_ID, TrialSetting
 from skin_tune.tuning.trial.epochs import build_trainer, epoch_metrics, epoch_result, failure_result, next_epoch
 from tests.conftest import write_synthetic_pack
 from tests.tuning.stored_experiment import SMALL
@@ -90,6 +93,50 @@ def test_model_and_validation_answers_are_those_of_the_best_epoch(
     answers = load_predictions(setting.storage, experiment="exp", split="val", trial="exp-000")
     assert len(answers) == len(pack.indices("val"))
     assert (answers["predicted"] == answers["label"]).mean() == pytest.approx(best["val_acc"])
+
+
+def test_the_run_of_a_fold_sees_nobody_of_it_and_keeps_what_its_last_epoch_says_of_them(
+    setting: TrialSetting, pack: Pack
+):
+    config, saver = {**config_of("fold-000", train_loss="cb"), FOLD: Fold(1, 3, seed=5)}, BackgroundSaver()
+    view = fold_view(pack, config[FOLD])
+    trainer = build(config, setting, pack)
+    results = [next_epoch(trainer, saver, config, setting) for _ in range(EPOCHS)]
+
+    judged = set(view.subjects[view.indices("val")])
+    assert not judged & set(pack.subjects[trainer.train_rows])
+    trained = (~np.isin(pack.subjects, list(judged))) & (pack.split != "test")
+    assert sorted(trainer.train_rows.tolist()) == np.flatnonzero(trained).tolist()
+    counts = np.bincount(pack.labels[trained], minlength=3)
+    assert trainer.loss.weight is not None
+    assert trainer.loss.weight.tolist() == pytest.approx(class_weights(counts, trainer.config.beta).tolist())
+
+    assert [result["best_epoch"] for result in results] == [1, 2, 3], "its people do not choose the epoch"
+    assert results[-1]["checkpoint"] is None
+    assert not (setting.checkpoints("fold-000") / "best.pt").exists()
+    said = load_predictions(setting.storage, experiment="exp", trial="fold-000", split="oof")
+    assert set(said["split"]) == {"oof"}
+    assert set(said["subject"]) == judged
+    assert (said["predicted"] == said["label"]).mean() == pytest.approx(results[-1]["val_acc"])
+    assert load_predictions(setting.storage, experiment="exp", trial="fold-000", split="val").empty
+
+
+def test_the_run_of_a_fold_that_was_interrupted_gives_what_an_unbroken_one_gives(setting: TrialSetting, pack: Pack):
+    whole, parts = ({**config_of(name), FOLD: Fold(0, 3, seed=5)} for name in ("fold-001", "fold-002"))
+    unbroken, saver = build(whole, setting, pack), BackgroundSaver()
+    told = [next_epoch(unbroken, saver, whole, setting) for _ in range(EPOCHS)]
+    first = build(parts, setting, pack)
+    for _ in range(2):
+        next_epoch(first, saver, parts, setting)
+    resumed = build(parts, setting, pack)
+    again = [epoch_result(resumed, parts, setting)]
+    again += [next_epoch(resumed, saver, parts, setting) for _ in range(2)]
+    assert [untimed(result) for result in again] == [untimed(result) for result in told]
+    kept = [
+        load_predictions(setting.storage, experiment="exp", trial=name, split="oof")["probabilities"].map(list)
+        for name in ("fold-001", "fold-002")
+    ]
+    assert kept[0].tolist() == kept[1].tolist()
 
 
 def test_nothing_is_trained_into_an_experiment_that_was_removed(pack: Pack, tmp_path: Path):
