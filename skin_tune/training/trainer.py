@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +10,7 @@ import torch.distributed
 from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.loading.augmentation import network_input
-from skin_tune.data.loading.mixing import Mixer, by_label, hits
-from skin_tune.data.loading.oversampling import EpochPlan, batches
-from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.loading.mixing import by_label, hits
 from skin_tune.data.loading.sampling import draws_per_class, plan_epoch
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError, SkinTuneError
@@ -23,6 +19,7 @@ from skin_tune.model.distributed_layers import average_buffers, average_gradient
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, backbone_parameters, build_network, dropout_of, load_weights
 from skin_tune.model.prior import Floats
+from skin_tune.training.batches import training_batches
 from skin_tune.training.checkpoint_checks import (
     check_average,
     check_optimizer,
@@ -48,19 +45,6 @@ class TrainingDivergedError(SkinTuneError):
     """A loss or the selection metric is no longer finite."""
 
     exit_code = 1
-
-
-class _Batch(NamedTuple):
-    images: Tensor
-    """float32 [B, 3, S, S], B the share of this rank."""
-    labels: Tensor
-    """int64 [B]"""
-    share: float
-    """Of its own label in each image; the rest is of the label before it. 1: not mixed."""
-    draws: int
-    """Size of the global batch, over all ranks."""
-    share_of_epoch: float
-    """At the middle of the batch, in (0, 1)."""
 
 
 class Trainer:
@@ -161,7 +145,17 @@ class Trainer:
         # Not the wrapped one while frozen: it would wait for gradients of the backbone.
         model = self.network if frozen else self.model
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
-        for number, batch in enumerate(self._batches(plan)):
+        stream = training_batches(
+            self.config,
+            self.pack,
+            self.train_rows,
+            plan,
+            self.epoch,
+            self.device,
+            rank=self.rank,
+            world_size=self.world_size,
+        )
+        for number, batch in enumerate(stream):
             learning_rate = self._set_learning_rate(batch.share_of_epoch)
             self.dropout.share(self.rank, self.world_size, batch.draws)
             with autocast(self.config, self.device):
@@ -203,28 +197,6 @@ class Trainer:
             self.best_epoch, self.best_metrics = self.epoch, metrics
         self.history.append(metrics)
         return metrics
-
-    def _batches(self, plan: EpochPlan) -> Iterator[_Batch]:
-        """This rank's share of the epoch's batches, augmented and mixed, on the Trainer's device."""
-        config = self.config
-        steps = batches(len(plan), config.batch_size, rank=self.rank, world_size=self.world_size)
-        draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
-        rows = [self.train_rows[plan.positions[step]] for step in steps]
-        stream = prefetched(self.pack.images, rows, self.device, self.pack.file.check)
-        chosen = plan.added if config.augment == "added" else np.ones(len(plan), dtype=bool)
-        methods, strength = config.augmentation_methods, config.augmentation_strength
-        mixer = Mixer(config, self.epoch)
-        for number, (step, pixels) in enumerate(zip(steps, stream, strict=True)):
-            randoms = torch.from_numpy(plan.randoms[step]).to(self.device, non_blocking=True)
-            augmented = torch.from_numpy(chosen[step])
-            images = network_input(pixels, config.image_size, randoms, augmented, methods, strength)
-            yield _Batch(
-                share=mixer.mix(images),
-                images=images,
-                labels=torch.from_numpy(self.train_labels[plan.positions[step]]).to(self.device, non_blocking=True),
-                draws=draws_per_step[number],
-                share_of_epoch=(number + 0.5) / len(steps),
-            )
 
     def _validate(self) -> dict[str, float]:
         self.validation = validation = self.evaluate("val")
