@@ -10,12 +10,12 @@ from skin_tune.results import load_epochs, load_trials
 
 WIDTH, HEIGHT = 760, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 150, 46, 44
-METRIC = "val_balanced_acc"
+METRIC = "val_balanced_acc_adjusted"
 BEST, COMPLETED, STOPPED = "#0b6e4f", "#7fb8a4", "#b9b9b9"
 
 
 def draw_learning_curves(storage: Path, experiment: str, out: Path) -> None:
-    """Write the validation balanced accuracy of every trial after each epoch, the best trial's in front."""
+    """Write every trial's adjusted balanced accuracy on the validation split by epoch, the best trial's in front."""
     trials = load_trials(storage, experiment=experiment).sort_values(METRIC)
     epochs = load_epochs(storage, experiment=experiment).sort_values("epoch")
     curves = {trial: rows.set_index("epoch")[METRIC] for trial, rows in epochs.groupby("trial_id")}
