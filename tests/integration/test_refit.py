@@ -94,6 +94,26 @@ def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     assert not list(storage.rglob("last.pt"))
 
 
+def test_a_combination_is_trained_member_by_member_and_tested_once(tuned: Path):
+    storage = tuned / "runs"
+    done = skin_tune_here("combine", "exp", "--top", 2, "--storage", storage)
+    assert done.returncode == 0, done.stderr
+    done = skin_tune_here("refit", "exp-combined", "--storage", storage, "--wandb", "disabled")
+    assert done.returncode == 0, done.stderr
+    folder = storage / "experiments" / "lip_dryness" / "exp-combined" / "refit" / "exp-top2-refit"
+    facts = json.loads((folder / "metrics.json").read_text())
+    assert (facts["members"], facts["epochs"]) == (["exp-001", "exp-000"], 4)
+    rows = load_predictions(storage, experiment="exp-combined", split="test")
+    found = balanced_accuracy_score(rows["label"], rows["predicted_adjusted"])
+    assert facts["metrics"]["test_balanced_acc_adjusted"] == pytest.approx(found)
+    assert f"test_balanced_acc_adjusted {found:.3f}" in done.stdout
+    evaluation = evaluate_file(folder / "model.pt", tuned / "pack.arrow", "test")
+    assert evaluation.confusion_by(adjusted=True).tolist() == facts["confusion"]
+    openings = load_test_openings(storage, experiment="exp-combined")
+    assert openings["trial_id"].tolist() == ["exp-top2-refit"]
+    assert not list((storage / "experiments").rglob("exp-top2-refit-exp-00*"))
+
+
 def test_what_cannot_be_refitted_is_refused_in_one_line(tuned: Path, tmp_path: Path):
     common = ("--storage", tuned / "runs")
     assert_one_line_error(skin_tune_here("refit", "none", *common), "'none'", "lip_dryness/exp")

@@ -43,6 +43,8 @@ class CardFacts:
     code_version: str = ""
     libraries: str = ""
     hardware: str = ""
+    members: Sequence[str] = ()
+    """Trials whose networks the model combines; empty for a single one."""
     ordinal: bool = True
     """Whether the classes have an order; refits of older versions do not say, and theirs have one."""
 
@@ -57,7 +59,7 @@ def model_card(facts: CardFacts) -> str:
             f"# {facts.model}",
             "",
             _task(facts.region, _names(facts), facts.ordinal),
-            f"A {facts.config['backbone']} with the hyper-parameters of trial {facts.trial}, {chosen}.",
+            f"{_network(facts)}, {chosen}.",
             _ADJUSTED if is_adjusted(facts.metric) else _PLAIN,
             "",
             "## Test split",
@@ -75,6 +77,15 @@ def model_card(facts: CardFacts) -> str:
             "",
         ]
     )
+
+
+def _network(facts: CardFacts) -> str:
+    if facts.members:
+        return (
+            f"The mean of {len(facts.members)} networks ({facts.config['backbone']}) with the hyper-parameters of "
+            f"trials {', '.join(facts.members)}"
+        )
+    return f"A {facts.config['backbone']} with the hyper-parameters of trial {facts.trial}"
 
 
 def _test_split(facts: CardFacts) -> list[str]:
@@ -108,13 +119,17 @@ def _test_split(facts: CardFacts) -> list[str]:
 def _training(facts: CardFacts) -> list[str]:
     return [
         f"- Data: pack {facts.pack_id}, {facts.split}; trained on {facts.trained_on}.",
-        f"- {facts.epochs} epochs, of which epoch {facts.best_epoch} is this model, on "
+        f"- {facts.epochs} epochs{_kept_epoch(facts)}, on "
         f"{counted(facts.workers, 'worker')}: {facts.seconds:.0f} s, {facts.gpu_seconds:.0f} GPU-seconds.",
         f"- Code: skin-tune {facts.code_version or '-'}; {facts.libraries or '-'}.",
         f"- Machine: {facts.hardware or '-'}.",
         "",
         *_table(("hyper-parameter", "value"), list(facts.config.items())),
     ]
+
+
+def _kept_epoch(facts: CardFacts) -> str:
+    return " of all networks" if facts.members else f", of which epoch {facts.best_epoch} is this model"
 
 
 def _names(facts: CardFacts) -> list[str]:

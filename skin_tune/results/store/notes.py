@@ -40,6 +40,7 @@ _FACTS: Mapping[str, Any] = {
     "metric": str,
     "metrics": dict,
     "classes": list,
+    "members": list,
     "confusion": list,
     "config": dict,
     "code_version": str,

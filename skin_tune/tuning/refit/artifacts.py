@@ -25,7 +25,7 @@ def facts_of(
     seconds: float,
     gpu_seconds: float,
 ) -> CardFacts:
-    """The model card's facts of a finished refit; `ended` is the result of its last epoch."""
+    """The model card's facts of a finished refit; `ended` is the result of the last epoch of its (first) network."""
     info, request = plan.pack.info, plan.request
     confusion = evaluation.confusion_by(is_adjusted(plan.metric))
     recalls = {
@@ -59,7 +59,8 @@ def facts_of(
         },
         classes=_class_rows(plan, confusion),
         confusion=confusion.tolist(),
-        config=plan.config.to_dict(),
+        config=plan.hyper_parameters,
+        members=[member.trial for member in plan.members] if len(plan.members) > 1 else [],
         code_version=code_version(),
         libraries=libraries(),
         hardware=ended["hardware"],
@@ -101,4 +102,5 @@ def write_refit(plan: RefitPlan, facts: CardFacts, evaluation: Evaluation) -> No
     for name, text in texts.items():
         with atomic_write(plan.folder / name) as temporary:
             temporary.write_text(text)
-    remove_tree(plan.checkpoints)
+    for model in dict.fromkeys([plan.model, *(member.model for member in plan.members)]):
+        remove_tree(plan.checkpoints_of(model))

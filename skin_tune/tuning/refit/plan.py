@@ -1,13 +1,17 @@
 """The plan of a refit, checked before anything slow starts."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExperimentError, PackError
+from skin_tune.results.statistics.combination import combined_from
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, refit_name
 from skin_tune.training.compatibility import check_compatibility
@@ -34,6 +38,17 @@ class RefitRequest:
     wandb: str | None = None
 
 
+class Member(NamedTuple):
+    """One of the networks that a refit trains: the only one, unless it is of a combination."""
+
+    trial: str
+    model: str
+    """Name of its checkpoints."""
+    config: TrialConfig
+    epochs_before: int
+    """Of the members before it."""
+
+
 @dataclass(frozen=True)
 class RefitPlan:
     """A request that has been checked: what there is to train."""
@@ -43,7 +58,7 @@ class RefitPlan:
     region: str
     trial: str
     metric: str
-    config: TrialConfig
+    members: Sequence[Member]
     pack: Pack
     trials: int
     """How many the experiment had."""
@@ -53,12 +68,35 @@ class RefitPlan:
         return refit_name(self.trial, include_val=self.request.include_val)
 
     @property
+    def config(self) -> TrialConfig:
+        """Of its only member, or of the best."""
+        return self.members[0].config
+
+    @property
+    def hyper_parameters(self) -> dict[str, str | int | float | bool]:
+        """Those of its config; where members differ, their values in words."""
+        values: dict[str, list[Any]] = {}
+        for member in self.members:
+            for name, value in member.config.to_dict().items():
+                values.setdefault(name, []).append(value)
+        return {name: each[0] if len(set(each)) == 1 else ", ".join(map(str, each)) for name, each in values.items()}
+
+    @property
+    def epochs(self) -> int:
+        """Of all members."""
+        return sum(member.config.epochs for member in self.members)
+
+    @property
     def folder(self) -> Location:
         return self.paths.refit(self.region, self.request.experiment, self.model)
 
     @property
     def checkpoints(self) -> Location:
-        return self.paths.checkpoints(self.region, self.request.experiment, self.model)
+        return self.checkpoints_of(self.model)
+
+    def checkpoints_of(self, model: str) -> Location:
+        """Folder of the checkpoints of a member."""
+        return self.paths.checkpoints(self.region, self.request.experiment, model)
 
 
 def plan_refit(request: RefitRequest) -> RefitPlan:
@@ -74,18 +112,39 @@ def plan_refit(request: RefitRequest) -> RefitPlan:
     pack = known.open_pack(row)
     if not len(pack.indices("test")):
         raise PackError(f"pack {str(pack.path)!r} has no test image; prepare it with another --split")
-    config = config_of(row)
-    check_compatibility(config, pack, request.workers, include_val=request.include_val)
+    name = refit_name(row["trial_id"], include_val=request.include_val)
+    members = _members(known, row, name)
+    for member in members:
+        check_compatibility(member.config, pack, request.workers, include_val=request.include_val)
     return RefitPlan(
         request=request,
         paths=known.paths,
         region=known.region,
         trial=row["trial_id"],
         metric=known.metric,
-        config=config,
+        members=members,
         pack=pack,
         trials=len(known.trials),
     )
+
+
+def _members(known: StoredExperiment, row: Mapping[Any, Any], model: str) -> list[Member]:
+    """The networks to train for a row of the store's `trials`.
+
+    Raises ExperimentError where a trial that it combines is gone.
+    """
+    experiment = combined_from(known.name)
+    if experiment is None or pd.isna(row.get("members")):
+        return [Member(row["trial_id"], model, config_of(row), 0)]
+    trials = find_experiment(known.paths.storage, experiment, known.region, known.pack_file).trials
+    rows = {each["trial_id"]: each for each in trials.to_dict("records")}
+    members: list[Member] = []
+    for trial in json.loads(row["members"]):
+        if trial not in rows:
+            raise ExperimentError(f"{row['trial_id']!r} combines {trial!r}, which experiment {experiment!r} lacks")
+        before = members[-1].epochs_before + members[-1].config.epochs if members else 0
+        members.append(Member(trial, f"{model}-{trial}", config_of(rows[trial]), before))
+    return members
 
 
 def _chosen(known: StoredExperiment, trial: str | None) -> Mapping[Any, Any]:

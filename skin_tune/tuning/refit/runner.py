@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from skin_tune.errors import StoreError
+from skin_tune.inference.combination import combined_content
 from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.model.network import load_weights
 from skin_tune.results.report.model_card import CardFacts
@@ -11,10 +12,10 @@ from skin_tune.results.store.lock import lock_experiment
 from skin_tune.results.store.notes import note_as, wrong_facts
 from skin_tune.results.store.tables import record_test_opening
 from skin_tune.storage.files import Location, cannot_write
-from skin_tune.training.checkpoint import load_run
+from skin_tune.training.checkpoint import load_run, save_checkpoint
 from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.refit.artifacts import facts_of, write_refit
-from skin_tune.tuning.refit.plan import RefitPlan, RefitRequest, plan_refit
+from skin_tune.tuning.refit.plan import Member, RefitPlan, RefitRequest, plan_refit
 from skin_tune.tuning.tracking.live_line import doing
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.trial.context import TrialSetting
@@ -79,12 +80,18 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
 
 
 class _RefitLog:
-    """The epochs of a refit, those before an interruption included, and its wandb run."""
+    """The epochs of a refit, those before an interruption included, and its wandb run.
+
+    The epochs of a combination are those of its members, one after the other.
+    """
 
     def __init__(self, plan: RefitPlan):
         self._plan = plan
-        last = plan.checkpoints / "last.pt"
-        self.epochs = {row["epoch"]: row for row in (load_run(last)["history"] if last.is_file() else ())}
+        self.epochs: dict[int, Mapping[str, float]] = {}
+        for member in plan.members:
+            last = plan.checkpoints_of(member.model) / "last.pt"
+            for metrics in load_run(last)["history"] if last.is_file() else ():
+                self._keep(member, metrics)
         self._process = WandbProcess(plan.paths.storage, plan.request.wandb)
         self.wandb = WandbLog(self._process, plan.region, plan.request.experiment)
         self.wandb.on_restart(self._start)
@@ -94,9 +101,16 @@ class _RefitLog:
     def seconds(self) -> float:
         return sum(row["epoch_seconds"] for row in self.epochs.values())
 
-    def add(self, metrics: Mapping[str, float]) -> None:
-        self.epochs[int(metrics["epoch"])] = dict(metrics)
-        self.wandb.log(self._plan.model, metrics)
+    def add(self, member: Member, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """Log an epoch of a member; returns its metrics with its number among all epochs."""
+        numbered = self._keep(member, metrics)
+        self.wandb.log(self._plan.model, numbered)
+        return numbered
+
+    def _keep(self, member: Member, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        number = member.epochs_before + int(metrics["epoch"])
+        self.epochs[number] = {**metrics, "epoch": number}
+        return self.epochs[number]
 
     def close(self, status: str) -> str:
         """Close the wandb run, unless the refit was interrupted and will continue it; messages about the run."""
@@ -105,35 +119,37 @@ class _RefitLog:
         return self._process.close()
 
     def _start(self, trials: Sequence[str] = ()) -> None:
-        self.wandb.start(self._plan.model, self._plan.config.to_dict(), list(self.epochs.values()))
+        self.wandb.start(self._plan.model, self._plan.hyper_parameters, list(self.epochs.values()))
 
 
 def _train_and_test(
     plan: RefitPlan, log: _RefitLog, on_epoch: Callable[[Mapping[str, float], int], None]
 ) -> tuple[CardFacts, Evaluation]:
     request, pack = plan.request, plan.pack
-    doing("fetching the starting weights" if plan.config.weights == "imagenet" else "checking the experiment")
-    weights = {
-        (plan.config.weights, plan.config.backbone): load_weights(plan.config.weights, plan.config.backbone),
-    }
+    wanted = {(member.config.weights, member.config.backbone) for member in plan.members}
+    fetched = any(name == "imagenet" for name, _ in wanted)
+    doing("fetching the starting weights" if fetched else "checking the experiment")
+    weights = {(name, backbone): load_weights(name, backbone) for name, backbone in sorted(wanted)}
     doing("loading Ray")
     from skin_tune.tuning.refit import workers  # takes seconds: not before the checks
 
-    def hear(metrics: Mapping[str, float]) -> None:
-        log.add(metrics)
-        on_epoch(metrics, plan.config.epochs)
+    def hear(member: Member, metrics: Mapping[str, float]) -> None:
+        on_epoch(log.add(member, metrics), plan.epochs)
 
     setting = TrialSetting.of(
         pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
     )
     with workers.on_cluster(request.workers, [pack.path, plan.paths.results]) as resources:
-        ended = workers.train(setting, resources, weights, plan.config, plan.model, _MAX_FAILURES, hear)
+        ended = workers.train(setting, resources, weights, plan.members, _MAX_FAILURES, hear)
+        best = plan.checkpoints / "best.pt"
+        if len(plan.members) > 1:
+            files = [plan.checkpoints_of(member.model) / "best.pt" for member in plan.members]
+            save_checkpoint(best, combined_content(files, plan.metric))
         doing("grading the test split")
         pack_id = pack.info.pack_id
         record_test_opening(
             plan.paths.storage, plan.region, request.experiment, plan.model, command="refit", pack_id=pack_id
         )
-        best = plan.checkpoints / "best.pt"
         evaluation = workers.on_one_worker(resources, evaluate_file, best, pack.path, "test", pack_id)
     gpu_seconds = resources.gpus * request.workers * log.seconds
-    return facts_of(plan, evaluation, ended, len(log.epochs), log.seconds, gpu_seconds), evaluation
+    return facts_of(plan, evaluation, ended[0], len(log.epochs), log.seconds, gpu_seconds), evaluation

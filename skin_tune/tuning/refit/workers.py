@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
-from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.storage.files import Location
 from skin_tune.text.wording import counted
@@ -13,6 +13,7 @@ from skin_tune.tuning.backend import cluster, cluster_watch
 from skin_tune.tuning.backend.resources import TrialResources, trial_resources
 from skin_tune.tuning.backend.shared_storage import check_seen_everywhere
 from skin_tune.tuning.backend.worker_group import WorkersLostError, run_on_worker, worker_group
+from skin_tune.tuning.refit.plan import Member
 from skin_tune.tuning.tracking.live_line import doing
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
 from skin_tune.tuning.trial.epochs import epoch_metrics
@@ -37,30 +38,38 @@ def train(
     setting: TrialSetting,
     resources: TrialResources,
     weights: WeightsTable,
-    config: TrialConfig,
-    model: str,
+    members: Sequence[Member],
     max_failures: int,
-    on_epoch: Callable[[Mapping[str, float]], None],
-) -> Mapping[str, Any]:
-    """Train `config` to its last epoch, from the last checkpoint of `model` if there is one.
+    on_epoch: Callable[[Member, Mapping[str, float]], None],
+) -> list[Mapping[str, Any]]:
+    """Train the config of each member to its last epoch, from its last checkpoint if there is one.
 
-    Returns the result of the last epoch. Raises ExperimentError where training diverges or fails, StoreError where the
-    storage cannot be written.
+    Returns the results of their last epochs. Raises ExperimentError where training diverges or fails, StoreError where
+    the storage cannot be written.
     """
-    tune_config = {**config.to_dict(), TRIAL_ID: model, REGION: setting.region}
     doing(f"starting {counted(resources.workers, 'worker')} and the first epoch")
     try:
         with worker_group({setting.region: setting}, weights, resources, max_failures) as train_epoch:
-            while True:
-                result = train_epoch(tune_config)
-                if "status" in result:
-                    error = StoreError if result["fatal"] else ExperimentError
-                    raise error(f"refit {model!r} {result['status']}: {result['error']}")
-                on_epoch(epoch_metrics(result))
-                if result["done"]:
-                    return result
+            return [_trained(member, setting.region, train_epoch, partial(on_epoch, member)) for member in members]
     except WorkersLostError as error:
-        raise ExperimentError(f"refit {model!r} lost its workers: {error}") from None
+        raise ExperimentError(f"refit lost its workers: {error}") from None
+
+
+def _trained(
+    member: Member,
+    region: str,
+    train_epoch: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    on_epoch: Callable[[Mapping[str, float]], None],
+) -> Mapping[str, Any]:
+    tune_config = {**member.config.to_dict(), TRIAL_ID: member.model, REGION: region}
+    while True:
+        result = train_epoch(tune_config)
+        if "status" in result:
+            error = StoreError if result["fatal"] else ExperimentError
+            raise error(f"refit {member.model!r} {result['status']}: {result['error']}")
+        on_epoch(epoch_metrics(result))
+        if result["done"]:
+            return result
 
 
 def on_one_worker(resources: TrialResources, function: Callable[..., _Result], *arguments: Any) -> _Result:

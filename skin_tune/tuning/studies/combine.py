@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from skin_tune.data.pack.format import Pack
-from skin_tune.errors import CheckpointError, ExperimentError
+from skin_tune.errors import ExperimentError
+from skin_tune.inference.combination import combined_content
 from skin_tune.inference.evaluate import evaluate_model
 from skin_tune.inference.model_file import load_model
 from skin_tune.metrics import formula_of, val_metric
@@ -19,9 +20,10 @@ from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location, cannot_write, location
 from skin_tune.storage.run_paths import RunPaths
-from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
+from skin_tune.training.checkpoint import save_checkpoint
 from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
+from skin_tune.tuning.experiment.spec import ExperimentSpec
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,12 @@ def run_combine(request: CombineRequest) -> Combination:
     pack.verify()
     name, trial_id = combination_of(known.name), combination_id(known.name, request.top)
     model = known.paths.checkpoints(known.region, name, trial_id) / "best.pt"
-    contents = [_content(row, metric) for row in rows]
+    content = combined_content([_model_of(row) for row in rows], metric)
     writer = ExperimentWriter(known.paths.storage, known.region, name)
     try:
-        save_checkpoint(model, {**_common(contents[0]), "metric": metric, "members": contents})
+        save_checkpoint(model, content)
         evaluation = evaluate_model(load_model(model), pack, "val")
+        _spec(known, pack, metric).write(known.paths.spec(known.region, name))
         _record(writer, known.paths, pack, name, trial_id, model, rows, metric, evaluation)
     except OSError as error:
         raise cannot_write(model.parent, error) from None
@@ -98,22 +101,29 @@ def _best(known: StoredExperiment, metric: str, top: int) -> Sequence[Mapping[An
     return list(ranked.to_dict("records"))
 
 
-def _content(row: Mapping[Any, Any], metric: str) -> dict[str, Any]:
-    """A trial's model as an entry of a combined one."""
+def _model_of(row: Mapping[Any, Any]) -> Location:
+    """The file of a trial's model. Raises ExperimentError where it is gone."""
     file = location(row["checkpoint"])
     if not file.is_file():
         raise ExperimentError(
             f"the model of {row['trial_id']} is not at {str(file)!r}: an experiment keeps those of its best trials, "
             "see --keep-checkpoints"
         )
-    content = load_checkpoint(file)
-    if "prior" not in content:
-        raise CheckpointError(f"{str(file)!r} is of a version that did not keep the prior it was trained under")
-    return {**{name: value for name, value in content.items() if name != "format_version"}, "metric": metric}
+    return file
 
 
-def _common(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: content[name] for name in ("classes", "ordinal", "region", "pack_id", "pack_size")}
+def _spec(known: StoredExperiment, pack: Pack, metric: str) -> ExperimentSpec:
+    """The spec that `refit` and the report read."""
+    return ExperimentSpec(
+        pack=str(known.pack_file),
+        pack_id=pack.info.pack_id,
+        seed=0,
+        trials=1,
+        metric=metric,
+        warm_start=[],
+        space={"method": f"combinations of models of {known.name}"},
+        counts=pack.info.counts,
+    )
 
 
 def _record(

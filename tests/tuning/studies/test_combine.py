@@ -25,6 +25,7 @@ from skin_tune.tuning.refit.plan import RefitRequest, plan_refit
 from skin_tune.tuning.search.warm_start import best_of_siblings
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.studies.combine import CombineRequest, run_combine
+from skin_tune.tuning.studies.confirm import ConfirmRequest, run_confirm
 from tests.conftest import PackMaker
 from tests.local import local
 from tests.models import write_model
@@ -113,7 +114,20 @@ def test_nothing_takes_it_for_a_config(request_of_three: CombineRequest, pack: P
     space = Space("random", "val_balanced_acc", ())
     assert best_of_siblings(storage, ["exp-combined"], pack.info.region, "new", space) == []
     with pytest.raises(ConfigError, match="'exp-top3' is a combination of models"):
-        plan_refit(RefitRequest("exp-combined", storage=storage, pack=pack.path))
+        run_confirm(ConfirmRequest("exp-combined", storage=storage))
+
+
+def test_a_refit_of_it_trains_the_configs_of_its_members(request_of_three: CombineRequest):
+    done = run_combine(request_of_three)
+    plan = plan_refit(RefitRequest("exp-combined", storage=request_of_three.storage))
+    assert (plan.model, plan.metric) == ("exp-top3-refit", "val_balanced_acc_adjusted")
+    assert [member.trial for member in plan.members] == list(done.members)
+    assert [member.epochs_before for member in plan.members] == [0, 2, 4]
+    assert plan.epochs == 6
+    sizes = {member.trial: member.config.image_size for member in plan.members}
+    assert sizes == {"exp-000": 16, "exp-001": 24, "exp-002": 16}
+    assert "24" in str(plan.hyper_parameters["image_size"])
+    assert plan.hyper_parameters["backbone"] == "resnet18"
 
 
 def test_what_cannot_be_combined_is_refused(request_of_three: CombineRequest, pack: Pack):
