@@ -23,6 +23,7 @@ from PIL import Image
 import skin_tune
 from skin_tune.data.pack.format import content_of
 from skin_tune.inference.evaluate import evaluate_file
+from skin_tune.metrics import ADJUSTED
 from skin_tune.results import load_epochs, load_predictions, load_test_openings, load_trials
 from tests.cli_runner import ROOT, skin_tune_here
 from tests.integration.processes import checkpoint_of, wait_until
@@ -184,10 +185,11 @@ def one_thread() -> Iterator[None]:
 
 
 def learnt(storage: Path, experiment: str) -> pd.DataFrame:
-    """What each trial had learnt after each epoch, under names that do not tell the experiment."""
+    """What each trial had learnt after each epoch, by metrics of that build, under names without the experiment's."""
     epochs = load_epochs(storage, "acne", experiment)
     epochs["trial_id"] = epochs["trial_id"].str.replace(experiment, "trial")
-    scores = [name for name in map(str, epochs) if name.startswith(("train_", "val_", "learning_rate"))]
+    then = [name for name in map(str, epochs) if not name.endswith(ADJUSTED)]
+    scores = [name for name in then if name.startswith(("train_", "val_", "learning_rate"))]
     return epochs.sort_values(["trial_id", "epoch"]).set_index(["trial_id", "epoch"])[scores]
 
 
