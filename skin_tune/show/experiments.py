@@ -29,11 +29,13 @@ TABLE_FORMATS = ("table", "csv", "json")
 
 def print_training(outcome: "TrainOutcome") -> None:
     """How a single training ended."""
-    names = [name for name in SELECTION_METRICS if name in outcome.best]
-    print(
-        f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: "
-        + ", ".join(f"{name} {outcome.best[name]:.3f}" for name in names)
+    plain, adjusted = (
+        ", ".join(f"{name} {outcome.best[name]:.3f}" for name in names if name in outcome.best)
+        for names in (SELECTION_METRICS[:2], SELECTION_METRICS[2:])
     )
+    print(f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: {plain}")
+    if adjusted:
+        print(adjusted)
     print(escaped(f"model {outcome.folder / 'best.pt'}; go on from {outcome.folder / 'last.pt'}"))
     if outcome.wandb:
         print(outcome.wandb, file=sys.stderr)

@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 
 import skin_tune
+from skin_tune.config.trial_config import LEGACY_VALUES
 from skin_tune.data.pack.format import content_of
 from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.metrics import ADJUSTED
@@ -206,7 +207,7 @@ def test_a_training_ends_like_one_that_was_never_interrupted(left: Left):
     where = ("--storage", left.storage)
     resumed = skin_tune_here("train", left.pack, "epochs=4", "--resume", left.checkpoint("by-hand", "last.pt"), *where)
     assert resumed.returncode == 0, resumed.stderr
-    as_then = (*SMALL, "epochs=4", "epoch_images=-1")
+    as_then = (*SMALL, "epochs=4", *(f"{name}={value}" for name, value in LEGACY_VALUES.items()))
     unbroken = skin_tune_here("train", left.pack, *as_then, "--name", "unbroken", *where)
     assert unbroken.returncode == 0, unbroken.stderr
     assert len(learnt(left.storage, "by-hand")) == 4
