@@ -46,7 +46,8 @@ def check_live(watched: Watched) -> list[str]:
     assert times[0] < 10  # Python itself has to start
     assert max(later - earlier for earlier, later in itertools.pairwise(times)) < 15
     texts = [text for _, text in watched.frames]
-    assert all(len(text) < COLUMNS for text in texts)
+    live = [text for text in texts if text not in watched.lines]  # what is printed at the end may be long
+    assert [text for text in live if len(text) >= COLUMNS] == []
     assert not any("0 running" in text for text in texts)
     return texts
 
