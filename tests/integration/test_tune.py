@@ -67,7 +67,8 @@ def mixed(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> T
     )
     # Either of them alone sets the length of an epoch.
     with space.open("a") as file:
-        file.write("  epoch_images: {value: 42}\n  target_samples_per_class: {values: [0, 50]}\n")
+        file.write("  epoch_images: {value: 200}\n  target_samples_per_class: {values: [0, 50]}\n")
+        file.write("  augmentation_methods: {value: none}\n")  # a trial that learns shows it after an epoch
     done = skin_tune("tune", pack.path, "--space", space, "--storage", folder / "runs", "--name", "mixed")
     assert done.returncode == 0, done.stderr
     return Tuned(folder / "runs", done)
@@ -78,7 +79,7 @@ def test_every_way_a_trial_can_end_is_recorded_as_such(mixed: Tuned):
     assert len(trials) == 12
     impossible = trials["config/target_samples_per_class"] == 50
     assert set(trials[impossible]["status"]) == {"failed"}
-    assert trials[impossible]["error"].str.contains("epoch_images=42 and target_samples_per_class=50 both set").all()
+    assert trials[impossible]["error"].str.contains("epoch_images=200 and target_samples_per_class=50 both set").all()
     exploding = trials[~impossible & (trials["config/learning_rate"] == 1e30)]
     assert exploding["status"].tolist() == ["diverged"]
     assert exploding["error"].str.contains("diverged").all()
