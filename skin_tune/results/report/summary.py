@@ -97,6 +97,24 @@ def _on_champion(section: Section) -> Iterator[Markup]:
         flattery = max(0.0, section.champion[section.metric] - expected)
         compared = len(section.comparison.compared)
         yield translated("expected", count=compared, flattery=fraction(flattery), score=fraction(expected))
+    yield from _on_weakest_class(section)
+    for gain in section.gains:
+        yield translated(
+            "combined_better" if gain.better else "combined_no_better",
+            model=gain.trial_id,
+            single=gain.single,
+            score=in_words(Figure(gain.difference, gain.low, gain.high)),
+        )
+    refits = champions_refits(section)
+    if not refits:
+        yield translated("not_tested")
+    for refit in refits:
+        score = in_words(test_score(refit, section.metric))
+        yield translated("tested", model=refit.facts["model"], score=score, openings=times(section.openings))
+
+
+def _on_weakest_class(section: Section) -> Iterator[Markup]:
+    """The class that the champion recognises least; nothing where the store has no predictions of it."""
     if section.validation is not None:
         recall = np.array([figure.value for figure in section.validation.recall])
         if not np.isnan(recall).all():
@@ -113,19 +131,6 @@ def _on_champion(section: Section) -> Iterator[Markup]:
                 recall=fraction(recall[worst]),
                 training=training,
             )
-    for gain in section.gains:
-        yield translated(
-            "combined_better" if gain.better else "combined_no_better",
-            model=gain.trial_id,
-            single=gain.single,
-            score=in_words(Figure(gain.difference, gain.low, gain.high)),
-        )
-    refits = champions_refits(section)
-    if not refits:
-        yield translated("not_tested")
-    for refit in refits:
-        score = in_words(test_score(refit, section.metric))
-        yield translated("tested", model=refit.facts["model"], score=score, openings=times(section.openings))
 
 
 def _hours(hours: float, gpu_hours: float) -> tuple[str, dict[str, Any]]:
