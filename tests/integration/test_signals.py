@@ -133,8 +133,8 @@ from skin_tune.cli.main import single_command
 seconds = float(sys.argv.pop())
 
 def sleep() -> None:
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         time.sleep(60)
     finally:
         time.sleep(seconds)

@@ -60,8 +60,8 @@ class ExperimentWriter:
         return {}  # Tune pickles whatever its callbacks hold; there is one writer, and a copy is none
 
     def update_trial(self, trial_id: str, **values: Any) -> None:
-        """Set columns of a trial's row; the row is made if there is none."""
-        self._trials.setdefault(trial_id, {"trial_id": trial_id}).update(values)
+        """Set columns of a trial's row, in a new one: another thread that reads the rows sees each as it was at once."""
+        self._trials[trial_id] = {"trial_id": trial_id, **self._trials.get(trial_id, {}), **values}
         self._changed = True
 
     def add_epoch(self, trial_id: str, metrics: Mapping[str, Any]) -> None:

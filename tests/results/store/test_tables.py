@@ -71,6 +71,15 @@ def test_a_trial_has_drawn_the_images_of_its_epochs(tmp_path: Path):
     assert load_epochs(tmp_path).query("trial_id == 'new'")["images"].tolist()[1:] == [200, 300]
 
 
+def test_a_row_that_was_read_stays_as_it_was(tmp_path: Path):
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
+    writer.update_trial("t", status="running")
+    read = [*writer.trials(), writer.trial("t")]  # as the thread of the live line does at any moment
+    writer.update_trial("t", status="completed", epochs=1)
+    assert read == [{"trial_id": "t", "status": "running"}] * 2
+    assert writer.trials() == [{"trial_id": "t", "status": "completed", "epochs": 1}]
+
+
 def test_a_later_writer_goes_on_where_the_first_stopped(tmp_path: Path):
     write_experiment(tmp_path, "lip_dryness", "one", [0.3])
     writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
