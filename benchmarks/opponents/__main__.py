@@ -2,8 +2,9 @@
 
 `loop` is a hand-written loop in four variants (cross-entropy, class-balanced focal loss, oversampling, both), the best
 by validation; `loop+` the same with random resized crops, flips and the decision adjusted by the prior; `optuna` and
-`optuna+` are Optuna around each; `skin-tune` is `skin-tune tune`. All train a ResNet-18 from random weights, may draw
-as many images as four loops do, choose by validation balanced accuracy, and test one model, once.
+`optuna+` are Optuna around each; `skin-tune` is `skin-tune tune`, and `combine` the mean of its three best trials. All
+train a ResNet-18 from random weights, may draw as many images as four loops do, choose by validation balanced accuracy,
+and test one model, once.
 
     python -m benchmarks.opponents run --data ham10000/labels.csv --subject-column group --nominal \\
         --work opponents --split-seeds 0,1,2 --fraction 0.1

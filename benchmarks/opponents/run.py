@@ -15,11 +15,12 @@ from benchmarks.opponents.hand_tuned import run_optuna, run_variants
 from benchmarks.opponents.loop import Photos
 from benchmarks.opponents.packs import split_anew
 from benchmarks.opponents.results import OpponentsError, Predictions, Result, is_done, write_result
-from benchmarks.opponents.search import run_skin_tune
+from benchmarks.opponents.search import run_combination, run_skin_tune
 from skin_tune.data.pack.format import Pack
 from skin_tune.metrics import confusion_matrix, metrics_of
 
-OPPONENTS = ("loop", "loop+", "optuna", "optuna+", "skin-tune")
+OPPONENTS = ("loop", "loop+", "optuna", "optuna+", "skin-tune", "combine")
+_OURS = {"skin-tune": run_skin_tune, "combine": run_combination}
 
 
 def run_opponents(
@@ -47,7 +48,7 @@ def run_opponents(
         task = task_of(pack, epochs=epochs, image_size=image_size, seed=seed)
         for opponent in opponents:
             settings: dict[str, Any] = {"pack_id": pack.info.pack_id, "epochs": epochs, "image_size": image_size}
-            if opponent == "skin-tune":
+            if opponent in _OURS:
                 settings["space"] = space.read_text()
             if is_done(work, opponent, seed, settings):
                 continue
@@ -70,8 +71,8 @@ def task_of(pack: Pack, *, epochs: int, image_size: int, seed: int) -> Task:
 
 
 def _run(opponent: str, task: Task, pack: Pack, space: Path, work: Path) -> Outcome:
-    if opponent == "skin-tune":
-        return run_skin_tune(task, pack, space, work)
+    if opponent in _OURS:
+        return _OURS[opponent](task, pack, space, work)
     run = run_optuna if opponent.startswith("optuna") else run_variants
     return run(task, plus=opponent.endswith("+"))
 

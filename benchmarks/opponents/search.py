@@ -1,80 +1,110 @@
-"""skin-tune itself as one of the opponents: `skin-tune tune`, and its best trial tested once."""
+"""skin-tune itself as two of the opponents: its best trial, and its three best combined, each tested once."""
 
 import itertools
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from benchmarks.opponents.chosen import Outcome, Task
 from skin_tune.config import TrialConfig
-from skin_tune.data.loading.oversampling import target_counts
+from skin_tune.data.loading.sampling import draws_per_class
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
 from skin_tune.inference.evaluate import evaluate_file
+from skin_tune.metrics import is_adjusted, val_metric
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.tables import load_trials
+from skin_tune.storage.files import Location
 from skin_tune.tuning.space.sweep_file import load_space
+from skin_tune.tuning.studies.combine import CombineRequest, run_combine
 from skin_tune.tuning.trial.stored_config import config_of
 
-_DECIDES_DRAWS = ("epochs", "oversample", "target_samples_per_class")
+_DECIDES_DRAWS = ("oversample", "target_samples_per_class", "epoch_images")
+_COMBINED = 3
+"""Trials of a combination, `skin-tune combine`'s default."""
+
+
+@dataclass(frozen=True)
+class _Search:
+    """An experiment that has drawn its budget."""
+
+    storage: Path
+    name: str
+    metric: str
+    trials: pd.DataFrame
 
 
 def run_skin_tune(task: Task, pack: Pack, space: Path, folder: Path) -> Outcome:
-    """Tune on `pack` as long as the budget holds one more full-length trial, one trial at a time.
+    """Tune on `pack` until the budget is drawn, one trial at a time, and test the best trial.
 
-    Trials that were stopped early leave images for further ones, which the resumed experiment runs. Raises ConfigError
-    where the budget is less than one trial.
+    Raises ConfigError where the budget is less than one trial.
     """
+    search = _tuned(task, pack, space, folder)
+    best = rank_trials(search.storage, region=pack.info.region, experiment=search.name, sort=search.metric).iloc[0]
+    tested = _predicted(Path(best["checkpoint"]), pack, adjusted=is_adjusted(search.metric))
+    return _outcome(search, config_of(best.to_dict()).to_dict(), int(best["best_epoch"]), best[search.metric], tested)
+
+
+def run_combination(task: Task, pack: Pack, space: Path, folder: Path) -> Outcome:
+    """`run_skin_tune`, but test the mean of its best trials' adjusted probabilities; the same experiment serves both.
+
+    Raises ConfigError where the budget is less than one trial, ExperimentError where fewer than three can be combined.
+    """
+    search = _tuned(task, pack, space, folder)
+    combination = run_combine(CombineRequest(search.name, top=_COMBINED, pack=pack.path, storage=search.storage))
+    stored = load_trials(search.storage, pack.info.region, f"{search.name}-combined").iloc[-1]
+    score = stored[val_metric("balanced_acc", adjusted=True)]
+    tested = _predicted(combination.model, pack, adjusted=True)
+    return _outcome(search, {"members": list(combination.members)}, 0, score, tested)
+
+
+def _tuned(task: Task, pack: Pack, space: Path, folder: Path) -> _Search:
     overrides = {"epochs": task.epochs, "image_size": task.image_size}
-    counts = pack.class_counts("train")
-    longest = longest_trial(space, overrides, counts)
-    trials = task.budget // longest
-    if not trials:
-        raise ConfigError(f"a trial of {space} draws up to {longest} images, more than the {task.budget} of all")
+    epoch = longest_epoch(space, overrides, pack.class_counts("train"))
+    if task.budget < epoch * task.epochs:
+        raise ConfigError(f"a trial of {space} draws up to {epoch * task.epochs} images; all may draw {task.budget}")
     storage, name = folder / "runs", f"seed-{task.seed}"
-    while True:
-        begun = (storage / "experiments" / pack.info.region / name).exists()
-        _tune(pack, space, storage, name, trials, overrides, task.seed, resume=begun)
-        stored = load_trials(storage, pack.info.region, name)
-        epochs = stored["epochs"].fillna(0).astype(int)  # a trial may fail before its first
-        configs = map(config_of, stored.to_dict("records"))
-        drawn = sum(images_drawn(config, counts) * run for config, run in zip(configs, epochs, strict=True))
-        more = (task.budget - drawn) // longest
-        if more <= 0 or len(stored) < trials:  # a grid may have come to its end
-            break
-        trials += more
+    images = task.budget - epoch + 1  # the experiment ends with the epoch that reaches it
+    begun = (storage / "experiments" / pack.info.region / name).exists()
+    if not begun or _images(load_trials(storage, pack.info.region, name)) < images:
+        _tune(pack, space, storage, name, images, overrides, task.seed, trials=task.budget // epoch, resume=begun)
     metric = load_space(space, overrides).metric
-    best = rank_trials(storage, region=pack.info.region, experiment=name, sort=metric).iloc[0]
-    config = config_of(best.to_dict())
-    evaluation = evaluate_file(Path(best["checkpoint"]), pack.path, "test", pack.info.pack_id)
-    return Outcome(
-        config=config.to_dict(),
-        epoch=int(best["best_epoch"]),
-        val_balanced_acc=float(best["val_balanced_acc"]),
-        test_predicted=evaluation.probabilities.argmax(axis=1).astype(np.int64),
-        images_drawn=drawn,
-        runs=len(stored),
-    )
+    return _Search(storage, name, metric, load_trials(storage, pack.info.region, name))
 
 
-def images_drawn(config: TrialConfig, counts: npt.NDArray[np.int64]) -> int:
-    """Images that an epoch of a config draws, `counts` [K] being the training images of each class."""
-    return int(target_counts(counts, config.oversample, config.target_samples_per_class).sum())
-
-
-def longest_trial(space: Path, overrides: dict[str, Any], counts: npt.NDArray[np.int64]) -> int:
-    """The most images that a full-length trial of a space can draw."""
+def longest_epoch(space: Path, overrides: dict[str, Any], counts: npt.NDArray[np.int64]) -> int:
+    """The most images that an epoch of a trial of a space can draw, `counts` [K] being the training images by class."""
     parameters = {parameter.name: parameter for parameter in load_space(space, overrides).parameters}
     names = [name for name in _DECIDES_DRAWS if name in parameters]
     choices = [parameters[name].values or (parameters[name].at(0.0), parameters[name].at(1.0)) for name in names]
     configs = [
         TrialConfig.from_mapping(dict(zip(names, values, strict=True))) for values in itertools.product(*choices)
     ]
-    return max(config.epochs * images_drawn(config, counts) for config in configs)
+    return max(int(draws_per_class(config, counts).sum()) for config in configs)
+
+
+def _predicted(model: Location, pack: Pack, *, adjusted: bool) -> npt.NDArray[np.int64]:
+    evaluation = evaluate_file(model, pack.path, "test", pack.info.pack_id)
+    probabilities = evaluation.adjusted_probabilities if adjusted else evaluation.probabilities
+    assert probabilities is not None, "a model trained just now keeps its prior"
+    return probabilities.argmax(axis=1).astype(np.int64)
+
+
+def _outcome(
+    search: _Search, config: dict[str, Any], epoch: int, score: float, predicted: npt.NDArray[np.int64]
+) -> Outcome:
+    return Outcome(config, epoch, float(score), predicted, _images(search.trials), len(search.trials))
+
+
+def _images(trials: pd.DataFrame) -> int:
+    """What all trials have drawn; one may fail before its first epoch."""
+    return int(trials["images"].fillna(0).sum())
 
 
 def _tune(
@@ -82,13 +112,26 @@ def _tune(
     space: Path,
     storage: Path,
     name: str,
-    trials: int,
+    images: int,
     overrides: dict[str, Any],
     seed: int,
     *,
+    trials: int,
     resume: bool,
 ) -> None:
     words = [str(pack.path), *(f"{key}={value}" for key, value in overrides.items())]
-    what = ["--space", space, "--storage", storage, "--name", name, "--trials", trials, "--seed", seed]
-    how = ["--concurrent", 1, "--cpus-per-trial", 1, "--wandb", "disabled", *(["--resume"] if resume else [])]
-    subprocess.run([sys.executable, "-m", "skin_tune", "tune", *words, *map(str, [*what, *how])], check=True)
+    what = ["--space", space, "--storage", storage, "--name", name, "--seed", seed]
+    how = [
+        "--image-budget",
+        images,
+        "--trials",
+        trials,
+        "--concurrent",
+        1,
+        "--cpus-per-trial",
+        1,
+        "--wandb",
+        "disabled",
+    ]
+    again = ["--resume"] if resume else []
+    subprocess.run([sys.executable, "-m", "skin_tune", "tune", *words, *map(str, [*what, *how]), *again], check=True)

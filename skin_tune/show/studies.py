@@ -80,12 +80,7 @@ def print_ablation(
     console = open_console()
     print_columns(console, _cell_columns(result))
     console.print()
-    by_effect = result.effects.groupby("effect", sort=False)
-    figures = [[with_bounds(*each) for each in of[["value", "low", "high"]].to_numpy().tolist()] for _, of in by_effect]
-    effects = Column("effect", [str(effect) for effect, _ in by_effect], left=True)
-    headings = ("on balanced acc", "on macro F1")
-    columns = [Column(name, list(cells)) for name, cells in zip(headings, zip(*figures, strict=True), strict=True)]
-    print_columns(console, [effects, *columns])
+    print_columns(console, _effect_columns(result))
     seeds = f"{result.seeds} seeds" if result.seeds > 1 else "one seed (what another would change is not in them)"
     console.print(f"intervals are of 95 %, over subjects and {seeds}; the figure is {figure}")
     if line := cost_line(rows, price):
@@ -116,9 +111,22 @@ def _confirmed_columns(result: "Championship", metric: str) -> list[Column]:
 _FACTORS = ("loss", "oversampling", "augmentation")
 
 
+_DROP = {"val_balanced_acc_adjusted": 2, "val_macro_f1": 3, "val_macro_f1_adjusted": 4}
+
+
+def _effect_columns(result: "Factorial") -> list[Column]:
+    effects = result.effects["effect"].unique().tolist()
+    columns = [Column("effect", effects, left=True)]
+    for metric, rows in result.effects.groupby("metric", sort=False):
+        figures = [with_bounds(*each) for each in rows[["value", "low", "high"]].to_numpy().tolist()]
+        name = str(metric)
+        columns.append(Column(f"on {METRIC_HEADINGS[name]}", figures, _DROP.get(name, 0)))
+    return columns
+
+
 def _cell_columns(result: "Factorial") -> list[Column]:
     rows = result.cells.to_dict("records")
-    scores = [("val_balanced_acc", "balanced acc", 0), ("val_macro_f1", "macro F1", 2)]
+    scores = [(metric, METRIC_HEADINGS[metric], _DROP.get(metric, 0)) for metric in result.metrics]
     return [
         *(
             Column(name, [str(row[name]) for row in rows], left=True)
@@ -128,6 +136,6 @@ def _cell_columns(result: "Factorial") -> list[Column]:
             Column(heading, [with_bounds(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows], drop)
             for name, heading, drop in scores
         ),
-        Column("acc", [f"{row['val_acc']:.3f}" for row in rows], 3),
+        Column("acc", [f"{row['val_acc']:.3f}" for row in rows], 5),
         *(Column(f"recall of {name}", [f"{row[f'val_recall_{name}']:.3f}" for row in rows], 1) for name in result.rare),
     ]

@@ -1,11 +1,8 @@
 """All opponents draw as many images in training, and test the model that validation chose."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-import yaml
 from torch import nn
 
 from benchmarks.opponents.chosen import Best, Task
@@ -13,13 +10,8 @@ from benchmarks.opponents.hand_tuned import VARIANTS, run_optuna, run_variants
 from benchmarks.opponents.loop import Epoch, Photos, train_epochs
 from benchmarks.opponents.recipe import Recipe
 from benchmarks.opponents.run import task_of
-from benchmarks.opponents.search import images_drawn, longest_trial
-from skin_tune.config import TrialConfig
-from skin_tune.training.trainer import Trainer
 from tests.benchmarks.tiny_network import build_tiny
 from tests.conftest import PackMaker
-
-SMALL = {"backbone": "resnet18", "weights": "none", "image_size": 16, "batch_size": 8}
 
 
 @pytest.fixture
@@ -80,17 +72,3 @@ def test_the_best_epoch_is_tested_as_it_was():
     outcome = best.tested(Task(photos, photos, photos, classes=2, epochs=3, image_size=16, seed=0))
     assert outcome.test_predicted.tolist() == [1, 1]
     assert (outcome.epoch, outcome.val_balanced_acc, outcome.images_drawn, outcome.runs) == (2, 0.7, 30, 1)
-
-
-def test_images_of_a_trial_are_counted_as_the_trainer_draws_them(make_pack: PackMaker):
-    pack = make_pack(size=16)
-    for values in ({"oversample": "none"}, {"oversample": "balanced", "target_samples_per_class": 15}):
-        config = TrialConfig.from_mapping({**SMALL, **values})
-        assert images_drawn(config, pack.class_counts("train")) == Trainer(config, pack).targets.sum()
-
-
-def test_the_longest_trial_of_a_space_has_the_largest_target(tmp_path: Path):
-    space = tmp_path / "space.yaml"
-    parameters = {"oversample": {"values": ["none", "balanced"]}, "target_samples_per_class": {"values": [10, 30]}}
-    space.write_text(yaml.safe_dump({"method": "random", "parameters": parameters}))
-    assert longest_trial(space, {"epochs": 5}, np.array([20, 4])) == 5 * (30 + 30)

@@ -44,6 +44,7 @@ def test_every_cell_is_run_with_every_seed_and_the_effects_are_shown(lab: Path):
     assert row.split()[-3:] == expected
     figure = (lab / "ablation.html").read_text()
     assert "effects on balanced accuracy" in figure
+    assert "class-balanced, adjusted" in figure
     assert "<script src=" not in figure
 
 

@@ -90,18 +90,22 @@ def test_a_chosen_figure_is_said_to_be_flattered(value: float, expected: float, 
     assert words in chosen_words(12, value, expected, less_is_better=less)
 
 
-def test_an_ablation(out: Callable[[], list[str]], width: int):
+@pytest.mark.parametrize("ends", [("",), ("", "_adjusted")], ids=["plain", "adjusted, too"])
+def test_an_ablation(out: Callable[[], list[str]], width: int, ends: tuple[str, ...]):
+    metrics = [f"val_{name}{end}" for end in ends for name in ("balanced_acc", "macro_f1")]
     levels = {"loss": "class-balanced", "oversampling": "balanced", "augmentation": "off"}
-    scores = {f"val_{name}{end}": 0.5 for name in ("balanced_acc", "macro_f1") for end in ("", "_low", "_high")}
+    scores = {f"{metric}{bound}": 0.5 for metric in metrics for bound in ("", "_low", "_high")}
     cells = pd.DataFrame([{**levels, **scores, "val_acc": 0.5, "val_recall_6": 0.1, "val_recall_5": 0.2}])
     effects = pd.DataFrame(
         [
             {"effect": "class-balanced loss", "metric": metric, "value": 0.1, "low": 0.05, "high": 0.2}
-            for metric in ("val_balanced_acc", "val_macro_f1")
+            for metric in metrics
         ]
     )
     given.print_ablation(Factorial(1, ["6", "5"], cells, effects), [], Path("ablation.html"))
     check(out(), max(width, 68), "class-balanced", "0.500 [0.500, 0.500]", "0.100 [0.050, 0.200]")
+    if width >= 100:
+        assert ("on adj. balanced acc" in "\n".join(out())) == ("_adjusted" in ends)
 
 
 def test_several_regions(out: Callable[[], list[str]], width: int):

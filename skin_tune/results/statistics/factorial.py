@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
+from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.results.statistics.bootstrap import Floats
 from skin_tune.results.statistics.contrasts import contrasts, seeded_runs
 from skin_tune.results.store.classes import class_names
 from skin_tune.results.store.tables import load_predictions, load_trials
 from skin_tune.storage.files import Location
 
-METRICS = ("val_balanced_acc", "val_macro_f1")
 _RARE = 3
 """How many of the rarest classes have a column of their own."""
 
@@ -30,10 +30,15 @@ class Factorial:
     rare: Sequence[str]
     """The rarest classes, rarest first."""
     cells: pd.DataFrame
-    """A row per cell: ``loss oversampling augmentation``, each of METRICS with ``_low`` and ``_high``, ``val_acc`` and
+    """A row per cell: ``loss oversampling augmentation``, `metrics` with ``_low`` and ``_high``, ``val_acc`` and
     ``val_recall_<class>`` of the rare classes: means over seeds."""
     effects: pd.DataFrame
     """``effect metric value low high``: differences between means of cells."""
+
+    @property
+    def metrics(self) -> list[str]:
+        """The SELECTION_METRICS that it tells of: those of the adjusted decision only where all of the runs have it."""
+        return [metric for metric in SELECTION_METRICS if metric in self.cells]
 
 
 def factorial(storage: Location, region: str, experiment: str, runs: Mapping[Cell, Sequence[str]]) -> Factorial:
@@ -50,7 +55,10 @@ def factorial(storage: Location, region: str, experiment: str, runs: Mapping[Cel
     cells = pd.DataFrame(list(runs), columns=["loss", "oversampling", "augmentation"])
     weights = effect_weights(list(runs))
     effects = []
-    for metric in METRICS:
+    compared = trials.loc[[trial_id for ids in kept for trial_id in ids]]
+    for metric in SELECTION_METRICS:
+        if metric not in compared or compared[metric].isna().any():  # of a version without adjusted decisions
+            continue
         seeded = seeded_runs(storage, region, experiment, kept, metric)
         own = contrasts(seeded, np.eye(len(kept)))
         cells[[metric, f"{metric}_low", f"{metric}_high"]] = own[["value", "low", "high"]]

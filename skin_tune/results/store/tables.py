@@ -60,7 +60,7 @@ class ExperimentWriter:
         return {}  # Tune pickles whatever its callbacks hold; there is one writer, and a copy is none
 
     def update_trial(self, trial_id: str, **values: Any) -> None:
-        """Set columns of a trial's row, in a new one: another thread that reads the rows sees each as it was at once."""
+        """Set columns of a trial's row, in a new one: what another thread reads of the rows stays as it was."""
         self._trials[trial_id] = {"trial_id": trial_id, **self._trials.get(trial_id, {}), **values}
         self._changed = True
 
