@@ -1,6 +1,5 @@
 """Which of a region's trials is better, and how sure that is."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,30 +7,9 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import (
-    LESS_IS_BETTER,
-    METRICS,
-    Tallies,
-    formula_of,
-    is_adjusted,
-    metrics_for,
-    scores_of,
-    val_metric,
-)
-from skin_tune.results.statistics.bootstrap import (
-    RESAMPLES,
-    Floats,
-    bootstrap_sums,
-    in_parts,
-    intervals,
-    resample_counts,
-)
-from skin_tune.results.statistics.multiple_comparisons import (
-    bias_corrected_winner,
-    chance_better,
-    max_t_p_values,
-    mcb_p_values,
-)
+from skin_tune.metrics import LESS_IS_BETTER, METRICS, formula_of, is_adjusted, metrics_for, val_metric
+from skin_tune.results.statistics.bootstrap import RESAMPLES, resample_counts
+from skin_tune.results.statistics.compared_figures import AGAINST, BOUNDS, figures_of
 from skin_tune.results.statistics.trial_predictions import ComparableTrials, gather
 from skin_tune.results.store.ranking import metric_of, no_trial
 from skin_tune.results.store.status import are_usable
@@ -46,8 +24,6 @@ ADJUSTED_SCORES = tuple(val_metric(name, adjusted=True) for name in METRICS)
 
 NOISE = 0.05
 """Trials whose `p_adjusted` is at least this are within noise."""
-
-_AGAINST = ["difference", "difference_low", "difference_high", "chance_better", "p_adjusted"]
 
 
 @dataclass(frozen=True)
@@ -133,7 +109,9 @@ def compare(
     expected: dict[str, float] = {}
     if tallies := gathered.tallies:
         draws = resample_counts(len(tallies.true), resamples, seed)
-        against, expected = _fill(rows, tallies, metrics_for(gathered.ordinal), metric, against, draws)
+        found = figures_of(tallies, metrics_for(gathered.ordinal), metric, against, draws)
+        rows.loc[: gathered.compared - 1, list(found.columns)] = pd.DataFrame(found.columns)
+        against, expected = found.reference, found.expected
     order = _order(rows, metric)
     return Comparison(
         region=region,
@@ -152,15 +130,12 @@ def compare(
 
 def _empty_rows(gathered: ComparableTrials, metric: str) -> pd.DataFrame:
     """The trials with a column for each statistic, still NaN but for scores that the store has."""
-    statistics = [*scores_beside(metric), *_bounds(metric), *_AGAINST]
+    scores = scores_beside(metric)
+    statistics = [*scores, *(f"{score}_{bound}" for score in scores for bound in BOUNDS), *AGAINST]
     rows = gathered.trials.reindex(columns=["region", "experiment", "trial_id", "status", "pack_id", *statistics])
     rows = rows.astype(dict.fromkeys(statistics, np.float64))
     rows.insert(5, "compared", rows.index < gathered.compared)
     return rows
-
-
-def _bounds(metric: str) -> list[str]:
-    return [f"{score}_{side}" for score in scores_beside(metric) for side in ("low", "high")]
 
 
 def compare_regions(
@@ -198,60 +173,6 @@ def compare_regions(
     if not comparisons:
         raise failed[0]
     return comparisons, failed
-
-
-def _fill(
-    rows: pd.DataFrame,
-    tallies: Tallies,
-    metrics: Sequence[str],
-    metric: str,
-    baseline: int | None,
-    draws: Floats,
-) -> tuple[int, dict[str, float]]:
-    """Put the statistics of tallies [S, T, ...] into the first T rows; the reference's row, the winner's figures.
-
-    Of METRICS those not among `metrics` stay NaN.
-    """
-    subjects, count = tallies.hits.shape[:2]
-    name, adjusted = formula_of(metric), is_adjusted(metric)
-    sign = -1 if name in LESS_IS_BETTER else 1
-    resampled = np.empty((len(draws), count), np.float32)
-    jackknife = np.empty((subjects, count), np.float32)
-    figures: dict[str, Floats] = {
-        column: np.full(count, np.nan) for column in (*scores_beside(metric), *_bounds(metric))
-    }
-    for part, some in in_parts(tallies):
-        exact, drawn, fewer = (scores_of(sums) for sums in bootstrap_sums(some, draws))
-        for each in metrics:
-            score = val_metric(each, adjusted)
-            figures[score][part] = exact[each][0]
-            figures[f"{score}_low"][part], figures[f"{score}_high"][part] = intervals(
-                exact[each][0], drawn[each], fewer[each]
-            )
-        resampled[:, part], jackknife[:, part] = sign * drawn[name], sign * fewer[name]
-
-    point = sign * figures[metric]
-    reference = int(np.where(np.isnan(point), -np.inf, point).argmax()) if baseline is None else baseline
-    figures["difference"] = sign * (point - point[reference])
-    expected = {}
-    if subjects > 1:
-        lead, lead_drawn, lead_without = (each - each[..., [reference]] for each in (point, resampled, jackknife))
-        bounds = [sign * bound for bound in intervals(lead, lead_drawn, lead_without)]
-        figures["difference_low"], figures["difference_high"] = bounds[::sign]
-        figures["chance_better"] = chance_better(resampled, reference)
-        figures["p_adjusted"] = (
-            mcb_p_values(point, resampled) if baseline is None else max_t_p_values(point, resampled, reference)
-        )
-        if count > 1:
-            winner = scores_of(bias_corrected_winner(tallies, resampled, draws))
-            expected = {
-                val_metric(each, adjusted): float(winner[each]) if each in metrics else math.nan for each in METRICS
-            }
-    for column, values in figures.items():
-        rows.loc[: count - 1, column] = values
-    for column in ("difference_low", "difference_high", "chance_better", "p_adjusted"):
-        rows.loc[reference, column] = np.nan
-    return reference, expected
 
 
 def _position(compared: pd.DataFrame, baseline: str) -> int:
