@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.loading.mixing import by_label, hits
+from skin_tune.data.loading.oversampling import EpochPlan
 from skin_tune.data.loading.sampling import draws_per_class, plan_epoch
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError, SkinTuneError
@@ -135,10 +136,31 @@ class Trainer:
         self.pack.check()
         started = time.perf_counter()
         self.epoch += 1
+        plan = plan_epoch(self.config, self.train_labels, self.targets, self.epoch)
+        loss_sum, hit_sum, learning_rate = self._train(plan)
+        trained = time.perf_counter() - started
+
+        metrics = {
+            "epoch": self.epoch,
+            "train_loss": loss_sum / len(plan),
+            "train_acc": hit_sum / len(plan),
+            **({} if self.include_val else self._validate()),
+            "learning_rate": learning_rate,
+            "images": len(plan),
+            "epoch_seconds": time.perf_counter() - started,
+            "images_per_second": len(plan) / trained,
+        }
+        self.pack.check()
+        if self._beats_best(metrics):
+            self.best_epoch, self.best_metrics = self.epoch, metrics
+        self.history.append(metrics)
+        return metrics
+
+    def _train(self, plan: EpochPlan) -> tuple[float, float, float]:
+        """Train on the draws of an epoch: the sum of losses, the draws that were right, the last learning rate."""
         # Reseeded every epoch, so that a resumed run draws the same dropout as an unbroken one.
         torch.manual_seed(_dropout_seed(self.config.seed, self.epoch))
         self.loss.begin_epoch(self.epoch)
-        plan = plan_epoch(self.config, self.train_labels, self.targets, self.epoch)
         self.model.train()
         frozen = self.epoch <= self.config.freeze_epochs
         freeze_backbone(self.network, self.backbone, frozen)
@@ -180,23 +202,7 @@ class Trainer:
                 average_buffers(self.average.network)
         loss_sum, hit_sum = self._summed(sums).tolist()
         self._check_finite("train_loss", loss_sum)
-        trained = time.perf_counter() - started
-
-        metrics = {
-            "epoch": self.epoch,
-            "train_loss": loss_sum / len(plan),
-            "train_acc": hit_sum / len(plan),
-            **({} if self.include_val else self._validate()),
-            "learning_rate": learning_rate,
-            "images": len(plan),
-            "epoch_seconds": time.perf_counter() - started,
-            "images_per_second": len(plan) / trained,
-        }
-        self.pack.check()
-        if self._beats_best(metrics):
-            self.best_epoch, self.best_metrics = self.epoch, metrics
-        self.history.append(metrics)
-        return metrics
+        return loss_sum, hit_sum, learning_rate
 
     def _validate(self) -> dict[str, float]:
         self.validation = validation = self.evaluate("val")
