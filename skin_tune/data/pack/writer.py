@@ -1,10 +1,8 @@
 """Writing a pack."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,7 +39,7 @@ def images_start(info: PackInfo) -> int:
     """
     one_row = PackRows(np.zeros(1, np.int16), np.zeros(1, np.int8), [""], [""])
     images = np.zeros((1, info.size, info.size, 3), np.uint8)
-    before = _write_around(BytesIO(), images, one_row, info, _described_by(info))
+    before = _write_around(None, images, one_row, info, _described_by(info))
     return -(-before // _PAGE) * _PAGE
 
 
@@ -66,7 +64,7 @@ def complete_pack(path: Path, start: int, rows: PackRows, info: PackInfo) -> Non
     shape = (len(rows.label), info.size, info.size, 3)
     images: npt.NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r", offset=start, shape=shape)
     description = _described_by(info)
-    padding = start - _write_around(BytesIO(), images, rows, info, description)
+    padding = start - _write_around(None, images, rows, info, description)
     with path.open("r+b") as file:
         if _write_around(file, images, rows, info, description + b" " * padding) != start:
             raise AssertionError(f"the images of {path} would not begin at byte {start}")
@@ -74,25 +72,30 @@ def complete_pack(path: Path, start: int, rows: PackRows, info: PackInfo) -> Non
 
 
 class _AroundImages:
-    """A file as pyarrow writes to it, except that it steps over the images: they are in their place already."""
+    """A file as pyarrow writes to it, except that it steps over the images: they are in their place already.
 
-    def __init__(self, file: BinaryIO, images: pa.Buffer):
+    With None for the file nothing is written, and only the place is found.
+    """
+
+    def __init__(self, file: BinaryIO | None, images: pa.Buffer):
         self._file, self._images = file, images
+        self._position = 0
         self.images_start = -1
         self.closed = False
 
     def write(self, data: Any) -> None:
         if isinstance(data, pa.Buffer) and data.address == self._images.address and data.size == self._images.size:
-            self.images_start = self._file.tell()
-            self._file.seek(data.size, os.SEEK_CUR)
-        else:
+            self.images_start = self._position
+        elif self._file is not None:
+            self._file.seek(self._position)
             self._file.write(data)
+        self._position += len(data)
 
     def flush(self) -> None:
-        self._file.flush()
+        """Left to whoever has opened the file, as closing is."""
 
     def close(self) -> None:
-        """Left to whoever has opened the file."""
+        """Nothing."""
 
 
 def _described_by(info: PackInfo) -> bytes:
@@ -100,7 +103,7 @@ def _described_by(info: PackInfo) -> bytes:
 
 
 def _write_around(
-    file: BinaryIO, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo, description: bytes
+    file: BinaryIO | None, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo, description: bytes
 ) -> int:
     """Write all of a pack but the `images`, with their bytes left out; the byte at which they begin."""
     tensor_type = pa.fixed_shape_tensor(pa.uint8(), [info.size, info.size, 3])

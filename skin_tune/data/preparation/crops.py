@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
 from skin_tune.data.decoding.colour import ToSrgb
@@ -95,7 +94,7 @@ def _cut(photo: Photo, cuts: Sequence[Cut], size: int) -> list[Crop]:
         reason = reason or _OUTSIDE
         detail += f"box {cut.box} in a photo of {photo.size[0]} x {photo.size[1]}"
         return [(CutResult(cut.row, reason=reason, detail=detail), b"") for cut in cuts]
-    pixels = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
+    pixels = (ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
     digest = image_digest(pixels)
     uniform = pixels == pixels[:3] * (size * size)
     return [(CutResult(cut.row, digest=digest, note=photo.note, uniform=uniform), pixels) for cut in cuts]
@@ -141,9 +140,13 @@ def square_crop(photo: Image.Image, box: Box, size: int, to_srgb: ToSrgb | None 
     if to_srgb is not None and (seen[2] - seen[0]) * (seen[3] - seen[1]) < (x1 - x0) * (y1 - y0):
         photo, seen = _part(photo, seen)
         photo, to_srgb = to_srgb(photo), None
-    crop = Image.new("RGB", (size, size), _PADDING)
     visible = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=seen, reducing_gap=2.0)
-    crop.paste(visible if to_srgb is None else to_srgb(visible), (x0, y0))
+    if to_srgb is not None:
+        visible = to_srgb(visible)
+    if visible.size == (size, size) and visible.mode == "RGB":
+        return visible
+    crop = Image.new("RGB", (size, size), _PADDING)
+    crop.paste(visible, (x0, y0))
     return crop
 
 
