@@ -136,7 +136,9 @@ def _parts(cuts_of: Mapping[Path, list[Cut]], places: Mapping[int, _Place], size
 def _cut_parts(
     parts: Sequence[_Part], files: Sequence[CropFile], size: int, max_megapixels: int
 ) -> Generator[list[list[CutResult]]]:
-    workers = min(available_cpus(), sum(len(part.photos) for part in parts) // 32)
+    cpus = available_cpus()
+    # More than CPUs from four of them on: some wait for their turn to write.
+    workers = min(cpus + cpus // 4, sum(len(part.photos) for part in parts) // 32)
     if workers < 2:  # starting a process takes as long as a few dozen photos
         work = _Work(files, size, max_megapixels, Turns.in_this_process(len(files)))
         for part in parts:
