@@ -80,22 +80,6 @@ class _Chosen:
     """(person, subject, source) of pictures that several subjects have."""
 
 
-def largest_info(region: str, manifest: Manifest, request: PrepareRequest) -> PackInfo:
-    """Metadata of a region's pack, as long as they can become, before a photo has been opened."""
-    rows = sum(row.region == region for row in manifest.rows)
-    classes = manifest.classes[region]
-    return PackInfo(
-        region=region,
-        classes=classes,
-        size=request.size,
-        split_seed=request.split_seed,
-        split_ratios=[100, 100, 100],
-        counts={name: dict.fromkeys(classes, rows) for name in SPLITS},
-        pack_id="0" * 32,
-        ordinal=not request.nominal,
-    )
-
-
 def write_region(
     outcome: Prepared,
     of_region: list[tuple[Row, CutResult]],

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from skin_tune.data.pack.writer import images_start
 from skin_tune.data.preparation.cutting import CropFile, cut_all
-from skin_tune.data.preparation.pack_builder import Prepared, largest_info, write_region
+from skin_tune.data.preparation.pack_builder import Prepared, write_region
 from skin_tune.data.preparation.packable import cannot_be_packed
-from skin_tune.data.preparation.space import check_space, pack_bytes
+from skin_tune.data.preparation.space import check_space, largest_info, pack_bytes
 from skin_tune.data.sources.aihub import read_aihub
 from skin_tune.data.sources.class_folders import read_folders
 from skin_tune.data.sources.csv_table import read_csv

@@ -4,10 +4,30 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from skin_tune.data.pack.info import PackInfo
+from skin_tune.data.pack.subject_split import SPLITS
+from skin_tune.data.sources.manifest import Manifest
+from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SourceError
 
 _TEXT_BYTES = 512
 """Of a row's person, source and what is known of its photo, and the end of a pack: ample."""
+
+
+def largest_info(region: str, manifest: Manifest, request: PrepareRequest) -> PackInfo:
+    """Metadata of a region's pack, as long as they can become, before a photo has been opened."""
+    rows = sum(row.region == region for row in manifest.rows)
+    classes = manifest.classes[region]
+    return PackInfo(
+        region=region,
+        classes=classes,
+        size=request.size,
+        split_seed=request.split_seed,
+        split_ratios=[100, 100, 100],
+        counts={name: dict.fromkeys(classes, rows) for name in SPLITS},
+        pack_id="0" * 32,
+        ordinal=not request.nominal,
+    )
 
 
 def pack_bytes(start: int, rows: int, size: int) -> int:
