@@ -2,16 +2,19 @@
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import psutil
+from PIL import Image, ImageChops
 
 from benchmarks.rows import Row
 from skin_tune.data.preparation.prepare import prepare
@@ -21,6 +24,7 @@ from tests.data.icc import DISPLAY_P3, rgb_profile
 
 _SIZE = 256
 _WIDTH, _HEIGHT = 2136, 3216  # of the cameras of AI-Hub data set 71645
+_SMALL_WIDTH = 427  # of the copies of that data set that are handed round
 _BOXES = {  # of a face that fills the photo, by face part
     1: (500, 676, 1623, 1139),
     2: (930, 1100, 1200, 1400),
@@ -34,7 +38,7 @@ _BOXES = {  # of a face that fills the photo, by face part
 
 
 def measure(photos: int = 512) -> list[Row]:
-    """Ratios of photos per second; the plain loops see a sixteenth of the photos."""
+    """Ratios of photos per second, the plain loops see a sixteenth of the photos; bytes written; memory."""
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -48,6 +52,11 @@ def measure(photos: int = 512) -> list[Row]:
             one_core = _pace(_prepare, many, folder)
             costs = [(_cpu(tagged, folder), _cpu(few, folder)) for _ in range(5)]
         all_cores = _pace(_prepare, many, folder)
+        small = _tree(folder / "small", 2 * photos, width=_SMALL_WIDTH)
+        with _on([cores[0]]):
+            plain = _pace(partial(_plain_loop, ".jpg"), small, folder)
+        clock = plain / _pace(_prepare, small, folder)
+        written, memory = _command_costs(small, folder)
     with_profile, without = (min(cost) for cost in zip(*costs, strict=True))
     converting = with_profile / without
     faster, linear = one_core / png, all_cores / one_core / len(cores)
@@ -63,15 +72,26 @@ def measure(photos: int = 512) -> list[Row]:
             converting <= 1.15,
         ),
         Row("preparing photos of 6.9 megapixels, 11 crops each, one core", one_core, "photos/s", "-", True),
+        Row(
+            f"time to prepare photos of 0.27 megapixels, {len(cores)} cores / a plain loop to JPEG, one core",
+            clock,
+            "ratio",
+            "<= 0.6",
+            clock <= 0.6,
+        ),
+        Row("bytes written by preparing / bytes of its packs", written, "ratio", "<= 1.05", written <= 1.05),
+        Row(f"anonymous memory of preparing on {len(cores)} cores", memory, "MB", "<= 200", memory <= 200),
     ]
 
 
-def _tree(root: Path, photos: int, profile: bytes | None = None) -> Path:
-    """Labels and photos of as many subjects, in AI-Hub's layout; each photo with `profile`."""
+def _tree(root: Path, photos: int, profile: bytes | None = None, width: int = _WIDTH) -> Path:
+    """Labels and photos of as many subjects, in AI-Hub's layout; each photo `width` pixels wide, with `profile`."""
     rng = np.random.default_rng(0)
-    coarse = Image.fromarray(rng.integers(90, 200, (40, 27, 3), dtype=np.uint8)).resize((_WIDTH, _HEIGHT))
-    grain = rng.integers(-6, 7, (_HEIGHT, _WIDTH, 3), dtype=np.int16)
+    height = round(width * _HEIGHT / _WIDTH)
+    coarse = Image.fromarray(rng.integers(90, 200, (40, 27, 3), dtype=np.uint8)).resize((width, height))
+    grain = rng.integers(-6, 7, (height, width, 3), dtype=np.int16)
     skin = Image.fromarray(np.clip(np.asarray(coarse) + grain, 0, 255).astype(np.uint8))
+    boxes = {part: [round(edge * width / _WIDTH) for edge in box] for part, box in _BOXES.items()}
     keys = defaultdict(list)
     for region in CATALOGUE.values():
         for view in region.views:
@@ -81,12 +101,12 @@ def _tree(root: Path, photos: int, profile: bytes | None = None) -> Path:
         labels, images = root / "label" / "01" / subject, root / "img" / "01" / subject
         labels.mkdir(parents=True)
         images.mkdir(parents=True)
-        shade = skin.point(lambda value, n=number: value * (1 - n / 1024))  # none is alike
-        shade.save(images / f"{photo}.jpg", quality=90, icc_profile=profile)
-        for part, box in _BOXES.items():
+        moved = ImageChops.offset(skin, 13 * number, 7 * number)  # none is alike
+        moved.save(images / f"{photo}.jpg", quality=90, icc_profile=profile)
+        for part, box in boxes.items():
             label = {
                 "info": {"filename": f"{photo}.jpg", "id": subject},
-                "images": {"device": 0, "width": _WIDTH, "height": _HEIGHT, "angle": 0, "facepart": part, "bbox": box},
+                "images": {"device": 0, "width": width, "height": height, "angle": 0, "facepart": part, "bbox": box},
                 "annotations": {key: number % classes for key, classes in keys[part]},
             }
             (labels / f"{photo}_{part:02d}.json").write_text(json.dumps(label))
@@ -106,6 +126,26 @@ def _cpu(tree: Path, folder: Path) -> float:
         started = time.process_time()
         _prepare(tree, Path(out))
         return time.process_time() - started
+
+
+def _command_costs(tree: Path, folder: Path) -> tuple[float, float]:
+    """Bytes that `skin-tune prepare` writes as a share of its packs', and the most MB of anonymous memory it takes."""
+    with tempfile.TemporaryDirectory(dir=folder) as out:
+        words = ["prepare", str(tree), "--region", "all", "--size", str(_SIZE), "--out", out]
+        command = psutil.Popen([sys.executable, "-m", "skin_tune", *words], stdout=subprocess.DEVNULL)
+        written, most = 0, 0
+        while command.poll() is None:
+            with suppress(psutil.Error):
+                written = max(written, command.io_counters().write_chars)  # a child's count is added once it has ended
+                family = [command, *command.children(recursive=True)]
+                most = max(most, sum(map(_anonymous, family)))
+            time.sleep(0.01)
+        return written / sum(pack.stat().st_size for pack in Path(out).glob("*.arrow")), most / 1e6
+
+
+def _anonymous(process: psutil.Process) -> int:
+    memory = process.memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def _prepare(tree: Path, out: Path) -> None:

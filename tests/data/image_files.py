@@ -18,10 +18,8 @@ Directory = dict[int, tuple[int, list[int]]]
 def cut(
     path: Path, size: int = 32, box: Box | None = None, *, max_megapixels: int = MAX_MEGAPIXELS
 ) -> tuple[CutResult, np.ndarray]:
-    staging = path.with_name("staging")
-    staging.write_bytes(b"")
-    (result,) = cut_photo((path, [Cut(0, staging, 0, box, False)]), size, max_megapixels)
-    pixels = np.frombuffer(staging.read_bytes(), np.uint8)
+    ((result, data),) = cut_photo(path, [Cut(0, box, False)], size, max_megapixels)
+    pixels = np.frombuffer(data, np.uint8)
     return result, pixels.reshape(size, size, 3).astype(int) if result.digest else pixels
 
 

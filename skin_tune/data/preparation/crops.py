@@ -1,27 +1,17 @@
-"""Photos to square crops, every photo decoded once, all cores at work."""
+"""One photo to square crops."""
 
 import math
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
 from skin_tune.data.decoding.colour import ToSrgb
 from skin_tune.data.decoding.decoder import Photo, Size, UnusablePhotoError, open_photo
 from skin_tune.data.pack.info import image_digest
 from skin_tune.data.sources.files import MAX_MEGAPIXELS
-from skin_tune.data.sources.manifest import Box, Row
-from skin_tune.errors import SourceError
-from skin_tune.processes import interruption
+from skin_tune.data.sources.manifest import Box
 
 _SMALLEST = 8
 """Pixels of the photo that a crop's longer side must show: what is blown up from fewer says nothing of skin."""
@@ -32,11 +22,9 @@ _PADDING = (124, 116, 104)
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One crop to make: which row it is, and where in the region's staging file it goes."""
+    """One crop to make. `row` says which of the rows it is of."""
 
     row: int
-    staging: Path
-    slot: int
     box: Box | None
     mirrored: bool
     relative: bool = False
@@ -55,71 +43,16 @@ class CutResult:
     """A note on a photo that could be used."""
     uniform: bool = False
     """Whether the crop is of one single colour."""
+    place: int = -1
+    """Which of the crops in its file it is, from 0; -1 where it is in none."""
 
 
-def cut_all(
-    rows: Sequence[Row],
-    staging: dict[str, Path],
-    size: int,
-    on_photo: Callable[[int, int], None],
-    max_megapixels: int = MAX_MEGAPIXELS,
-) -> list[CutResult]:
-    """Cut the crop of every row into its region's staging file; results are in the order of `rows`.
-
-    A staging file is raw uint8, the n-th row of a region at offset ``n * size * size * 3``.
-    """
-    cuts_of: dict[Path, list[Cut]] = {}
-    slots = dict.fromkeys(staging, 0)
-    for index, row in enumerate(rows):
-        cut = Cut(index, staging[row.region], slots[row.region], row.box, row.mirrored, row.relative_box)
-        cuts_of.setdefault(row.photo, []).append(cut)
-        slots[row.region] += 1
-    for region, path in staging.items():
-        with path.open("wb") as file:
-            file.truncate(slots[region] * size * size * 3)
-    results: list[CutResult] = []
-    with closing(
-        _cut_photos(list(cuts_of.items()), size, max_megapixels)
-    ) as photos:  # stops the processes, whatever happens
-        for done, photo_results in enumerate(photos, start=1):
-            results.extend(photo_results)
-            on_photo(done, len(cuts_of))
-    return sorted(results, key=lambda result: result.row)
+Crop = tuple[CutResult, bytes]
+"""What became of a Cut, and its pixels, uint8 [size, size, 3]; none where there is a reason."""
 
 
-def _cut_photos(jobs: list[tuple[Path, list[Cut]]], size: int, max_megapixels: int) -> Generator[list[CutResult]]:
-    cut_one = partial(cut_photo, size=size, max_megapixels=max_megapixels)
-    workers = min(available_cpus(), len(jobs) // 32)
-    if workers < 2:  # starting a process takes as long as a few dozen photos
-        yield from map(cut_one, jobs)
-        return
-    try:
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            # Ctrl-C reaches the workers too. They start with it blocked, so that only this process stops and cleans up.
-            mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                with interruption.held():
-                    results = pool.map(cut_one, jobs, chunksize=8)
-            except interruption.Interrupted:
-                pool.shutdown(cancel_futures=True)  # nobody has begun to read what would cancel them
-                raise
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            yield from results
-    except BrokenProcessPool:
-        raise SourceError(
-            "a process that cuts photos was killed, perhaps for want of memory; nothing was written"
-        ) from None
-
-
-def available_cpus() -> int:
-    """CPUs this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cut_photo(job: tuple[Path, list[Cut]], size: int, max_megapixels: int = MAX_MEGAPIXELS) -> list[CutResult]:
-    """Decode one photo and write each of its crops into its slot."""
-    path, cuts = job
+def cut_photo(path: Path, cuts: Sequence[Cut], size: int, max_megapixels: int = MAX_MEGAPIXELS) -> list[Crop]:
+    """Decode one photo and cut each of its crops; those of one box share their pixels."""
 
     def shortest(photo_size: Size) -> float:
         return min(_side(in_pixels(cut.box, cut.relative, photo_size)) for cut in cuts)
@@ -127,14 +60,14 @@ def cut_photo(job: tuple[Path, list[Cut]], size: int, max_megapixels: int = MAX_
     try:
         photo = open_photo(path, shortest, size, max_megapixels)
     except UnusablePhotoError as error:
-        return [CutResult(cut.row, reason=error.reason, detail=error.detail) for cut in cuts]
+        return [(CutResult(cut.row, reason=error.reason, detail=error.detail), b"") for cut in cuts]
     alike: dict[tuple[Box | None, bool, bool], list[Cut]] = {}
     for cut in cuts:
         alike.setdefault((cut.box, cut.relative, cut.mirrored), []).append(cut)
     sides = [_side(photo.decoded_box(in_pixels(box, relative, photo.size))) for box, relative, _ in alike]
     if photo.pixels.width * photo.pixels.height <= sum(min(side, size) ** 2 for side in sides):
         photo = photo.in_srgb()  # fewer pixels than its crops have together
-    return [result for group in alike.values() for result in _cut(photo, group, size)]
+    return [crop for group in alike.values() for crop in _cut(photo, group, size)]
 
 
 def in_pixels(box: Box | None, relative: bool, photo_size: Size) -> Box:
@@ -151,7 +84,7 @@ def _side(box: Box) -> float:
     return max(right - left, bottom - top)
 
 
-def _cut(photo: Photo, cuts: Sequence[Cut], size: int) -> list[CutResult]:
+def _cut(photo: Photo, cuts: Sequence[Cut], size: int) -> list[Crop]:
     """One crop for all of `cuts`, which differ in nothing but the region that is graded on it."""
     cut = cuts[0]
     box = in_pixels(cut.box, cut.relative, photo.size)
@@ -160,15 +93,11 @@ def _cut(photo: Photo, cuts: Sequence[Cut], size: int) -> list[CutResult]:
     if crop is None:
         reason = reason or _OUTSIDE
         detail += f"box {cut.box} in a photo of {photo.size[0]} x {photo.size[1]}"
-        return [CutResult(cut.row, reason=reason, detail=detail) for cut in cuts]
-    pixels = np.asarray(ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
+        return [(CutResult(cut.row, reason=reason, detail=detail), b"") for cut in cuts]
+    pixels = (ImageOps.mirror(crop) if cut.mirrored else crop).tobytes()
     digest = image_digest(pixels)
     uniform = pixels == pixels[:3] * (size * size)
-    for cut in cuts:
-        with cut.staging.open("r+b") as file:
-            file.seek(cut.slot * len(pixels))
-            file.write(pixels)
-    return [CutResult(cut.row, digest=digest, note=photo.note, uniform=uniform) for cut in cuts]
+    return [(CutResult(cut.row, digest=digest, note=photo.note, uniform=uniform), pixels) for cut in cuts]
 
 
 def _refusal(box: Box, photo_size: Size) -> tuple[str, str]:
@@ -211,9 +140,13 @@ def square_crop(photo: Image.Image, box: Box, size: int, to_srgb: ToSrgb | None 
     if to_srgb is not None and (seen[2] - seen[0]) * (seen[3] - seen[1]) < (x1 - x0) * (y1 - y0):
         photo, seen = _part(photo, seen)
         photo, to_srgb = to_srgb(photo), None
-    crop = Image.new("RGB", (size, size), _PADDING)
     visible = photo.resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR, box=seen, reducing_gap=2.0)
-    crop.paste(visible if to_srgb is None else to_srgb(visible), (x0, y0))
+    if to_srgb is not None:
+        visible = to_srgb(visible)
+    if visible.size == (size, size) and visible.mode == "RGB":
+        return visible
+    crop = Image.new("RGB", (size, size), _PADDING)
+    crop.paste(visible, (x0, y0))
     return crop
 
 

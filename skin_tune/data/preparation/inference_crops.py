@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.preparation.crops import cut_all
+from skin_tune.data.preparation.cutting import CropFile, cut_all
 from skin_tune.data.sources.aihub_label import BadLabelError, Label, read_label
 from skin_tune.data.sources.files import IMAGE_SUFFIXES, files_under, leaves_roots
 from skin_tune.data.sources.manifest import Box, Row, as_box
@@ -140,6 +140,6 @@ def cut_crops(
     remove_abandoned()
     with ScratchFolder("crops") as folder:
         staging = folder / "crops"
-        results = cut_all(rows, {_REGION: staging}, size, on_photo)
+        results = cut_all(rows, {_REGION: CropFile(staging, gapless=False)}, size, on_photo)
         reasons = [": ".join(filter(None, (result.reason, result.detail))) for result in results]
         yield np.memmap(staging, dtype=np.uint8, mode="r", shape=(len(rows), size, size, 3)), reasons

@@ -12,15 +12,16 @@ from skin_tune.data.pack.field_rules import wrong_classes
 from skin_tune.data.pack.info import PackInfo, content_id
 from skin_tune.data.pack.subject_split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
 from skin_tune.data.pack.uses import check_replaceable
-from skin_tune.data.pack.writer import PackRows, write_pack
+from skin_tune.data.pack.writer import PackRows, complete_pack
 from skin_tune.data.preparation.crops import CutResult
+from skin_tune.data.preparation.cutting import CropFile, close_gaps
 from skin_tune.data.preparation.packable import no_training_image, nothing_left, too_much_lost
 from skin_tune.data.preparation.side_tables import write_joined, write_quarantine
 from skin_tune.data.sources.manifest import Manifest, Quarantined, Row
 from skin_tune.data.sources.people import joined_people, shared_pictures
 from skin_tune.data.sources.request import DEFAULT_RATIOS, PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
-from skin_tune.storage.files import Location, atomic_write
+from skin_tune.storage.files import Location
 from skin_tune.storage.photo_columns import ABOUT
 from skin_tune.storage.run_paths import joined_path, quarantine_path
 
@@ -48,11 +49,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class _Usable:
-    """The rows that can be used, in the order of their crops."""
+    """The rows that can be used, and their crops."""
 
-    slots: list[int]
     rows: list[Row]
-    digests: list[bytes]
+    cuts: list[CutResult]
 
     @property
     def labels(self) -> npt.NDArray[np.int16]:
@@ -65,11 +65,7 @@ class _Usable:
     def only(self, keep: npt.NDArray[np.bool_]) -> "_Usable":
         """The rows of which `keep` [N] is true."""
         kept = np.flatnonzero(keep).tolist()
-        return _Usable(
-            [self.slots[place] for place in kept],
-            [self.rows[place] for place in kept],
-            [self.digests[place] for place in kept],
-        )
+        return _Usable([self.rows[place] for place in kept], [self.cuts[place] for place in kept])
 
 
 @dataclass(frozen=True)
@@ -87,14 +83,14 @@ class _Chosen:
 def write_region(
     outcome: Prepared,
     of_region: list[tuple[Row, CutResult]],
-    staging: Path,
+    crops: CropFile,
     manifest: Manifest,
     request: PrepareRequest,
-) -> None:
-    """Write the pack of `outcome.region`, and the tables of what could not be used and of who was joined beside it.
+) -> list[Path]:
+    """Make the pack of `outcome.region`, and the tables of what could not be used and of who was joined beside it.
 
-    `of_region` are its rows in the order of their crops, uint8 [size, size, 3], in the file `staging`, which is
-    compacted. Fills in `outcome`. Raises SourceError where no pack can come of them.
+    `of_region` are its rows, whose crops are in the file `crops`, which becomes the pack. Fills in `outcome`; returns
+    the files. Raises SourceError where no pack can come of them.
     """
     if problem := wrong_classes(manifest.classes[outcome.region]):
         raise SourceError(f"{outcome.region}: {problem}")
@@ -104,7 +100,7 @@ def write_region(
     outcome.info = info = _info(outcome, chosen, manifest, request)
     outcome.warnings += _noted(of_region) + _warnings(info, chosen.joined, path)
     check_replaceable(path, info.region, info.pack_id, replace=request.replace)
-    images = _compacted(staging, usable.slots, len(of_region), info.size)
+    close_gaps(crops, [cut.place for cut in usable.cuts], info.size)
     columns = PackRows(
         label=usable.labels,
         split=chosen.split,
@@ -112,10 +108,12 @@ def write_region(
         source=[row.source for row in usable.rows],
         about={name: [row.about.get(name) for row in usable.rows] for name in ABOUT},
     )
-    with atomic_write(quarantine_path(path)) as quarantine:
-        write_quarantine(quarantine, chosen.quarantined)
-        write_pack(path, images, columns, info)
-    write_joined(joined_path(path), chosen.joined)
+    complete_pack(crops.path, crops.start, columns, info)
+    folder = crops.path.parent
+    files = [crops.path, write_quarantine(folder / quarantine_path(path).name, chosen.quarantined)]
+    if chosen.joined:
+        files.append(write_joined(folder / joined_path(path).name, chosen.joined))
+    return files
 
 
 def _choose(
@@ -124,14 +122,14 @@ def _choose(
     region = outcome.region
     usable, refused = _judge(of_region)
     quarantined = [entry for entry in manifest.quarantined if entry.region in ("", region)] + refused
-    if not usable.slots:
+    if not usable.rows:
         raise SourceError(nothing_left(region, quarantined))
-    usable, joined = _joined(usable, of_region)
+    usable, joined = _joined(usable)
     split = _split(usable, request, outcome)
     homeless = np.flatnonzero(split < 0).tolist()
     quarantined += [Quarantined(region, usable.rows[place].source, "no split given") for place in homeless]
     usable, split = usable.only(split >= 0), split[split >= 0]
-    if lost := too_much_lost(region, quarantined, len(usable.slots), request):
+    if lost := too_much_lost(region, quarantined, len(usable.rows), request):
         raise SourceError(lost)
     if shared := shared_subjects(split, usable.subjects):
         raise SkinTuneError(f"{region}: subject {min(shared)!r} would be in two splits; no pack was written")
@@ -158,6 +156,7 @@ def _info(outcome: Prepared, chosen: _Chosen, manifest: Manifest, request: Prepa
     }
     if untrained := [name for name, count in counts["train"].items() if not count]:
         raise SourceError(no_training_image(region, classes, untrained, chosen.quarantined))
+    digests = [cut.digest for cut in usable.cuts]
     given = {row.split for row in usable.rows} - {""} if request.split_ratios is None else set()
     return PackInfo(
         region=region,
@@ -166,7 +165,7 @@ def _info(outcome: Prepared, chosen: _Chosen, manifest: Manifest, request: Prepa
         split_seed=request.split_seed,
         split_ratios=_ratios(given, request),
         counts=counts,
-        pack_id=content_id(region, classes, request.size, usable.digests, labels, split, usable.subjects, ordinal),
+        pack_id=content_id(region, classes, request.size, digests, labels, split, usable.subjects, ordinal),
         ordinal=ordinal,
         split_given=bool(given),
     )
@@ -185,25 +184,24 @@ def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[_Usable, list[Quaran
     for row, cut in of_region:
         if cut.digest:
             labels_of.setdefault(cut.digest, set()).add(row.label)
-    slots, refused = [], []
-    for slot, (row, cut) in enumerate(of_region):
+    usable, refused = _Usable([], []), []
+    for row, cut in of_region:
         if not cut.digest:
             refused.append(Quarantined(row.region, row.source, cut.reason, cut.detail))
         elif len(labels_of[cut.digest]) > 1:
             refused.append(Quarantined(row.region, row.source, "same image with different grades"))
         else:
-            slots.append(slot)
-    return _Usable(
-        slots, [of_region[slot][0] for slot in slots], [of_region[slot][1].digest for slot in slots]
-    ), refused
+            usable.rows.append(row)
+            usable.cuts.append(cut)
+    return usable, refused
 
 
-def _joined(usable: _Usable, of_region: list[tuple[Row, CutResult]]) -> tuple[_Usable, list[tuple[str, str, str]]]:
+def _joined(usable: _Usable) -> tuple[_Usable, list[tuple[str, str, str]]]:
     """The rows with one subject for all whom the same picture shows, and (person, subject, source) of these pictures.
 
     A picture of one colour alone shows nobody, and joins nobody.
     """
-    pictures = [None if of_region[slot][1].uniform else of_region[slot][1].digest for slot in usable.slots]
+    pictures = [None if cut.uniform else cut.digest for cut in usable.cuts]
     shared = shared_pictures(pictures, usable.subjects)
     unnamed = {row.subject for row in usable.rows if row.subject == row.source}
     person = joined_people(shared.values(), unnamed)
@@ -236,12 +234,3 @@ def _warnings(info: PackInfo, joined: Sequence[tuple[str, str, str]], pack: Loca
         subjects, people = (len({row[column] for row in joined}) for column in (1, 0))
         found.append(f"{subjects} subjects share pictures and were joined into {people}: see {joined_path(pack).name}")
     return found
-
-
-def _compacted(staging: Path, usable: list[int], slots: int, size: int) -> npt.NDArray[np.uint8]:
-    """The usable crops [N, size, size, 3], moved to the front of the staging file where some are not."""
-    images: npt.NDArray[np.uint8] = np.memmap(staging, dtype=np.uint8, mode="r+", shape=(slots, size, size, 3))
-    for place, slot in enumerate(usable):
-        if place != slot:
-            images[place] = images[slot]
-    return images[: len(usable)]

@@ -14,7 +14,7 @@ import pytest
 
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.info import FORMAT_VERSION, PackInfo
-from skin_tune.data.pack.writer import PackRows, write_pack
+from skin_tune.data.pack.writer import PackRows, complete_pack, images_start, write_pack
 from skin_tune.errors import PackError
 
 SIZE, ROWS = 16, 6
@@ -92,28 +92,48 @@ def test_images_live_on_when_the_pack_is_dropped(write: Callable[..., Path], ima
     assert (kept == images[2:4]).all()
 
 
-def test_images_may_be_written_from_a_file_map(tmp_path: Path, write: Callable[..., Path], images: np.ndarray) -> None:
-    images.tofile(tmp_path / "staging")
-    staged = np.memmap(tmp_path / "staging", dtype=np.uint8, mode="r", shape=images.shape)
-    assert (open_pack(write(images=staged)).images == images).all()
+def test_images_begin_at_a_page_and_only_blanks_are_added_to_what_a_pack_says_of_itself(
+    write: Callable[..., Path], images: np.ndarray
+) -> None:
+    path = write()
+    assert path.read_bytes().index(images.tobytes()) == 4096
+    said = pa.ipc.open_file(pa.memory_map(str(path))).schema.metadata[b"skin_tune"]
+    assert json.loads(said)["region"] == "acne"
+    assert json.dumps(json.loads(said)).encode() == said.rstrip(b" ")
 
 
-def test_a_region_of_more_than_two_gigabytes_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_region_of_more_than_two_gigabytes_can_be_completed_and_read(tmp_path: Path) -> None:
     count = 10_923  # of 256 pixels: the first beyond 2^31 bytes
-    images = np.zeros((count, 256, 256, 3), np.uint8)  # takes up no memory until it is written to
-    assert images.size > 2**31
-    counter = pa.MockOutputStream()  # counts bytes and keeps none
-
-    def counting(name: str, mode: str) -> pa.MockOutputStream:
-        Path(name).touch()
-        return counter
-
-    monkeypatch.setattr(pa, "OSFile", counting)
-    info = PackInfo("acne", ["0"], 256, 0, [60, 20, 20], {}, "abc")
+    counts = {"train": {"0": count, "1": 0}, "val": {"0": 0, "1": 0}, "test": {"0": 0, "1": 0}}
+    info = PackInfo("acne", ["0", "1"], 256, 0, [60, 20, 20], counts, "abc")
+    start, path = images_start(info), tmp_path / "x.arrow"
+    with path.open("wb") as file:
+        file.truncate(start + (count + 9) * 256 * 256 * 3)  # a hole, which takes no room on the disk
+    with path.open("r+b") as file:
+        file.seek(start + (count - 1) * 256 * 256 * 3)
+        file.write(b"\7" * 256 * 256 * 3)
     blank = [""] * count
-    rows = PackRows(np.zeros(count, np.int16), np.zeros(count, np.int8), blank, blank)
-    write_pack(tmp_path / "x.arrow", images, rows, info)
-    assert counter.size() > images.size
+    complete_pack(path, start, PackRows(np.zeros(count, np.int16), np.zeros(count, np.int8), blank, blank), info)
+    pack = open_pack(path)
+    assert len(pack.images) == count
+    assert (pack.images[-1] == 7).all()
+    assert not pack.images[-2].any()
+    assert path.stat().st_size < start + (count + 9) * 256 * 256 * 3
+    assert path.stat().st_blocks * 512 < 10_000_000, "the images were written again"
+
+
+def test_room_is_left_for_counts_that_are_not_known_yet(tmp_path: Path) -> None:
+    classes = [str(grade) for grade in range(300)]
+    largest = {split: dict.fromkeys(classes, 100_000) for split in ("train", "val", "test")}
+    start = images_start(PackInfo("acne", classes, SIZE, 0, [100, 100, 100], largest, "0" * 32))
+    counts = {split: dict.fromkeys(classes, 0) for split in largest} | {"train": dict.fromkeys(classes, 1)}
+    images = np.random.default_rng(0).integers(0, 256, (300, SIZE, SIZE, 3), dtype=np.uint8)
+    path = tmp_path / "x.arrow"
+    path.write_bytes(bytes(start) + images.tobytes())
+    names = [str(row) for row in range(300)]
+    rows = PackRows(np.arange(300, dtype=np.int16), np.zeros(300, np.int8), names, names)
+    complete_pack(path, start, rows, PackInfo("acne", classes, SIZE, 0, [60, 20, 20], counts, "abc"))
+    assert (open_pack(path).images == images).all()
 
 
 def test_a_failed_write_leaves_the_old_pack_and_no_other_file(write: Callable[..., Path], images: np.ndarray) -> None:

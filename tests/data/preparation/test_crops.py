@@ -1,11 +1,9 @@
 """Where crops come from in their photo, told by the pixels themselves."""
 
 import io
-import os
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skin_tune.data.preparation.crops import Cut, CutResult, cut_all, cut_photo
-from skin_tune.data.sources.manifest import Box, Row
-from skin_tune.errors import SourceError
+from skin_tune.data.preparation.crops import Cut, CutResult, cut_photo
+from skin_tune.data.sources.manifest import Box
 
 Draw = Callable[..., Image.Image]
 PADDING = (124, 116, 104)
@@ -23,11 +20,9 @@ RED, GREEN, BLUE, WHITE = (220, 30, 30), (30, 200, 30), (30, 30, 220), (235, 235
 
 
 def cut(path: Path, box: Box | None, size: int, mirrored: bool = False) -> tuple[CutResult, np.ndarray]:
-    staging = path.with_name("staging")
-    staging.write_bytes(b"")
-    (result,) = cut_photo((path, [Cut(0, staging, 0, box, mirrored)]), size)
-    pixels = np.frombuffer(staging.read_bytes(), np.uint8)
-    return result, pixels.reshape(size, size, 3) if result.digest else pixels
+    ((result, pixels),) = cut_photo(path, [Cut(0, box, mirrored)], size)
+    flat = np.frombuffer(pixels, np.uint8)
+    return result, flat.reshape(size, size, 3) if result.digest else flat
 
 
 def corners(pixels: np.ndarray) -> list[np.ndarray]:
@@ -118,13 +113,10 @@ def test_a_jpeg_shrunk_while_decoding_gives_the_same_crop(tmp_path: Path, quadra
 
 def test_the_smallest_box_of_a_photo_sets_how_far_it_shrinks(tmp_path: Path, coordinates: Draw) -> None:
     coordinates(256, 256).save(tmp_path / "x.jpg", quality=100, subsampling=0)
-    alone, together = tmp_path / "alone", tmp_path / "together"
     small, large = (100, 100, 132, 132), (0, 0, 256, 256)
-    alone.write_bytes(b"")
-    together.write_bytes(b"")
-    cut_photo((tmp_path / "x.jpg", [Cut(0, alone, 0, small, False)]), 32)
-    cut_photo((tmp_path / "x.jpg", [Cut(0, together, 0, small, False), Cut(1, together, 1, large, False)]), 32)
-    assert together.read_bytes()[: 32 * 32 * 3] == alone.read_bytes()
+    (_, alone), *_ = cut_photo(tmp_path / "x.jpg", [Cut(0, small, False)], 32)
+    (_, together), *_ = cut_photo(tmp_path / "x.jpg", [Cut(0, small, False), Cut(1, large, False)], 32)
+    assert together == alone
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -139,12 +131,12 @@ def test_a_box_in_shares_is_the_box_in_pixels_of_the_upright_photo(
         photo = photo.transpose(turn)
     path = tmp_path / f"x.{suffix}"
     photo.save(path, exif=exif, quality=100)
-    rows = [
-        Row("a", path, "1", 0, "s", (20, 48, 120, 180)),
-        Row("a", path, "2", 0, "s", (0.1, 0.2, 0.6, 0.75), relative_box=True),
-        Row("a", path, "3", 0, "s", (1.1, 0.2, 1.6, 0.75), relative_box=True),
+    cuts = [
+        Cut(0, (20, 48, 120, 180), False),
+        Cut(1, (0.1, 0.2, 0.6, 0.75), False, relative=True),
+        Cut(2, (1.1, 0.2, 1.6, 0.75), False, relative=True),
     ]
-    in_pixels, in_shares, outside = cut_all(rows, {"a": tmp_path / "a"}, 16, lambda done, total: None)
+    in_pixels, in_shares, outside = (result for result, _ in cut_photo(path, cuts, 16))
     assert in_pixels.digest == in_shares.digest != b""
     assert outside.reason == "box outside the photo"
     assert "200 x 240" in outside.detail
@@ -216,7 +208,7 @@ def test_formats_other_than_plain_colour_are_cut_alike(tmp_path: Path, mode: str
 # What cannot be used
 
 
-def test_an_unreadable_image_is_refused_and_leaves_its_slot_alone(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_refused_and_has_no_pixels(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").write_bytes(b"not an image")
     result, pixels = cut(tmp_path / "x.jpg", None, 32)
     assert (result.reason, result.digest) == ("unreadable image", b"")
@@ -332,37 +324,19 @@ def test_a_jpeg_that_is_shrunk_while_decoding_is_measured_in_pixels_of_the_photo
 
 def test_one_bad_box_does_not_spoil_the_others_of_its_photo(tmp_path: Path, coordinates: Draw) -> None:
     coordinates().save(tmp_path / "x.png")
-    staging = tmp_path / "staging"
-    staging.write_bytes(b"")
-    jobs = [Cut(0, staging, 0, (5, 5, 5, 5), False), Cut(1, staging, 1, (0, 0, 32, 32), False)]
-    first, second = cut_photo((tmp_path / "x.png", jobs), 32)
-    assert first.reason == "empty box"
+    cuts = [Cut(0, (5, 5, 5, 5), False), Cut(1, (0, 0, 32, 32), False)]
+    (first, nothing), (second, pixels) = cut_photo(tmp_path / "x.png", cuts, 32)
+    assert (first.reason, nothing) == ("empty box", b"")
     assert second.digest
+    assert len(pixels) == 32 * 32 * 3
 
 
-# Many photos
-
-
-def rows_of(folder: Path, coordinates: Draw, photos: int) -> list[Row]:
-    rows = []
-    for n in range(photos):
-        path = folder / f"{n}.png"
-        coordinates(48, 48, n).save(path)
-        for region, box in (("a", (0, 0, 32, 32)), ("b", (8, 8, 40, 40))):
-            rows.append(Row(region, path, f"{n}", 0, "s", box))
-    return rows
-
-
-def test_each_photo_is_opened_once_for_all_its_regions(
-    tmp_path: Path, coordinates: Draw, opened_photos: list[Path]
-) -> None:
-    rows = rows_of(tmp_path, coordinates, 5)
-    seen: list[tuple[int, int]] = []
-    staging = {"a": tmp_path / "a", "b": tmp_path / "b"}
-    results = cut_all(rows, staging, 32, lambda done, total: seen.append((done, total)))
-    assert len(opened_photos) == len(set(opened_photos)) == 5
-    assert seen == [(n, 5) for n in range(1, 6)]
-    assert [result.row for result in results] == list(range(10))
+def test_crops_of_one_box_share_their_pixels(tmp_path: Path, coordinates: Draw) -> None:
+    coordinates().save(tmp_path / "x.png")
+    cuts = [Cut(0, (0, 0, 32, 32), False), Cut(1, (0, 0, 32, 32), True), Cut(2, (0, 0, 32, 32), False)]
+    pixels = {result.row: pixels for result, pixels in cut_photo(tmp_path / "x.png", cuts, 32)}
+    assert pixels[0] is pixels[2]
+    assert pixels[0] != pixels[1]
 
 
 def test_a_photo_of_two_frames_is_its_first(tmp_path: Path) -> None:
@@ -371,33 +345,3 @@ def test_a_photo_of_two_frames_is_its_first(tmp_path: Path) -> None:
     result, pixels = cut(tmp_path / "x.jpg", None, 32)
     assert result.reason == ""
     assert_corners(pixels, RED, RED, RED, RED)
-
-
-def test_many_processes_give_what_one_gives(tmp_path: Path, coordinates: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = rows_of(tmp_path, coordinates, 66)
-    outcomes = []
-    for cores in (1, 2):
-        monkeypatch.setattr(os, "sched_getaffinity", lambda pid, cores=cores: set(range(cores)))
-        staging = {name: tmp_path / f"{name}{cores}" for name in ("a", "b")}
-        results = cut_all(rows, staging, 32, lambda done, total: None)
-        outcomes.append((results, staging["a"].read_bytes(), staging["b"].read_bytes()))
-    assert outcomes[0] == outcomes[1]
-    assert len(outcomes[0][1]) == 66 * 32 * 32 * 3
-
-
-class Poison(type(Path())):  # type: ignore[misc]
-    """A path that ends the process that receives it."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os._exit, (1,)
-
-
-def test_a_killed_process_is_told_in_one_line(
-    tmp_path: Path, coordinates: Draw, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = rows_of(tmp_path, coordinates, 66)
-    rows[70] = replace(rows[70], photo=Poison(rows[70].photo))
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
-    with pytest.raises(SourceError, match="killed") as caught:
-        cut_all(rows, {"a": tmp_path / "a", "b": tmp_path / "b"}, 32, lambda done, total: None)
-    assert "\n" not in str(caught.value)

@@ -15,6 +15,7 @@ from PIL import Image
 
 import skin_tune.data.preparation.pack_builder as packing
 import skin_tune.data.preparation.prepare as prepare_module
+from skin_tune.data.pack.writer import complete_pack
 from skin_tune.data.preparation.prepare import prepare
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
@@ -32,7 +33,7 @@ AddLabel = Callable[..., Path]
 Cli = Callable[..., tuple[int, str]]
 
 
-@pytest.mark.parametrize("step", ["cut_all", "write_pack", "write_quarantine", "split_by_subject"])
+@pytest.mark.parametrize("step", ["cut_all", "move_together", "complete_pack", "write_quarantine", "split_by_subject"])
 @pytest.mark.parametrize(
     "failure", [OSError(28, "No space left on device"), MemoryError(), KeyboardInterrupt(), SourceError("killed")]
 )
@@ -44,7 +45,7 @@ def test_a_failure_at_any_step_leaves_the_folder_as_it_was(
     def failing(*_: Any, **__: Any) -> Any:
         raise failure
 
-    monkeypatch.setattr(prepare_module if step == "cut_all" else packing, step, failing)
+    monkeypatch.setattr(prepare_module if step in ("cut_all", "move_together") else packing, step, failing)
     expected = SkinTuneError if isinstance(failure, OSError | SourceError) else type(failure)
     with pytest.raises(expected) as caught:
         prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
@@ -66,6 +67,29 @@ def test_a_failed_rename_leaves_neither_pack_nor_quarantine(
     with pytest.raises(SourceError, match="cannot be written to: Operation not permitted"):
         prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
     assert files_in(tmp_path / "packs") == []
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_where_one_pack_cannot_be_written_none_is(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    out = tmp_path / "packs"
+    if before:
+        prepare(PrepareRequest([tree], "all", size=16, out=out, split_seed=1))
+    old = {path.name: path.read_bytes() for path in out.glob("*")}
+    written: list[Path] = []
+
+    def full_at_the_sixth(path: Path, *about: Any) -> None:
+        written.append(path)
+        if len(written) == 6:
+            raise OSError(28, "No space left on device")
+        complete_pack(path, *about)
+
+    monkeypatch.setattr(packing, "complete_pack", full_at_the_sixth)
+    with pytest.raises(SourceError, match="cannot be written to: No space left on device"):
+        prepare(PrepareRequest([tree], "all", size=16, out=out))
+    assert len(written) == 6
+    assert {path.name: path.read_bytes() for path in out.glob("*")} == old
 
 
 def test_ctrl_c_while_processes_cut_leaves_nothing_and_no_process_complains(
@@ -100,7 +124,7 @@ def test_ctrl_c_while_processes_cut_leaves_nothing_and_no_process_complains(
         start_new_session=True,
     )
     deadline = time.monotonic() + 60
-    while not any(any(path.read_bytes()[:3000]) for path in (tmp_path / "packs").glob(".prepare-*/acne")):
+    while not any(any(path.read_bytes()[:9000]) for path in (tmp_path / "packs").glob(".prepare-*/acne-256.arrow")):
         assert running.poll() is None, running.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.02)

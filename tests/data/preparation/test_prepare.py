@@ -13,12 +13,15 @@ import pytest
 from PIL import Image
 
 import skin_tune.data.preparation.prepare as prepare_module
-from skin_tune.data.pack.format import open_pack
+from skin_tune.data.pack.format import content_of, open_pack
+from skin_tune.data.pack.writer import images_start
 from skin_tune.data.preparation.prepare import prepare
+from skin_tune.data.preparation.space import pack_bytes
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SourceError
 from skin_tune.regions import CATALOGUE
 from tests.data.preparation.outcome import files_in, lips
+from tests.local import local
 
 Draw = Callable[..., Image.Image]
 
@@ -30,6 +33,18 @@ AddLabel = Callable[..., Path]
 
 
 Cli = Callable[..., tuple[int, str]]
+
+
+IDS_OF_0_1_0 = {  # of the tree's packs of 32 px
+    "forehead_wrinkle": "336063d737d2dfe178713f33adb95514",
+    "forehead_pigmentation": "a8688e1094f462e66cbae1ca1f5d262c",
+    "glabellus_wrinkle": "5868980f9ba817271b08c82887027ae1",
+    "perocular_wrinkle": "9ae211e3060a497d3c3b8746a90a2f2e",
+    "cheek_pigmentation": "1bae699566b7a02b6da141d2e8074c13",
+    "cheek_pore": "f36624fb110baf48720af4fdec22f7ce",
+    "lip_dryness": "a8bae4d6f1171117e4df2e2f8c426f13",
+    "chin_sagging": "6ff410fa3e2bf0b2d86c779f80ed840a",
+}
 
 
 # What a good source gives
@@ -116,6 +131,14 @@ def test_the_same_data_give_the_same_pack_and_changed_data_another_id(tree: Path
     changed.putpixel((10, 30), (255, 255, 255))
     changed.save(path, "PNG")
     assert pack_id("f") != first
+
+
+def test_packs_have_the_ids_that_earlier_versions_gave_them(tree: Path, tmp_path: Path) -> None:
+    outcomes = prepare(PrepareRequest([tree], "all", size=32, out=tmp_path / "packs"))
+    assert {outcome.region: outcome.info.pack_id for outcome in outcomes if outcome.info} == IDS_OF_0_1_0
+    for outcome in outcomes:
+        pack = open_pack(outcome.path)
+        assert content_of(pack) == pack.info.pack_id
 
 
 def test_class_folders_and_a_csv_of_the_same_images_give_the_same_crops(tmp_path: Path, class_folders: Folders) -> None:
@@ -209,6 +232,46 @@ def test_a_class_whose_only_image_is_broken_has_no_training_image(
     assert printed.startswith("error: acne: class 2 has no training image")
     assert "1 unreadable image, such as '2/2-0.png'" in printed
     assert not (tmp_path / "packs").exists()
+
+
+def test_a_disk_without_room_is_told_before_the_first_photo_is_opened(
+    tree: Path, tmp_path: Path, skin_tune: Cli, opened_photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def nearly_full(folder: Path) -> Any:
+        asked.append(folder)
+        return shutil._ntuple_diskusage(total=10**9, used=10**9 - 100_000_000, free=100_000_000)
+
+    monkeypatch.setattr(shutil, "disk_usage", nearly_full)
+    out = tmp_path / "new" / "packs"
+    code, printed = skin_tune("prepare", tree, "--region", "all", "--size", 512, "--out", out)
+    assert code == 2
+    assert printed == (  # 11 crops of each of 21 photos
+        f"error: packs of 512 px need 0.188 GB, and 0.1 GB are free in {str(out)!r}; "
+        "give a smaller --size, or another --out\n"
+    )
+    assert asked == [out]
+    assert not opened_photos
+    assert not out.exists()
+    code, printed = skin_tune("prepare", tree, "--region", "lip_dryness", "--size", 512, "--out", out)
+    assert code == 0, printed
+
+
+def test_a_file_system_that_does_not_tell_its_room_is_used(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(total=0, used=0, free=0))
+    prepare(PrepareRequest([tree], "lip_dryness", size=32, out=tmp_path / "packs"))
+    assert files_in(tmp_path / "packs") == ["lip_dryness-32.arrow", "lip_dryness-32.quarantine.csv"]
+
+
+def test_a_pack_is_no_larger_than_was_asked_of_the_disk(tree: Path, tmp_path: Path) -> None:
+    for size in (32, 100):
+        (outcome,) = prepare(PrepareRequest([tree], "cheek_pore", size=size, out=tmp_path / "packs"))
+        assert outcome.info is not None
+        written, images = local(outcome.path).stat().st_size, 42 * size * size * 3
+        assert images < written <= pack_bytes(images_start(outcome.info), 42, size) < images + 64_000
 
 
 def test_codes_with_gaps_are_classes_in_their_order(tmp_path: Path, class_folders: Folders) -> None:
