@@ -20,6 +20,7 @@ from skin_tune.data.sources.files import MAX_MEGAPIXELS
 from skin_tune.data.sources.manifest import Row
 from skin_tune.errors import SourceError
 from skin_tune.processes import interruption
+from skin_tune.processes.without_main import without_main
 
 _PHOTOS = 8
 """Photos a process takes at a time."""
@@ -151,7 +152,7 @@ def _cut_parts(
             # Ctrl-C reaches the workers too. They start with it blocked, so that only this process stops and cleans up.
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                with interruption.held():
+                with interruption.held(), without_main():
                     results = pool.map(_cut_one_part, parts)
             except interruption.Interrupted:
                 pool.shutdown(cancel_futures=True)  # nobody has begun to read what would cancel them

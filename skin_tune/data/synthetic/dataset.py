@@ -15,6 +15,7 @@ import numpy as np
 from skin_tune.data.synthetic.face import Camera, draw_face, draw_photo
 from skin_tune.errors import SourceError
 from skin_tune.processes import interruption
+from skin_tune.processes.without_main import without_main
 from skin_tune.regions import CATALOGUE, Region
 from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 
@@ -135,7 +136,7 @@ def _draw_subjects(tree: Path, subjects: list[Subject], seed: int, progress: Cal
         min(os.cpu_count() or 1, len(subjects)), multiprocessing.get_context("spawn"), initializer=_leave_interrupts
     )
     try:
-        with interruption.held():
+        with interruption.held(), without_main():
             drawn = [pool.submit(_draw_subject, tree, subject, seed) for subject in subjects]
         for future in as_completed(drawn):
             done += future.result()
