@@ -4,8 +4,8 @@ from typing import Any
 
 from ray import tune
 
+from skin_tune.processes.loading import quick_imports
 from skin_tune.tuning.backend.resources import TrialResources
-from skin_tune.tuning.backend.trial_worker import TrialWorker
 from skin_tune.tuning.trial.context import Settings, WeightsTable
 
 
@@ -17,6 +17,8 @@ class TuneTrial(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any], settings: Settings, weights: WeightsTable, cpus: int) -> None:
+        with quick_imports():  # PyTorch, in the actor alone
+            from skin_tune.tuning.backend.trial_worker import TrialWorker
         self._worker = TrialWorker(settings, weights, cpus)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

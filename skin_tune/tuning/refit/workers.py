@@ -1,6 +1,5 @@
 """A refit's work on the Ray cluster: workers that train, one worker that tests."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,7 +16,7 @@ from skin_tune.tuning.backend.workers import Workers, start_workers
 from skin_tune.tuning.refit.plan import Member
 from skin_tune.tuning.tracking.live_line import doing
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
-from skin_tune.tuning.trial.epochs import epoch_metrics
+from skin_tune.tuning.trial.result import epoch_metrics
 
 _Result = TypeVar("_Result")
 
@@ -28,7 +27,6 @@ def on_cluster(workers: int, paths: Sequence[Location]) -> Iterator[TrialResourc
 
     Raises ClusterError.
     """
-    doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
     cluster.connect(worker_groups=workers > 1)
     with cluster_watch.membership("the same command resumes it"):
         check_seen_everywhere(paths)
