@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 import torch
 
 from skin_tune.config import TrialConfig
@@ -35,7 +36,7 @@ def setting(pack: Pack, tmp_path: Path) -> TrialSetting:
 
 @pytest.fixture
 def worker(setting: TrialSetting, monkeypatch: pytest.MonkeyPatch) -> TrialWorker:
-    monkeypatch.setattr(trial_worker.ray, "get_gpu_ids", list)
+    monkeypatch.setattr(ray, "get_gpu_ids", list)
     return TrialWorker({"lip_dryness": setting}, WEIGHTS, torch.get_num_threads())
 
 
