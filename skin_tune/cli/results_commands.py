@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from skin_tune.cli.options import Format, RunOptions, Storage, Wandb, request_of, spelled_out, typed_location
+from skin_tune.processes.loading import quick_imports
 from skin_tune.text.escaping import error_line, escaped
 
 
@@ -34,11 +35,12 @@ def confirm(
     """
     from skin_tune.tuning.tracking.live_line import live_line
 
-    with live_line("loading PyTorch"):
-        from skin_tune.results.statistics.confirmation import championship
-        from skin_tune.show.studies import print_confirmation
-        from skin_tune.tuning.experiment.fixed_configs import Resources
-        from skin_tune.tuning.studies.confirm import ConfirmRequest, run_confirm
+    with live_line("checking the experiment"):
+        with quick_imports():
+            from skin_tune.results.statistics.confirmation import championship
+            from skin_tune.show.studies import print_confirmation
+            from skin_tune.tuning.experiment.fixed_configs import Resources
+            from skin_tune.tuning.studies.confirm import ConfirmRequest, run_confirm
 
         resources = request_of(Resources, options)
         done = run_confirm(ConfirmRequest(experiment, region, top, seeds, folds, pack, options.storage, resources))

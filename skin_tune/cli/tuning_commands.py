@@ -16,6 +16,7 @@ from skin_tune.cli.options import (
     typed_location,
 )
 from skin_tune.errors import ExperimentError
+from skin_tune.processes.loading import quick_imports
 from skin_tune.storage.files import Location
 
 if TYPE_CHECKING:
@@ -77,11 +78,11 @@ def tune_pack(
     """Run one experiment and print its outcome; without `pack` resume the one of that name, of `region` if given."""
     from skin_tune.tuning.tracking.live_line import live_line
 
-    with live_line("loading PyTorch"):
-        from skin_tune.data.pack.format import open_pack
-        from skin_tune.show.experiments import print_outcome
-        from skin_tune.tuning.experiment.runner import run_experiment
-
+    with live_line("checking the experiment"):
+        with quick_imports():
+            from skin_tune.data.pack.format import open_pack
+            from skin_tune.show.experiments import print_outcome
+            from skin_tune.tuning.experiment.runner import run_experiment
         region = open_pack(pack).info.region if pack is not None else region
         outcome = run_experiment(tune_request(pack, region, overrides, options))
     print_outcome(outcome, options.storage, options.price_per_gpu_hour)

@@ -13,6 +13,7 @@ from skin_tune.errors import WeightsError
 from skin_tune.model.distributed_layers import SharedDropout
 from skin_tune.model.tensor_file import read_safetensors, read_tensors
 from skin_tune.model.timm_backbone import build_timm_network, check_name, load_timm_weights, shapes_of_timm_weights
+from skin_tune.processes.loading import quick_imports
 from skin_tune.storage.files import is_regular
 
 StateDict = Mapping[str, Tensor]
@@ -52,7 +53,8 @@ def backbone_parameters(network: nn.Module) -> list[nn.Parameter]:
 
 def torchvision_models() -> Any:
     """torchvision.models, imported when first needed: it takes seconds, and most mistakes show before."""
-    import torchvision.models
+    with quick_imports():
+        import torchvision.models
 
     return torchvision.models
 

@@ -1,5 +1,6 @@
 """The Ray cluster: joined where one runs, else started here; and what of it a trial gets."""
 
+import contextlib
 import logging
 import os
 import socket
@@ -12,7 +13,9 @@ from skin_tune.processes import interruption
 from skin_tune.processes.family import family
 from skin_tune.text.escaping import shown
 from skin_tune.tuning.backend import auth_token as token
+from skin_tune.tuning.backend.bare_node import bare_node
 from skin_tune.tuning.backend.machine_gpus import take
+from skin_tune.tuning.tracking.live_line import doing
 
 _OBJECT_STORE_BYTES = 1 << 30
 """Enough for starting weights; packs are mapped from files, not kept in Ray."""
@@ -36,10 +39,12 @@ _SETTINGS = {
 def connect(*, worker_groups: bool = False, gpus: bool = True) -> None:
     """Join the cluster that RAY_ADDRESS names or that `ray start` began on this machine, else start one for this run.
 
-    `worker_groups` need the cluster's dashboard: Ray frees the workers of a stopped trial through it. Raises
-    ClusterError where RAY_ADDRESS leads nowhere, where no cluster starts here, or where the dashboard that is needed is
-    missing. A cluster of its own that is to use `gpus` is refused those that another such run has.
+    `worker_groups` need the cluster's dashboard: Ray frees the workers of a stopped trial through it; a cluster that is
+    started without them has none. Raises ClusterError where RAY_ADDRESS leads nowhere, where no cluster starts here, or
+    where the dashboard that is needed is missing. A cluster of its own that is to use `gpus` is refused those that
+    another such run has.
     """
+    doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
     if worker_groups:
         _check_dashboard_installed()
     with interruption.kept():
@@ -71,18 +76,19 @@ def _connect(dashboard: bool) -> bool:
             raise ClusterError(f"RAY_ADDRESS={address!r} is no running cluster: {error}") from None
         return False
     token.present_here()
-    try:
-        ray.init(**own, **options)
-    except ValueError:  # there is a cluster to join, and it has its own object store
-        ray.init(**options)
-        return False
-    except Exception:
-        # One was here and is gone, or Ray ended its own node because that took more than 15 s to load, as it may from a
-        # slow disk: the files are in memory now. Ray has no class of its own for the latter.
+    with contextlib.nullcontext() if dashboard else bare_node():
         try:
-            ray.init(address="local", **own, **options)
-        except Exception as error:
-            raise ClusterError(f"Ray does not start on this machine: {error}") from None
+            ray.init(**own, **options)
+        except ValueError:  # there is a cluster to join, and it has its own object store
+            ray.init(**options)
+            return False
+        except Exception:
+            # One was here and is gone, or Ray ended its own node because that took more than 15 s to load, as it may
+            # from a slow disk: the files are in memory now. Ray has no class of its own for the latter.
+            try:
+                ray.init(address="local", **own, **options)
+            except Exception as error:
+                raise ClusterError(f"Ray does not start on this machine: {error}") from None
     return True
 
 

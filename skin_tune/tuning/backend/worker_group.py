@@ -6,8 +6,7 @@ after the other. An order is a Tune config to train for one more epoch.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,11 +18,12 @@ from ray import tune
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 
 from skin_tune.data.pack.format import Pack
-from skin_tune.errors import CheckpointError, ConfigError, PackError, SkinTuneError, StoreError
+from skin_tune.errors import CheckpointError, ConfigError, PackError, StoreError
 from skin_tune.storage.scratch import ScratchFolder
 from skin_tune.text.escaping import one_line
 from skin_tune.training.checkpoint import BackgroundSaver
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
+from skin_tune.tuning.backend.lost_workers import WorkersLostError, reason_of
 from skin_tune.tuning.backend.resources import TrialResources
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, Settings, WeightsTable
 from skin_tune.tuning.trial.epochs import build_trainer, epoch_result, failure_result, next_epoch
@@ -33,10 +33,6 @@ _Result = TypeVar("_Result")
 
 _CLOSING_SECONDS = 20
 """How long a group that is told to end may take to give its workers back, before it is ended by force."""
-
-
-class WorkersLostError(SkinTuneError):
-    """A trial's workers died more often than was allowed."""
 
 
 @dataclass(frozen=True)
@@ -72,41 +68,36 @@ class DistributedTrial(tune.Trainable):
         close_group(self._group)
 
 
-@contextmanager
-def worker_group(
-    settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int
-) -> Iterator[Callable[[Mapping[str, Any]], Mapping[str, Any]]]:
-    """A group for the length of the block, as a function: train a Tune config for one more epoch, return its result.
+class GroupOfWorkers:
+    """A group outside a Tune run."""
 
-    The function raises WorkersLostError where the workers died more than `max_failures` times.
-    """
-    group = start_group(settings, weights, resources, max_failures)
+    def __init__(self, settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int):
+        self._resources = resources
+        self._group = start_group(settings, weights, resources, max_failures)
 
-    def train_epoch(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    def train_epoch(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As `Workers.train_epoch`."""
         try:
-            result: Mapping[str, Any] = ray.get(group.carry_out.remote(dict(config)))
+            result: Mapping[str, Any] = ray.get(self._group.carry_out.remote(dict(config)))
         except ray.exceptions.RayError as error:
-            raise WorkersLostError(_reason(error)) from None
+            raise WorkersLostError(reason_of(error)) from None
         return result
 
-    try:
-        yield train_epoch
-    finally:
-        close_group(group)
+    def run(self, function: Callable[..., _Result], *arguments: Any) -> _Result:
+        """As `Workers.run`: where a worker was, as the group has ended."""
+        self.close()
+        task = ray.remote(num_cpus=self._resources.cpus, num_gpus=self._resources.gpus, max_retries=0)(function)
+        try:
+            result: _Result = ray.get(task.remote(*arguments))
+        except ray.exceptions.RayError as error:
+            raise WorkersLostError(reason_of(error)) from None
+        return result
 
-
-def run_on_worker(resources: TrialResources, function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """`function(*arguments)`, run where a worker with `resources` would be. Raises WorkersLostError."""
-    task = ray.remote(num_cpus=resources.cpus, num_gpus=resources.gpus, max_retries=0)(function)
-    try:
-        result: _Result = ray.get(task.remote(*arguments))
-    except ray.exceptions.RayError as error:
-        raise WorkersLostError(_reason(error)) from None
-    return result
-
-
-def _reason(error: Exception) -> str:
-    return one_line(getattr(error, "cause", None) or error)
+    def close(self) -> None:
+        """End the group; its workers' resources are free on return."""
+        group, self._group = self._group, None
+        if group is not None:
+            close_group(group)
 
 
 def start_group(settings: Settings, weights: WeightsTable, resources: TrialResources, max_failures: int) -> Any:

@@ -9,7 +9,6 @@ from skin_tune.results.store.status import unfinished
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths, refitted
 from skin_tune.text.wording import counted
-from skin_tune.training.checkpoint import load_run
 from skin_tune.tuning.experiment.plan import Plan
 from skin_tune.tuning.experiment.spec import read_spec
 from skin_tune.tuning.search.target import first_to_reach
@@ -113,6 +112,8 @@ def _recover_epochs(writer: ExperimentWriter, plan: Plan, config: Mapping[str, A
     folder = plan.paths.checkpoints(plan.region, plan.name, trial_id)
     if not (folder / "last.pt").is_file():
         return
+    from skin_tune.training.checkpoint import load_run  # loads PyTorch
+
     state = load_run(folder / "last.pt")
     for metrics in state["history"]:
         writer.add_epoch(trial_id, metrics)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.config import TrialConfig
+from skin_tune.config.choices import is_timm
 from skin_tune.data.pack.uses import forget_use, note_use
 from skin_tune.errors import (
     AllTrialsFailedError,
@@ -20,7 +21,7 @@ from skin_tune.errors import (
     SkinTuneError,
     WeightsError,
 )
-from skin_tune.model.network import load_weights
+from skin_tune.processes.loading import quick_imports
 from skin_tune.results.store.status import unfinished, usable
 from skin_tune.results.store.tables import ExperimentWriter, trials_frame
 from skin_tune.tuning.experiment.budget import budgets_of
@@ -140,9 +141,14 @@ def _start(experiment: Experiment) -> dict[tuple[str, str], Any]:
 
 def _run(experiments: Sequence[Experiment], weights: dict[tuple[str, str], Any], in_order: bool) -> None:
     doing("loading Ray")
-    from skin_tune.tuning.experiment.tune_run import run_trials  # takes seconds: not before the checks
+    with quick_imports():
+        from skin_tune.tuning.backend.cluster import connect  # takes a second: not before the checks
 
+    request = experiments[0].plan.request
     try:
+        connect(worker_groups=request.workers_per_trial > 1, gpus=request.gpus_per_trial != 0)
+        with quick_imports():  # Ray Tune, while Ray's processes start
+            from skin_tune.tuning.experiment.tune_run import run_trials
         run_trials(experiments, weights, in_order=in_order)
     except ClusterLostError:
         for experiment in experiments:
@@ -209,10 +215,19 @@ def _weights(space: Space) -> dict[tuple[str, str], Any]:
             values[parameter.name] = [str(value) for value in parameter.values]
     doing("fetching the starting weights" if "imagenet" in values["weights"] else "checking the experiment")
     return {
-        (weights, backbone): load_weights(weights, backbone)
+        (weights, backbone): _loaded(weights, backbone)
         for weights in values["weights"]
         for backbone in values["backbone"]
     }
+
+
+def _loaded(weights: str, backbone: str) -> Any:
+    """As `load_weights`, without its seconds of loading PyTorch where there is nothing to load."""
+    if weights == "none" and not is_timm(backbone):
+        return None
+    from skin_tune.model.network import load_weights
+
+    return load_weights(weights, backbone)
 
 
 def _why_all_failed(rows: Sequence[Mapping[str, Any]]) -> str:

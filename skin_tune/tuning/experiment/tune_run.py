@@ -1,6 +1,5 @@
 """The trials of one or several experiments in one Ray Tune run."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import cannot_write
 from skin_tune.storage.scratch import ScratchFolder
 from skin_tune.text.escaping import one_line
-from skin_tune.tuning.backend import cluster, cluster_watch
+from skin_tune.tuning.backend import cluster_watch
 from skin_tune.tuning.backend.actor_failures import be_patient, ray_error_of
 from skin_tune.tuning.backend.resources import TrialResources, room_for, trial_resources
 from skin_tune.tuning.backend.shared_storage import check_seen_everywhere
@@ -28,7 +27,7 @@ from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionSchedule
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.search.searcher import SpaceSearcher
 from skin_tune.tuning.search.warm_start import Units, chosen_once
-from skin_tune.tuning.tracking.live_line import LiveLine, announce, doing, live_line
+from skin_tune.tuning.tracking.live_line import LiveLine, announce, live_line
 from skin_tune.tuning.tracking.progress_callback import ProgressCallback
 from skin_tune.tuning.tracking.store_callback import StoreCallback
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
@@ -53,13 +52,10 @@ class RegionRun:
 def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_order: bool = False) -> None:
     """Run what is left of experiments of different regions, or until Ctrl-C, recording into their writers.
 
-    The first one's request decides what concerns the whole run. Raises ClusterError, before any trial starts, where the
-    cluster cannot hold one.
+    The first one's request decides what concerns the whole run. The cluster has been joined.
+    Raises ClusterError, before any trial starts, where it cannot hold one.
     """
     first = experiments[0].plan
-    request = first.request
-    doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
-    cluster.connect(worker_groups=request.workers_per_trial > 1, gpus=request.gpus_per_trial != 0)
     try:
         with cluster_watch.membership(first.how_to_resume), live_line("preparing the trials") as line:
             resources = _resources(experiments)

@@ -1,4 +1,4 @@
-"""The champion: an experiment's best config trained once more on a worker group, and tested once."""
+"""The champion: an experiment's best config trained once more, and tested once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,7 +131,12 @@ def _train_and_test(
     doing("fetching the starting weights" if fetched else "checking the experiment")
     weights = {(name, backbone): load_weights(name, backbone) for name, backbone in sorted(wanted)}
     doing("loading Ray")
-    from skin_tune.tuning.refit import workers  # takes seconds: not before the checks
+    from skin_tune.tuning.refit.workers import (  # takes seconds: not before the checks
+        on_cluster,
+        on_one_of,
+        started,
+        train,
+    )
 
     def hear(member: Member, metrics: Mapping[str, float]) -> None:
         on_epoch(log.add(member, metrics), plan.epochs)
@@ -139,8 +144,11 @@ def _train_and_test(
     setting = TrialSetting.of(
         pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
     )
-    with workers.on_cluster(request.workers, [pack.path, plan.paths.results]) as resources:
-        ended = workers.train(setting, resources, weights, plan.members, _MAX_FAILURES, hear)
+    with (
+        on_cluster(request.workers, [pack.path, plan.paths.results]) as resources,
+        started(setting, resources, weights, _MAX_FAILURES) as workers,
+    ):
+        ended = train(workers, setting.region, plan.members, hear)
         best = plan.checkpoints / "best.pt"
         if len(plan.members) > 1:
             files = [plan.checkpoints_of(member.model) / "best.pt" for member in plan.members]
@@ -150,6 +158,6 @@ def _train_and_test(
         record_test_opening(
             plan.paths.storage, plan.region, request.experiment, plan.model, command="refit", pack_id=pack_id
         )
-        evaluation = workers.on_one_worker(resources, evaluate_file, best, pack.path, "test", pack_id)
+        evaluation = on_one_of(workers, evaluate_file, best, pack.path, "test", pack_id)
     gpu_seconds = resources.gpus * request.workers * log.seconds
     return facts_of(plan, evaluation, ended[0], len(log.epochs), log.seconds, gpu_seconds), evaluation

@@ -1,6 +1,5 @@
-"""A refit's work on the Ray cluster: a worker group that trains, one worker that tests."""
+"""A refit's work on the Ray cluster: workers that train, one worker that tests."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -10,13 +9,14 @@ from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.storage.files import Location
 from skin_tune.text.wording import counted
 from skin_tune.tuning.backend import cluster, cluster_watch
+from skin_tune.tuning.backend.lost_workers import WorkersLostError
 from skin_tune.tuning.backend.resources import TrialResources, trial_resources
 from skin_tune.tuning.backend.shared_storage import check_seen_everywhere
-from skin_tune.tuning.backend.worker_group import WorkersLostError, run_on_worker, worker_group
+from skin_tune.tuning.backend.workers import Workers, start_workers
 from skin_tune.tuning.refit.plan import Member
 from skin_tune.tuning.tracking.live_line import doing
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
-from skin_tune.tuning.trial.epochs import epoch_metrics
+from skin_tune.tuning.trial.result import epoch_metrics
 
 _Result = TypeVar("_Result")
 
@@ -27,30 +27,32 @@ def on_cluster(workers: int, paths: Sequence[Location]) -> Iterator[TrialResourc
 
     Raises ClusterError.
     """
-    doing("joining the Ray cluster" if os.environ.get("RAY_ADDRESS") else "starting Ray")
-    cluster.connect(worker_groups=True)
+    cluster.connect(worker_groups=workers > 1)
     with cluster_watch.membership("the same command resumes it"):
         check_seen_everywhere(paths)
         yield trial_resources(None, None, at_once=1, workers=workers)
 
 
+@contextmanager
+def started(
+    setting: TrialSetting, resources: TrialResources, weights: WeightsTable, max_failures: int
+) -> Iterator[Workers]:
+    """The workers for the length of the block."""
+    doing(f"starting {counted(resources.workers, 'worker')} and the first epoch")
+    with start_workers({setting.region: setting}, weights, resources, max_failures) as workers:
+        yield workers
+
+
 def train(
-    setting: TrialSetting,
-    resources: TrialResources,
-    weights: WeightsTable,
-    members: Sequence[Member],
-    max_failures: int,
-    on_epoch: Callable[[Member, Mapping[str, float]], None],
+    workers: Workers, region: str, members: Sequence[Member], on_epoch: Callable[[Member, Mapping[str, float]], None]
 ) -> list[Mapping[str, Any]]:
     """Train the config of each member to its last epoch, from its last checkpoint if there is one.
 
     Returns the results of their last epochs. Raises ExperimentError where training diverges or fails, StoreError where
     the storage cannot be written.
     """
-    doing(f"starting {counted(resources.workers, 'worker')} and the first epoch")
     try:
-        with worker_group({setting.region: setting}, weights, resources, max_failures) as train_epoch:
-            return [_trained(member, setting.region, train_epoch, partial(on_epoch, member)) for member in members]
+        return [_trained(member, region, workers.train_epoch, partial(on_epoch, member)) for member in members]
     except WorkersLostError as error:
         raise ExperimentError(f"refit lost its workers: {error}") from None
 
@@ -72,9 +74,9 @@ def _trained(
             return result
 
 
-def on_one_worker(resources: TrialResources, function: Callable[..., _Result], *arguments: Any) -> _Result:
-    """`function(*arguments)`, run where one of the workers would be."""
+def on_one_of(workers: Workers, function: Callable[..., _Result], *arguments: Any) -> _Result:
+    """`function(*arguments)`, run by one of the workers."""
     try:
-        return run_on_worker(resources, function, *arguments)
+        return workers.run(function, *arguments)
     except WorkersLostError as error:
         raise ExperimentError(f"the test split could not be evaluated: {error}") from None

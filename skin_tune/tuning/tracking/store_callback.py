@@ -21,7 +21,7 @@ from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.tracking.wandb_client import WandbLog
 from skin_tune.tuning.tracking.wandb_sync import write_again
 from skin_tune.tuning.trial.context import FOLD, TRIAL_ID, TrialSetting, hyper_parameters
-from skin_tune.tuning.trial.epochs import epoch_metrics
+from skin_tune.tuning.trial.result import epoch_metrics
 
 
 class StoreCallback(Callback):

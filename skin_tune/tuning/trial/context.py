@@ -3,15 +3,17 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.model.network import StateDict
 from skin_tune.results.store.lock import check_storage
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
-from skin_tune.training.evaluation import Evaluation
+
+if TYPE_CHECKING:  # PyTorch is not for the driver of trials, which would wait for it
+    from skin_tune.model.network import StateDict
+    from skin_tune.training.evaluation import Evaluation
 
 TRIAL_ID = "trial_id"
 """Entry of a Tune config that is no hyper-parameter: the trial's id in the store, kept over restarts."""
@@ -25,7 +27,7 @@ FOLD = "fold"
 """Entry of a Tune config that is no hyper-parameter: the Fold whose people judge the trial, where there are folds."""
 
 
-WeightsTable = Mapping[tuple[str, str], StateDict | None]
+WeightsTable: TypeAlias = "Mapping[tuple[str, str], StateDict | None]"
 """Starting weights by (`weights`, `backbone`), resolved once by the driver."""
 
 
@@ -70,7 +72,7 @@ class TrialSetting:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
         return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)
 
-    def keep_validation(self, config: Mapping[str, Any], validation: Evaluation) -> None:
+    def keep_validation(self, config: Mapping[str, Any], validation: "Evaluation") -> None:
         """Put what the best epoch so far of a trial, by its Tune config, says of the images it is judged by.
 
         They are split `oof` (out of fold) in the store where the trial has a fold, else `val`.

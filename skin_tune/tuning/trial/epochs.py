@@ -97,14 +97,6 @@ def epoch_result(trainer: Trainer, config: Mapping[str, Any], setting: TrialSett
     }
 
 
-_EPOCH_ONLY = ("epoch", "learning_rate", "images", "epoch_seconds", "images_per_second")
-
-
-def epoch_metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """The Trainer's metrics among what a trial reports."""
-    return {name: value for name, value in result.items() if name in _EPOCH_ONLY or name.startswith(("train_", "val_"))}
-
-
 def failure_result(error: Exception, epochs: int) -> dict[str, Any]:
     """The last result of a trial that failed after `epochs` whole epochs: its status and reason.
 

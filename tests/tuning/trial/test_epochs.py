@@ -17,7 +17,8 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.trial.context import FOLD, REGION, TRIAL_ID, TrialSetting
-from skin_tune.tuning.trial.epochs import build_trainer, epoch_metrics, epoch_result, failure_result, next_epoch
+from skin_tune.tuning.trial.epochs import build_trainer, epoch_result, failure_result, next_epoch
+from skin_tune.tuning.trial.result import epoch_metrics
 from tests.conftest import write_synthetic_pack
 from tests.tuning.stored_experiment import SMALL
 
