@@ -141,9 +141,12 @@ class TrialConfig:
     def from_stored(cls, values: Mapping[str, Any]) -> "TrialConfig":
         """A config as a store, a checkpoint or a spec holds it, perhaps of a version that had fewer hyper-parameters.
 
-        One that is missing gets its entry in LEGACY_VALUES, else its default. Raises ConfigError as `from_mapping`.
+        One that is missing, or None as in a canonical form, gets its entry in LEGACY_VALUES, else its default. Raises
+        ConfigError as `from_mapping`.
         """
-        return cls.from_mapping({**LEGACY_VALUES, **values})
+        return cls.from_mapping(
+            {**LEGACY_VALUES, **{name: value for name, value in values.items() if value is not None}}
+        )
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "TrialConfig":

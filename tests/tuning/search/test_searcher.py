@@ -38,7 +38,12 @@ def searcher_of(tmp_path: Path, method: str, text: str = SPACE, seed: int = 0, *
 def study_below(tmp_path: Path) -> optuna.Study:
     """What the journal of `searcher_of` holds."""
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
-    return optuna.load_study(study_name="search", storage=storage)
+    return optuna.load_study(study_name="live parameters", storage=storage)
+
+
+def configs_of(suggested: list[Any]) -> list[dict[str, Any]]:
+    """Suggestions without what is no hyper-parameter."""
+    return [{name: value for name, value in config.items() if name != "trial_id"} for config in suggested]
 
 
 def run(searcher: SpaceSearcher, trial_id: str, score: float, epochs: int = 4) -> dict[str, object]:
@@ -148,7 +153,12 @@ def test_a_resumed_search_goes_on_with_the_draws_an_unbroken_one_would_make(tmp_
     unbroken = searcher_of(tmp_path / "a", method, text)
     drawn = [unbroken.suggest(str(number)) for number in range(6)]
     resumed = searcher_of(
-        tmp_path / "b", method, text, started_ids=["exp-000", "exp-001", "exp-002"], unfinished=[drawn[1]]
+        tmp_path / "b",
+        method,
+        text,
+        started_ids=["exp-000", "exp-001", "exp-002"],
+        tried=configs_of(drawn[:3]),
+        unfinished=[drawn[1]],
     )
     assert [resumed.suggest(str(number)) for number in range(4)] == [drawn[1], *drawn[3:]]
 
@@ -162,7 +172,8 @@ def test_a_resumed_bayes_search_draws_what_an_unbroken_one_would(tmp_path: Path)
         searcher = searcher_of(tmp_path / name, "bayes")
         for number in range(20):
             if name == "resumed" and number in (4, 15):  # before and after TPE has begun to learn
-                searcher = searcher_of(tmp_path / name, "bayes", started_ids=[config["trial_id"] for config in configs])
+                started = [config["trial_id"] for config in configs]
+                searcher = searcher_of(tmp_path / name, "bayes", started_ids=started, tried=configs_of(configs))
             config = searcher.suggest(str(number))
             assert isinstance(config, dict)
             result = {"epoch": 4, "val_balanced_acc": score(config), "best_val_balanced_acc": score(config)}

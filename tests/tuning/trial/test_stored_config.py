@@ -13,6 +13,7 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.tuning.experiment.resume import resumable_configs
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.search.warm_start import best_of_siblings
+from skin_tune.tuning.space.configs import Configs
 from skin_tune.tuning.space.parameters import Parameter, Space
 from skin_tune.tuning.trial.stored_config import config_of
 from tests.conftest import PackMaker
@@ -58,7 +59,7 @@ def test_an_experiment_older_than_a_hyper_parameter_can_be_resumed_twice(tmp_pat
 def test_it_can_be_a_sibling_to_start_from(tmp_path: Path):
     begin(tmp_path, "exp-000", without=YOUNG)
     space = Space("random", "val_balanced_acc", (Parameter(YOUNG, "categorical", (False, True)),))
-    assert best_of_siblings(tmp_path, ["exp"], "lip_dryness", "new", space) == [{YOUNG: 0.75}]
+    assert best_of_siblings(tmp_path, ["exp"], "lip_dryness", "new", Configs(space)) == [{YOUNG: 0.75}]
 
 
 def test_what_it_was_started_with_does_not_differ_by_a_default(make_pack: PackMaker):
