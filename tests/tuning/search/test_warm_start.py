@@ -87,7 +87,8 @@ def test_a_search_tries_them_first_and_then_goes_its_own_way(tmp_path: Path, met
 
     def searcher(name: str, *, warm: bool, started: int = 0) -> SpaceSearcher:
         taken = [f"own-{number:03d}" for number in range(started)]
-        head_start = (lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", Configs(space))) if warm else tuple
+        configs = Configs(space)
+        head_start = (lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", configs)) if warm else tuple
         return SpaceSearcher(space, 0, "own", tmp_path / name, warm_start=head_start, started_ids=taken)
 
     warm, cold = searcher("warm", warm=True), searcher("cold", warm=False)
