@@ -114,3 +114,4 @@ def test_numbers_that_differ_by_a_rounding_are_one_config():
     values = TrialConfig(learning_rate=1e-4).to_dict()
     assert key_of({**values, "learning_rate": 1e-4 * (1 + 1e-15)}) == key_of(values)
     assert key_of({**values, "learning_rate": 1.0001e-4}) != key_of(values)
+    assert key_of(dict(reversed(values.items()))) == key_of(values)

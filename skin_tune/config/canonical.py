@@ -47,15 +47,21 @@ def canonical(values: Values) -> Canonical:
     return {name: value if is_live(name, values) else None for name, value in values.items()}
 
 
-def settled(values: Values) -> dict[str, str | int | float | bool]:
+def settled(values: Values) -> dict[str, Any]:
     """A whole config with the value that `TrialConfig.from_stored` reads for what is dead."""
-    return {name: _READ_AS[name] if value is None else value for name, value in canonical(values).items()}
+    return read_back(canonical(values))
+
+
+def read_back(form: Values) -> dict[str, Any]:
+    """The whole config of a canonical or older form as `TrialConfig.from_stored` reads it, but unchecked."""
+    return {**_READ_AS, **{name: value for name, value in form.items() if value is not None}}
 
 
 def key_of(values: Values) -> tuple[tuple[str, Any], ...]:
     """What configs have in common that train alike, to compare them by; numbers may differ by a rounding."""
     return tuple(
-        (name, f"{value:.9g}" if isinstance(value, float) else value) for name, value in canonical(values).items()
+        (name, f"{value:.9g}" if isinstance(value, float) else value)
+        for name, value in sorted(canonical(values).items(), key=lambda item: item[0])
     )
 
 

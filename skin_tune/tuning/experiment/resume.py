@@ -16,7 +16,7 @@ from skin_tune.tuning.experiment.trial_count import possible_trials
 from skin_tune.tuning.search.target import first_to_reach
 from skin_tune.tuning.tracking.live_line import announce
 from skin_tune.tuning.trial.context import FOLD
-from skin_tune.tuning.trial.stored_config import config_of
+from skin_tune.tuning.trial.stored_config import config_of, values_of
 
 
 def restore(plan: Plan, writer: ExperimentWriter) -> Plan:
@@ -34,7 +34,7 @@ def restore(plan: Plan, writer: ExperimentWriter) -> Plan:
         _recover_epochs(writer, plan, config)
     reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)
     if not plan.configs:
-        tried = [config_of(row).to_dict() for row in writer.trials()]
+        tried = [values_of(row) for row in writer.trials()]
         trials, cut = possible_trials(plan.different_configs, plan.trials, len(started_ids), tried)
         plan = replace(plan, trials=trials, tried=tried)
         if plan.request.resume and not reached:

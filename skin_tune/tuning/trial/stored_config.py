@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.config import FIELDS, TrialConfig, Values, canonical
+from skin_tune.config.canonical import read_back
 from skin_tune.errors import ConfigError
 
 _PREFIX = "config/"
@@ -29,5 +30,14 @@ def config_of(row: Mapping[Any, Any]) -> TrialConfig:
     """
     if pd.notna(row.get("members")):
         raise ConfigError(f"{row['trial_id']!r} is a combination of models, which has no config of its own")
+    return TrialConfig.from_stored(_stored(row))
+
+
+def values_of(row: Mapping[Any, Any]) -> Values:
+    """The hyper-parameters of `config_of`, unchecked: those of a trial may contradict each other, so that it failed."""
+    return read_back(_stored(row))
+
+
+def _stored(row: Mapping[Any, Any]) -> dict[str, Any]:
     stored = {str(name).removeprefix(_PREFIX): row[name] for name in row if str(name).startswith(_PREFIX)}
-    return TrialConfig.from_stored({name: value for name, value in stored.items() if not pd.isna(value)})
+    return {name: value for name, value in stored.items() if not pd.isna(value)}
