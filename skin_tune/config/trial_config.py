@@ -75,7 +75,8 @@ class TrialConfig:
     """Shares of the classes in an epoch: `none` as in the data, `balanced` all alike, `sqrt` by the square roots of
     their counts."""
     target_samples_per_class: int = 0
-    """Draws per class that oversampling aims at, in an epoch as long as that takes; 0 leaves it to `epoch_images`."""
+    """Draws per class that oversampling aims at, in an epoch as long as that takes; 0, and without oversampling:
+    `epoch_images` decides."""
     epoch_images: int = 0
     """Images drawn per epoch; 0: as many as the training set has; -1: each once, and what oversampling adds to them."""
     augmentation_methods: tuple[str, ...] = ("horizontal_flip", "rotation", "color_jitter", "random_resized_crop")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_the_run_of_a_fold_is_resumed_on_its_fold(tmp_path: Path):
     again.close()
 
 
-def restored(storage: Path, pack: Pack, rows: list[dict[str, object]], method: str = "grid", trials: int = 12) -> Plan:
+def restored(storage: Path, pack: Pack, rows: list[dict[str, Any]], method: str = "grid", trials: int = 12) -> Plan:
     """The plan that resumes an experiment of a space of lists, which has `rows` of configs by now."""
     (storage / "space.yaml").write_text(
         f"method: {method}\nparameters:\n  train_loss: {{values: [cb, focal, ce]}}\n  gamma: {{values: [0.5, 1.0]}}\n"
@@ -70,7 +71,7 @@ def restored(storage: Path, pack: Pack, rows: list[dict[str, object]], method: s
 def test_an_experiment_that_ran_configs_again_goes_on_with_those_that_are_new(
     make_pack: PackMaker, tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]
 ):
-    ce = [{"train_loss": "ce", "oversample": "none", "gamma": gamma} for gamma in (0.5, 1.0)]
+    ce: list[dict[str, Any]] = [{"train_loss": "ce", "oversample": "none", "gamma": gamma} for gamma in (0.5, 1.0)]
     plan = restored(tmp_path, make_pack(), [*ce, {"train_loss": "cb", "oversample": "sqrt", "gamma": 1.0}], method)
     assert (plan.trials, plan.to_run) == (3 + 8, 8)
     assert "11 trials, not 12: the space has 10 different configs, of which 8 have not been run" in (
@@ -81,7 +82,7 @@ def test_an_experiment_that_ran_configs_again_goes_on_with_those_that_are_new(
 def test_an_experiment_whose_configs_have_all_been_run_has_ended(
     make_pack: PackMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"train_loss": loss, "gamma": gamma, "oversample": oversample}
         for loss in ("cb", "focal", "ce")
         for gamma in (0.5, 1.0)

@@ -301,7 +301,9 @@ def test_the_journal_of_an_older_version_is_taken_over_without_dead_parameters(t
     journal = JournalStorage(JournalFileBackend(str(tmp_path / "old" / "journal")))
     older = optuna.create_study(storage=journal, study_name="search", direction="maximize")
     of = {"train_loss": 3, "gamma": 2, "beta": 2, "oversample": 2}
-    kinds = {name: optuna.distributions.CategoricalDistribution(range(count)) for name, count in of.items()}
+    kinds: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution(range(count)) for name, count in of.items()
+    }
     for number, loss in enumerate((0, 1, 2)):
         params = {"train_loss": loss, "gamma": 1, "beta": 1, "oversample": 0}
         ids = {"trial_id": f"exp-{number:03d}"}
