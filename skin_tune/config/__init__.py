@@ -1,5 +1,6 @@
 """Every hyper-parameter of one trial: its type, its range, its choices."""
 
+from skin_tune.config.canonical import Canonical, Values, canonical, is_live, key_of, live, settled
 from skin_tune.config.choices import AUGMENTATION_METHODS, CHOICES
 from skin_tune.config.trial_config import (
     FIELDS,
@@ -14,9 +15,16 @@ __all__ = [
     "AUGMENTATION_METHODS",
     "CHOICES",
     "FIELDS",
+    "Canonical",
     "TrialConfig",
+    "Values",
+    "canonical",
     "check_name",
     "checked_overrides",
+    "is_live",
+    "key_of",
+    "live",
     "parse_overrides",
     "range_of",
+    "settled",
 ]

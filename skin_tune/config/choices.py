@@ -20,6 +20,8 @@ class Choice:
     """``module:function`` below `skin_tune`."""
     summary: str
     """One line for tables."""
+    uses: tuple[str, ...] = ()
+    """Hyper-parameters that only such choices read; with another choice they do nothing."""
 
     def load(self) -> Callable[..., Any]:
         """The function that builds it."""
@@ -30,14 +32,18 @@ class Choice:
 
 LOSSES: Mapping[str, Choice] = {
     "ce": Choice("model.losses:cross_entropy", "cross-entropy"),
-    "label_smoothing": Choice("model.losses:label_smoothing", "cross-entropy against smoothed labels (`smoothing`)"),
-    "focal": Choice("model.losses:focal", "focal loss (`gamma`)"),
-    "cb": Choice("model.losses:class_balanced", "class-balanced focal loss (`gamma`, `beta`, `reweight_after`)"),
-    "logit_adjustment": Choice(
-        "model.long_tail_losses:logit_adjustment", "cross-entropy without the prior of the images drawn (`tau`)"
+    "label_smoothing": Choice(
+        "model.losses:label_smoothing", "cross-entropy against smoothed labels", uses=("smoothing",)
     ),
-    "ldam": Choice("model.long_tail_losses:ldam", "larger margins for rarer classes (`beta`, `reweight_after`)"),
-    "sord": Choice("model.ordinal_losses:sord", "cross-entropy against grades softened by distance (`sord_width`)"),
+    "focal": Choice("model.losses:focal", "focal loss", uses=("gamma",)),
+    "cb": Choice("model.losses:class_balanced", "class-balanced focal loss", uses=("gamma", "reweight_after", "beta")),
+    "logit_adjustment": Choice(
+        "model.long_tail_losses:logit_adjustment", "cross-entropy without the prior of the images drawn", uses=("tau",)
+    ),
+    "ldam": Choice("model.long_tail_losses:ldam", "larger margins for rarer classes", uses=("reweight_after", "beta")),
+    "sord": Choice(
+        "model.ordinal_losses:sord", "cross-entropy against grades softened by distance", uses=("sord_width",)
+    ),
 }
 """Functions of a TrialConfig, the original training counts [K] and an epoch's draws [K]; each returns a GradeLoss."""
 

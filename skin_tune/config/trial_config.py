@@ -75,7 +75,8 @@ class TrialConfig:
     """Shares of the classes in an epoch: `none` as in the data, `balanced` all alike, `sqrt` by the square roots of
     their counts."""
     target_samples_per_class: int = 0
-    """Draws per class that oversampling aims at, in an epoch as long as that takes; 0 leaves it to `epoch_images`."""
+    """Draws per class that oversampling aims at, in an epoch as long as that takes; 0, and without oversampling:
+    `epoch_images` decides."""
     epoch_images: int = 0
     """Images drawn per epoch; 0: as many as the training set has; -1: each once, and what oversampling adds to them."""
     augmentation_methods: tuple[str, ...] = ("horizontal_flip", "rotation", "color_jitter", "random_resized_crop")
@@ -141,9 +142,12 @@ class TrialConfig:
     def from_stored(cls, values: Mapping[str, Any]) -> "TrialConfig":
         """A config as a store, a checkpoint or a spec holds it, perhaps of a version that had fewer hyper-parameters.
 
-        One that is missing gets its entry in LEGACY_VALUES, else its default. Raises ConfigError as `from_mapping`.
+        One that is missing, or None as in a canonical form, gets its entry in LEGACY_VALUES, else its default. Raises
+        ConfigError as `from_mapping`.
         """
-        return cls.from_mapping({**LEGACY_VALUES, **values})
+        return cls.from_mapping(
+            {**LEGACY_VALUES, **{name: value for name, value in values.items() if value is not None}}
+        )
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "TrialConfig":

@@ -98,7 +98,8 @@ def print_outcome(outcome: "Outcome", storage: Path, price: float | None = None)
     for line in _endings(outcome):
         console.print(line, soft_wrap=True)
     best = outcome.rows[0]
-    values = " ".join(f"{name}={best[f'config/{name}']}" for name in outcome.searched)
+    known = {name: best[f"config/{name}"] for name in outcome.searched}
+    values = " ".join(f"{name}={value}" for name, value in known.items() if value is not None)
     console.print(f"best: {values}", soft_wrap=True)
     console.print(f"see again: skin-tune trials --storage {storage} --experiment {outcome.experiment}", soft_wrap=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import TrialConfig, canonical
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.uses import note_use
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
@@ -31,6 +31,7 @@ from skin_tune.tuning.tracking.live_line import doing
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.tracking.wandb_settings import check_mode, run_id_given
 from skin_tune.tuning.tracking.wandb_sync import write_again
+from skin_tune.tuning.trial.stored_config import COLUMNS, columns_of
 
 _OLD_TRIAL_ID = "train"
 """Trial id of every training in older versions; now it is the name of the run."""
@@ -83,7 +84,7 @@ def run_training(
     trainer = _build_trainer(request, state, config, pack, name)
     pack.verify()
     run = _open_run(request, trainer, name)
-    run.wandb_log.start(run.trial_id, config.to_dict(), () if run_id else trainer.history, run_id)
+    run.wandb_log.start(run.trial_id, canonical(config.to_dict()), () if run_id else trainer.history, run_id)
     message = _record(run, request.resume, on_epoch)
     return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, run.folder, message)
 
@@ -221,6 +222,7 @@ def _spec(trainer: Trainer) -> ExperimentSpec:
 
 
 def _write_row(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> None:
+    writer.set_types(COLUMNS)
     row = writer.trial(trial_id)
     fresh = {} if row else {"epochs": 0, "seconds": 0.0, "gpu_seconds": 0.0, "started_at": now()}
     writer.update_trial(
@@ -237,7 +239,7 @@ def _write_row(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> Non
         libraries=append_version(row.get("libraries"), libraries()),
         hardware=append_version(row.get("hardware"), hardware(trainer.device)),
         **fresh,
-        **{f"config/{name}": value for name, value in trainer.config.to_dict().items()},
+        **columns_of(trainer.config.to_dict()),
     )
 
 

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psutil
 import pytest
 import yaml
 from wandb.wandb_agent import Agent
 
-from skin_tune.config import FIELDS, TrialConfig
+from skin_tune.config import FIELDS, TrialConfig, canonical, live
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.tuning.tracking import wandb_client as wandb_log
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
@@ -112,9 +113,12 @@ def test_wandbs_own_agent_trains_what_the_sweep_says(by_module: bool, tmp_path: 
     runs = offline_runs(tmp_path / "runs")
     row = load_trials(tmp_path / "runs").iloc[0]
     config = TrialConfig.from_mapping(values)
-    assert {name: row[f"config/{name}"] for name in FIELDS} == config.to_dict()
+    form = canonical(config.to_dict())
+    stored = {name: row[f"config/{name}"] for name in FIELDS}
+    assert {name: None if pd.isna(value) else value for name, value in stored.items()} == form
     logged = runs["abc123"].config  # in which wandb keeps the sweep's own words: null for none
-    assert TrialConfig.from_mapping({name: logged[name] for name in FIELDS}) == config
+    assert TrialConfig.from_mapping({name: logged[name] for name in live(form)}) == config
+    assert {logged[name] for name in form if form[name] is None} == {None}
     assert [step["_step"] for step in runs["abc123"].steps] == [1]
 
 

@@ -32,4 +32,5 @@ def plan_epoch(
 
 
 def _are_equal(config: TrialConfig) -> bool:
-    return config.epoch_images >= 0 and not config.target_samples_per_class
+    aims_at_target = config.oversample != "none" and config.target_samples_per_class > 0
+    return config.epoch_images >= 0 and not aims_at_target

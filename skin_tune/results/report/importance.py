@@ -16,23 +16,26 @@ _NO_PARAMETERS = ("config/seed",)
 def importances(trials: pd.DataFrame, metric: str) -> dict[str, float]:
     """Share of each varied hyper-parameter [sums to 1] in reaching the best tenth of `metric`, most important first.
 
-    Watanabe et al. 2023, arXiv:2304.10255, relative to what was searched. Empty for fewer than FEWEST trials with the
-    metric and where it is the same for all.
+    Watanabe et al. 2023, arXiv:2304.10255, relative to what was searched. A trial says nothing of those that it has no
+    value of: they are dead in it. Empty for fewer than FEWEST trials with the metric and where it is the same for all.
     """
     able = trials[trials[metric].notna()]
-    columns = [name for name in varied_parameters(able) if able[name].notna().all()]
+    columns = varied_parameters(able)
     if len(able) < FEWEST or able[metric].nunique() < 2 or not columns:
         return {}
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    distributions = {name: _distribution(able[name], optuna.distributions) for name in columns}
+    distributions = {name: _distribution(able[name].dropna(), optuna.distributions) for name in columns}
+    there = {name: able[name].notna().tolist() for name in columns}
     study = optuna.create_study(direction="maximize")
     values = {name: _plain(able[name]) for name in columns}
     study.add_trials(
         [
             optuna.trial.create_trial(
-                params={name: values[name][row] for name in columns}, distributions=distributions, value=float(score)
+                params={name: values[name][row] for name in columns if there[name][row]},
+                distributions={name: distributions[name] for name in columns if there[name][row]},
+                value=float(score),
             )
             for row, score in enumerate(able[metric])
         ]

@@ -124,7 +124,7 @@ def _training(facts: CardFacts) -> list[str]:
         f"- Code: skin-tune {facts.code_version or '-'}; {facts.libraries or '-'}.",
         f"- Machine: {facts.hardware or '-'}.",
         "",
-        *_table(("hyper-parameter", "value"), list(facts.config.items())),
+        *_table(("hyper-parameter", "value"), [each for each in facts.config.items() if each[1] is not None]),
     ]
 
 

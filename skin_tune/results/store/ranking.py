@@ -69,6 +69,6 @@ def no_trial(storage: str | Location, region: str | None, experiment: str | None
 
 
 def varied(frame: pd.DataFrame) -> list[str]:
-    """The `config/` columns in which the rows of `frame` differ."""
+    """The `config/` columns of which the rows of `frame` have different values; a gap, where it is dead, is none."""
     columns = [name for name in map(str, frame) if name.startswith("config/")]
-    return [name for name in columns if frame[name].nunique(dropna=False) > 1]
+    return [name for name in columns if frame[name].nunique() > 1]

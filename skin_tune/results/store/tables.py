@@ -25,7 +25,11 @@ from skin_tune.text.numbers import none_if_nan
 
 Names = Sequence[str] | None
 
+_Types = Mapping[str, pa.DataType]
+_NO_TYPES: _Types = {}
+
 _FILE = "data.parquet"
+_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
 _READERS = 16
 """Files that are read at a time."""
 _FLUSH_SECONDS = 2.0
@@ -46,18 +50,24 @@ class ExperimentWriter:
         self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
         self._epochs: dict[str, dict[int, dict[str, Any]]] = {}
-        for row in _rows_of(self._files["trials"], "trials"):
+        trials = _read(self._files["trials"], "trials")
+        for row in trials.to_pylist():
             self._trials[row["trial_id"]] = row
-        for row in _rows_of(self._files["epochs"], "epochs"):
+        for row in _read(self._files["epochs"], "epochs").to_pylist():
             if row["trial_id"] not in self._trials:  # killed before it wrote that the trial had begun
                 continue
             self._epochs.setdefault(row["trial_id"], {})[row["epoch"]] = row
+        self._types = {field.name: field.type for field in trials.schema}
         self._changed = False
         self._flushed_at = -math.inf
         self._flush_took = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles whatever its callbacks hold; there is one writer, and a copy is none
+
+    def set_types(self, columns: Mapping[str, type]) -> None:
+        """Say what further columns of `trials` hold (bool, int, float or str), also where no row has a value."""
+        self._types |= {name: _TYPES[kind] for name, kind in columns.items()}
 
     def update_trial(self, trial_id: str, **values: Any) -> None:
         """Set columns of a trial's row, in a new one: what another thread reads of the rows stays as it was."""
@@ -121,7 +131,7 @@ class ExperimentWriter:
         started = time.monotonic()
         self.check()
         _write(self._files["epochs"], EPOCHS, self.epochs())  # first: a trial that has ended has its epochs
-        _write(self._files["trials"], TRIALS, list(self._trials.values()))
+        _write(self._files["trials"], TRIALS, list(self._trials.values()), self._types)
         self._changed = False
         self._flushed_at = time.monotonic()
         self._flush_took = self._flushed_at - started
@@ -230,20 +240,25 @@ def _placed(part: pa.Table, *folders: str) -> pa.Table:
     return part
 
 
-def _rows_of(file: Location, table: str) -> list[dict[str, Any]]:
-    return read_table(file, table).to_pylist() if file.exists() else []
+def _read(file: Location, table: str) -> pa.Table:
+    return read_table(file, table) if file.exists() else SCHEMAS[table].empty_table()
 
 
-def _table(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def _table(schema: pa.Schema, rows: Sequence[Mapping[str, Any]], types: _Types = _NO_TYPES) -> pa.Table:
+    """`rows` with the columns of `schema` and others; of `types` are those of which no row has a value."""
     columns = {name: [none_if_nan(row.get(name)) for row in rows] for name in schema.names}
     extra = dict.fromkeys(name for row in rows for name in row if name not in columns)
     columns |= {name: [none_if_nan(row.get(name)) for row in rows] for name in extra}
-    arrays = [pa.array(values, _type_of(name, schema)) for name, values in columns.items()]
+    filled = {name for name, values in columns.items() if any(value is not None for value in values)}
+    arrays = [
+        pa.array(values, _type_of(name, schema) or (None if name in filled else types.get(name)))
+        for name, values in columns.items()
+    ]
     return pa.table(arrays, names=list(columns))
 
 
-def _write(file: Location, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
-    table = _table(schema, rows)
+def _write(file: Location, schema: pa.Schema, rows: list[dict[str, Any]], types: _Types = _NO_TYPES) -> None:
+    table = _table(schema, rows, types)
     # Measured values hardly repeat: split into their bytes they are written and read several times faster.
     measured = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in measured]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import TrialConfig, settled
 from skin_tune.data.pack.folds import fold_view
 from skin_tune.data.pack.format import Pack
 from skin_tune.storage.files import Location
@@ -60,7 +60,7 @@ def run_fixed_configs(
         name=name,
         trials=len(configs),
         defaults=defaults_of(paths.spec(pack.info.region, name)),
-        configs=configs,
+        configs=[{**config, **settled(hyper_parameters(config))} for config in configs],  # as the store gives them
     )
     return run_experiment(plan)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import TrialConfig, Values
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import ExperimentError, SkinTuneError
 from skin_tune.results.store.tables import ExperimentWriter
@@ -16,14 +16,15 @@ from skin_tune.training.compatibility import check_compatibility, check_network
 from skin_tune.tuning.experiment.options import noted_space, settings_to_note
 from skin_tune.tuning.experiment.request import TuneRequest, check_request
 from skin_tune.tuning.experiment.spec import ExperimentSpec, in_words, read_spec
+from skin_tune.tuning.experiment.trial_count import possible_trials, wanted_trials
 from skin_tune.tuning.search.target import Reached
-from skin_tune.tuning.search.warm_start import Units, best_of_siblings, check_siblings
+from skin_tune.tuning.search.warm_start import best_of_siblings, check_siblings
+from skin_tune.tuning.space.configs import Configs, Units
 from skin_tune.tuning.space.fitting import Limit, fitted
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.space.shipped import SCRATCH, shipped_folder
 from skin_tune.tuning.tracking.live_line import announce
 
-DEFAULT_TRIALS = 32
 _OF_THE_NETWORK = ("backbone", "image_size", "stem_stride", "last_stride")
 _GIVE_AGAIN = (
     "the experiment is of an older version, which did not note its space: --resume it with the --space, name=value "
@@ -48,6 +49,8 @@ class Plan:
     """Configs, with `trial_id`, that are all there is to run; empty where the space is searched."""
     started_ids: Collection[str] = ()
     """Ids of the trials that an earlier run started."""
+    tried: Sequence[Values] = ()
+    """Configs of those trials."""
     unfinished: Sequence[Mapping[str, Any]] = ()
     """Configs, with `trial_id`, of trials that continue from their last checkpoint."""
     history: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
@@ -58,6 +61,11 @@ class Plan:
     @property
     def region(self) -> str:
         return self.pack.info.region
+
+    @property
+    def different_configs(self) -> Configs:
+        """All configs that a search can suggest."""
+        return Configs(self.space, {**self.defaults, "seed": self.request.seed})
 
     @property
     def spec(self) -> ExperimentSpec:
@@ -81,7 +89,9 @@ class Plan:
 
     def best_of_siblings(self) -> Sequence[Units]:
         """Configs to try first, from the store as it is now."""
-        return best_of_siblings(self.paths.storage, self.request.warm_start, self.region, self.name, self.space)
+        return best_of_siblings(
+            self.paths.storage, self.request.warm_start, self.region, self.name, self.different_configs
+        )
 
     def name_in_use_error(self) -> ExperimentError:
         """The error for a name that another experiment of the region has."""
@@ -118,7 +128,7 @@ def make_plan(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
         pack=pack,
         paths=RunPaths(request.storage.resolve()),
         name=request.name or f"{region}-{time.strftime('%Y%m%d-%H%M%S')}",
-        trials=_trial_count(request, fitting),
+        trials=wanted_trials(request, fitting),
     )
     if request.warm_start and not siblings_to_come:
         check_siblings(plan.paths.storage, request.warm_start, region, plan.name)
@@ -127,9 +137,10 @@ def make_plan(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
         return _resumed(replace(plan, space=_as_started(space, fitting, stored)), stored)
     if request.space == shipped_folder() / SCRATCH:
         lost.insert(0, f"the weights start at random: searching {SCRATCH}, whose learning rates are made for that")
-    for line in lost:
+    trials, cut = possible_trials(plan.different_configs, plan.trials)
+    for line in filter(None, (*lost, cut)):
         announce(f"{region}: {line}")
-    return plan
+    return replace(plan, trials=trials)
 
 
 @contextmanager
@@ -146,14 +157,6 @@ def _older_experiment_hint(request: TuneRequest, region: str) -> Iterator[None]:
 def _has_noted_space(request: TuneRequest, region: str) -> bool:
     file = RunPaths(request.storage.resolve()).spec(region, str(request.name))
     return not file.is_file() or bool(read_spec(file).noted)
-
-
-def _trial_count(request: TuneRequest, space: Space) -> int:
-    wanted = request.trials or space.run_cap
-    if space.method != "grid":
-        return wanted or DEFAULT_TRIALS
-    combinations = sum(1 for _ in space.grid())
-    return min(wanted or combinations, combinations)
 
 
 def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> None:
@@ -218,7 +221,7 @@ def _as_started(given: Space, fitting: Space, stored: ExperimentSpec) -> Space:
 
 def _resumed(plan: Plan, stored: ExperimentSpec) -> Plan:
     """`plan` with the defaults it was started with. Raises ExperimentError where its trials would be other ones."""
-    plan = replace(plan, defaults=stored.defaults, trials=_trial_count(plan.request, plan.space))
+    plan = replace(plan, defaults=stored.defaults, trials=wanted_trials(plan.request, plan.space))
     if changes := stored.changes(plan.spec):
         hint = "--resume it with what it was started with, or give another --name" if stored.noted else _GIVE_AGAIN
         raise ExperimentError(

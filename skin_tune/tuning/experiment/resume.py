@@ -11,10 +11,11 @@ from skin_tune.storage.run_paths import RunPaths, refitted
 from skin_tune.text.wording import counted
 from skin_tune.tuning.experiment.plan import Plan
 from skin_tune.tuning.experiment.spec import read_spec
+from skin_tune.tuning.experiment.trial_count import possible_trials
 from skin_tune.tuning.search.target import first_to_reach
 from skin_tune.tuning.tracking.live_line import announce
 from skin_tune.tuning.trial.context import FOLD
-from skin_tune.tuning.trial.stored_config import config_of
+from skin_tune.tuning.trial.stored_config import config_of, values_of
 
 
 def restore(plan: Plan, writer: ExperimentWriter) -> Plan:
@@ -31,8 +32,14 @@ def restore(plan: Plan, writer: ExperimentWriter) -> Plan:
             writer.update_trial(config["trial_id"], status="interrupted")
         _recover_epochs(writer, plan, config)
     reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)
-    if plan.request.resume and not plan.configs and not reached:
-        _announce_changes(plan, len(started_ids))
+    if not plan.configs:
+        tried = [values_of(row) for row in writer.trials()]
+        trials, cut = possible_trials(plan.different_configs, plan.trials, len(started_ids), tried)
+        plan = replace(plan, trials=trials, tried=tried)
+        if plan.request.resume and not reached:
+            _announce_changes(plan, len(started_ids))
+            if cut:
+                announce(f"{plan.region}: {cut}")
     return replace(
         plan,
         started_ids=started_ids,

@@ -26,7 +26,8 @@ from skin_tune.tuning.search.asha import rungs_of
 from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.search.searcher import SpaceSearcher
-from skin_tune.tuning.search.warm_start import Units, chosen_once
+from skin_tune.tuning.search.warm_start import chosen_once
+from skin_tune.tuning.space.configs import Units
 from skin_tune.tuning.tracking.live_line import LiveLine, announce, live_line
 from skin_tune.tuning.tracking.progress_callback import ProgressCallback
 from skin_tune.tuning.tracking.store_callback import StoreCallback
@@ -157,6 +158,7 @@ def _tune_config(
         room=partial(room_for, resources),
         in_order=in_order,
         has_ended=targets.has_ended,
+        used_up=_say_used_up,
     )
     rungs = {run.region: rungs_of(run.plan.space, run.plan.history) for run in runs}
     return TuneConfig(
@@ -192,9 +194,14 @@ def _searcher(run: RegionRun, runs: Sequence[RegionRun]) -> SpaceSearcher:
         run.journal.file,
         defaults=plan.defaults,
         started_ids=plan.started_ids,
+        tried=plan.tried,
         unfinished=plan.unfinished,
         warm_start=warm_start,
     )
+
+
+def _say_used_up(region: str) -> None:
+    announce(f"{region}: every config that its space draws has been run; the search ends")
 
 
 def _dirname(trial: Trial) -> str:

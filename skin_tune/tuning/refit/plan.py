@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import Canonical, TrialConfig, canonical
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExperimentError, PackError
 from skin_tune.results.statistics.combination import combined_from
@@ -73,13 +73,13 @@ class RefitPlan:
         return self.members[0].config
 
     @property
-    def hyper_parameters(self) -> dict[str, str | int | float | bool]:
-        """Those of its config; where members differ, their values in words."""
-        values: dict[str, list[Any]] = {}
+    def hyper_parameters(self) -> Canonical:
+        """Those of its config, None for what is dead; where members differ, their values in words."""
+        values: dict[str, list[str | int | float | bool | None]] = {}
         for member in self.members:
-            for name, value in member.config.to_dict().items():
+            for name, value in canonical(member.config.to_dict()).items():
                 values.setdefault(name, []).append(value)
-        return {name: each[0] if len(set(each)) == 1 else ", ".join(map(str, each)) for name, each in values.items()}
+        return {name: each[0] if len(set(each)) == 1 else ", ".join(map(_word, each)) for name, each in values.items()}
 
     @property
     def epochs(self) -> int:
@@ -97,6 +97,10 @@ class RefitPlan:
     def checkpoints_of(self, model: str) -> Location:
         """Folder of the checkpoints of a member."""
         return self.paths.checkpoints(self.region, self.request.experiment, model)
+
+
+def _word(value: str | int | float | bool | None) -> str:
+    return "-" if value is None else str(value)
 
 
 def plan_refit(request: RefitRequest) -> RefitPlan:

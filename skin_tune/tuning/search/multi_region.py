@@ -50,12 +50,16 @@ def _goes_on(region: str) -> bool:
     return False
 
 
+def _goes_unsaid(region: str) -> None:
+    """`used_up` of experiments that nobody watches."""
+
+
 class RegionSearcher(Searcher):
     """Suggests the next trial of the region that has the fewest on their way, the earliest of them first.
 
     `to_run` trials of each region are suggested. With `in_order` a region waits until those before it have no trial
     left to start. A trial whose config depends on earlier results is suggested one ahead of the `room` there is. None
-    is suggested of a region that `has_ended`.
+    is suggested of a region that `has_ended`; a region whose searcher has no config left is told to `used_up`.
     """
 
     def __init__(
@@ -66,9 +70,11 @@ class RegionSearcher(Searcher):
         room: Callable[[], int],
         in_order: bool = False,
         has_ended: Callable[[str], bool] = _goes_on,
+        used_up: Callable[[str], None] = _goes_unsaid,
     ):
         super().__init__(metric=next(iter(searchers.values())).metric, mode="max")
         self._searchers, self._room, self._in_order, self._has_ended = searchers, room, in_order, has_ended
+        self._used_up = used_up
         self._left = dict(to_run)
         self._running: Counter[str] = Counter()
         self._region_of: dict[str, str] = {}
@@ -85,7 +91,10 @@ class RegionSearcher(Searcher):
         if (self._in_order or searcher.learns) and self._running.total() > self._room():
             return None
         config = searcher.suggest(trial_id)
-        assert isinstance(config, dict)  # no more trials are to run than a grid holds
+        if not isinstance(config, dict):
+            self._left[region] = 0
+            self._used_up(region)
+            return self.suggest(trial_id)
         self._left[region] -= 1
         self._running[region] += 1
         self._region_of[trial_id] = region

@@ -10,14 +10,11 @@ from skin_tune.errors import ExperimentError
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location, atomic_write
-from skin_tune.tuning.space.parameters import Space
+from skin_tune.tuning.space.configs import Configs, Units
 from skin_tune.tuning.trial.stored_config import config_of
 
 CONFIGS = 5
 """How many configs are tried first: enough for some to fit, few enough to leave the search its budget."""
-
-Units = dict[str, float]
-"""A config as a share in [0, 1] of each searched parameter's own distribution."""
 
 
 def check_siblings(storage: Location, names: Sequence[str], region: str, experiment: str) -> None:
@@ -34,9 +31,9 @@ def check_siblings(storage: Location, names: Sequence[str], region: str, experim
 
 
 def best_of_siblings(
-    storage: Location, names: Sequence[str], region: str, experiment: str, space: Space
+    storage: Location, names: Sequence[str], region: str, experiment: str, configs: Configs
 ) -> list[Units]:
-    """The best configs of the regions and experiments in `names`, as far as `space` can draw them.
+    """The best configs of the regions and experiments in `names`, as far as they are among `configs`, each once.
 
     First the best of each sibling experiment, then the second best of each, and so on: scores of different regions
     do not compare, ranks do. The experiment's own trials are left out.
@@ -45,15 +42,15 @@ def best_of_siblings(
     trials = trials[trials["region"].isin(names) | trials["experiment"].isin(names)]
     if trials.empty:
         return []
-    groups = trials.groupby(["region", "experiment"])[space.metric]
+    metric = configs.space.metric
+    groups = trials.groupby(["region", "experiment"])[metric]
     trials = trials.assign(_rank=groups.rank(ascending=False, method="first"))
     found: list[Units] = []
-    for _, row in trials.sort_values(["_rank", space.metric], ascending=[True, False]).iterrows():
+    for _, row in trials.sort_values(["_rank", metric], ascending=[True, False]).iterrows():
         config = config_of(row.to_dict()).to_dict()
-        units = {parameter.name: parameter.unit_of(config[parameter.name]) for parameter in space.searched}
-        whole = {name: unit for name, unit in units.items() if unit is not None}
-        if len(whole) == len(units) and whole not in found:
-            found.append(whole)
+        units = configs.units_of(config)
+        if units is not None and units not in found:
+            found.append(units)
     return found[:CONFIGS]
 
 

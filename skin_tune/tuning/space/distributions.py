@@ -105,10 +105,19 @@ def _plain_quantile(distribution: str, first: float, second: float, u: float) ->
 
 
 def grid_values(distribution: str, first: float, second: float, q: float) -> list[float]:
-    """Every value that int_uniform or q_uniform can draw, in order."""
+    """Every value that int_uniform, or a quantised distribution with ends, can draw, in order."""
     if distribution == "int_uniform":
         return list(range(int(first), int(second) + 1))
     return [_multiple(k, q) for k in _multiples(distribution, first, second, q)]
+
+
+def count(distribution: str, first: float, second: float, q: float) -> float:
+    """How many values can be drawn; infinite where there is no end or no step."""
+    if distribution == "int_uniform":
+        return int(second) - int(first) + 1
+    if distribution.startswith("q_") and is_bounded(distribution):
+        return len(_multiples(distribution, first, second, q))
+    return math.inf
 
 
 def _limits(distribution: str, first: float, second: float) -> tuple[float, float]:

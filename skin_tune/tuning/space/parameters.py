@@ -15,6 +15,8 @@ from skin_tune.tuning.space import distributions
 LISTED = ("categorical", "categorical_w_probabilities")
 """wandb's distributions that list their values."""
 
+_MOST_LISTED = 10_000
+
 Value = bool | int | float | str
 
 
@@ -93,6 +95,15 @@ class Parameter:
             f"parameters.{self.name}: method grid cannot enumerate {what};"
             " it takes a value, values without probabilities, int_uniform or q_uniform"
         )
+
+    def listed(self) -> tuple[Value, ...] | None:
+        """Every value that can be drawn; None where there is no end of them, or far too many to try."""
+        if self.values:
+            odds = self.probabilities or (1.0,) * len(self.values)
+            return tuple(value for value, chance in zip(self.values, odds, strict=True) if chance)
+        if distributions.count(self.distribution, *self.shape, self.q) > _MOST_LISTED:
+            return None
+        return tuple(map(self._typed, distributions.grid_values(self.distribution, *self.shape, self.q)))
 
     def _index(self, u: float) -> int:
         if not self.probabilities:

@@ -8,6 +8,7 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from skin_tune.config import canonical
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import PackChangedError, SkinTuneError
 from skin_tune.processes import interruption
@@ -22,6 +23,7 @@ from skin_tune.tuning.tracking.wandb_client import WandbLog
 from skin_tune.tuning.tracking.wandb_sync import write_again
 from skin_tune.tuning.trial.context import FOLD, TRIAL_ID, TrialSetting, hyper_parameters
 from skin_tune.tuning.trial.result import epoch_metrics
+from skin_tune.tuning.trial.stored_config import COLUMNS, columns_of
 
 
 class StoreCallback(Callback):
@@ -49,6 +51,7 @@ class StoreCallback(Callback):
         self._retired: list[str] = []
         self._kept = [row for row in writer.trials() if row.get("ended_at") and row.get("checkpoint")]
         self._fatal: SkinTuneError | None = None
+        writer.set_types(COLUMNS)
         wandb_log.on_restart(partial(write_again, wandb_log, writer))
         # A run that was killed may have ended trials of which wandb never heard.
         write_again(wandb_log, writer, [row["trial_id"] for row in writer.trials() if not unfinished(row)])
@@ -69,7 +72,7 @@ class StoreCallback(Callback):
         )
         self._kept = [row for row in self._kept if row["trial_id"] != trial_id]  # it may be a resumed one
         self._retired = [name for name in self._retired if name != trial_id]
-        self._wandb.start(trial_id, hyper_parameters(trial.config), self._writer.epochs_of(trial_id))
+        self._wandb.start(trial_id, canonical(hyper_parameters(trial.config)), self._writer.epochs_of(trial_id))
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -156,7 +159,6 @@ class StoreCallback(Callback):
         """The trial's own id; its row is made if there is none."""
         trial_id: str = trial.config[TRIAL_ID]
         if not self._writer.trial(trial_id):
-            config = {f"config/{name}": value for name, value in hyper_parameters(trial.config).items()}
             fold = trial.config.get(FOLD)
             folds = {} if fold is None else {"fold": fold.number, "folds": fold.of}
             self._writer.update_trial(
@@ -169,7 +171,7 @@ class StoreCallback(Callback):
                 metric=self._setting.metric,
                 started_at=now(),
                 **folds,
-                **config,
+                **columns_of(hyper_parameters(trial.config)),
             )
         return trial_id
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from skin_tune.config import canonical
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.results.store.notes import read_note
 from skin_tune.results.store.ranking import rank_trials
@@ -31,7 +32,7 @@ def write_again(log: WandbLog, writer: ExperimentWriter, trials: Sequence[str]) 
     """Send what the store holds of `trials` to a writer that may know nothing of them."""
     for trial_id in trials:
         row = writer.trial(trial_id)
-        config, history = config_of(row).to_dict(), writer.epochs_of(trial_id)
+        config, history = canonical(config_of(row).to_dict()), writer.epochs_of(trial_id)
         if unfinished(row):
             log.start(trial_id, config, history)
         else:
@@ -107,7 +108,8 @@ def _sync(
     for done, row in enumerate(rows, start=1):
         trial_id = row["trial_id"]
         ended: dict[str, Any] = {**row, "status": INTERRUPTED} if unfinished(row) else row
-        about = run_of(paths, region, experiment, trial_id, config_of(row).to_dict(), store.epochs_of(trial_id))
+        config = canonical(config_of(row).to_dict())
+        about = run_of(paths, region, experiment, trial_id, config, store.epochs_of(trial_id))
         try:
             written += writer.rebuild(f"{region}/{experiment}/{trial_id}", **about, end=end_of(ended), trust_note=False)
         except Exception as error:  # whatever wandb raises

@@ -29,6 +29,16 @@ def test_the_hyper_parameter_that_decides_is_the_most_important():
     assert importances(trials.assign(val_balanced_acc=0.5), "val_balanced_acc") == {}
 
 
+def test_one_that_is_dead_in_some_trials_counts_by_the_others():
+    rng = np.random.default_rng(0)
+    loss = rng.choice(["focal", "ce"], 200)
+    gamma = np.where(loss == "focal", rng.choice([0.5, 1.0, 2.0, 3.0], 200), np.nan)
+    score = np.where(loss == "focal", 0.5 - 0.1 * np.abs(gamma - 2), 0.45) + rng.normal(0, 0.001, 200)
+    columns = {"config/train_loss": loss, "config/gamma": gamma, "config/batch_size": rng.choice([32, 64], 200)}
+    shares = importances(pd.DataFrame({**columns, "val_balanced_acc": score}), "val_balanced_acc")
+    assert shares["gamma"] > 10 * shares["batch_size"]
+
+
 def test_a_scale_is_logarithmic_where_the_values_were_drawn_so():
     rng = np.random.default_rng(0)
     assert is_logarithmic(pd.Series(10 ** rng.uniform(-5, -2, 100)))

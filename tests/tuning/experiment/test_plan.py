@@ -9,9 +9,10 @@ import pytest
 
 from skin_tune.errors import ConfigError, ExperimentError, SkinTuneError
 from skin_tune.tuning.experiment.options import FLAGS, noted_space, tune_request
-from skin_tune.tuning.experiment.plan import DEFAULT_TRIALS, Plan, make_plan
+from skin_tune.tuning.experiment.plan import Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.spec import read_spec
+from skin_tune.tuning.experiment.trial_count import DEFAULT_TRIALS
 from skin_tune.tuning.search.target import Reached
 from tests.conftest import PackMaker
 from tests.tuning.stored_experiment import SMALL, trial_row, write_experiment

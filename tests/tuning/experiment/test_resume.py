@@ -1,13 +1,22 @@
 """What an experiment does with what an earlier run of it has left."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from skin_tune.data.pack.folds import Fold
+from skin_tune.data.pack.format import Pack
 from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths, refit_name
-from skin_tune.tuning.experiment.resume import remove_leftovers, resumable_configs
+from skin_tune.tuning.experiment.plan import Plan, make_plan
+from skin_tune.tuning.experiment.request import TuneRequest
+from skin_tune.tuning.experiment.resume import remove_leftovers, restore, resumable_configs
 from skin_tune.tuning.trial.context import FOLD
+from tests.conftest import PackMaker
+from tests.tuning.stored_experiment import SMALL, trial_row
 
 
 def test_only_checkpoints_that_something_goes_on_from_are_kept(tmp_path: Path):
@@ -39,3 +48,46 @@ def test_the_run_of_a_fold_is_resumed_on_its_fold(tmp_path: Path):
     found = {config["trial_id"]: config.get(FOLD) for config in resumable_configs(again)}
     assert found == {"exp-000-seed7-fold2": Fold(2, 3, seed=7), "other": None}
     again.close()
+
+
+def restored(storage: Path, pack: Pack, rows: list[dict[str, Any]], method: str = "grid", trials: int = 12) -> Plan:
+    """The plan that resumes an experiment of a space of lists, which has `rows` of configs by now."""
+    (storage / "space.yaml").write_text(
+        f"method: {method}\nparameters:\n  train_loss: {{values: [cb, focal, ce]}}\n  gamma: {{values: [0.5, 1.0]}}\n"
+        "  oversample: {values: [none, sqrt]}\n"
+    )
+    request = TuneRequest(pack.path, storage / "space.yaml", SMALL, name="exp", storage=storage, trials=trials)
+    plan = make_plan(request)
+    plan.spec.write(plan.spec_file)
+    writer = ExperimentWriter(storage, pack.info.region, "exp")
+    for number, changes in enumerate(rows):
+        writer.update_trial(f"exp-{number:03d}", **trial_row(pack, 0.5, **changes))
+    found = restore(make_plan(replace(request, resume=True)), writer)
+    writer.close()
+    return found
+
+
+@pytest.mark.parametrize("method", ["grid", "random", "bayes"])
+def test_an_experiment_that_ran_configs_again_goes_on_with_those_that_are_new(
+    make_pack: PackMaker, tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]
+):
+    ce: list[dict[str, Any]] = [{"train_loss": "ce", "oversample": "none", "gamma": gamma} for gamma in (0.5, 1.0)]
+    plan = restored(tmp_path, make_pack(), [*ce, {"train_loss": "cb", "oversample": "sqrt", "gamma": 1.0}], method)
+    assert (plan.trials, plan.to_run) == (3 + 8, 8)
+    assert "11 trials, not 12: the space has 10 different configs, of which 8 have not been run" in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_experiment_whose_configs_have_all_been_run_has_ended(
+    make_pack: PackMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    rows: list[dict[str, Any]] = [
+        {"train_loss": loss, "gamma": gamma, "oversample": oversample}
+        for loss in ("cb", "focal", "ce")
+        for gamma in (0.5, 1.0)
+        for oversample in ("none", "sqrt")
+    ]
+    plan = restored(tmp_path, make_pack(), rows, "bayes", trials=99)
+    assert plan.to_run == 0
+    assert "the space has 10 different configs, of which none have not been run" in capsys.readouterr().err

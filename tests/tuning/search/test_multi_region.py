@@ -71,3 +71,15 @@ def test_what_learns_from_results_waits_for_a_place_and_what_does_not_is_ready_a
         )
     assert learning.suggest("next") is not None  # one is kept ready beside the two that run
     assert learning.suggest("later") is None
+
+
+def test_a_region_whose_configs_are_used_up_says_so_and_leaves_its_places_to_the_others(tmp_path: Path):
+    (tmp_path / "space.yaml").write_text("method: random\nparameters:\n  oversample: {values: [none, sqrt]}\n")
+    space = load_space(tmp_path / "space.yaml")
+    searchers = {region: SpaceSearcher(space, 0, "exp", tmp_path / region) for region in REGIONS[:2]}
+    ended: list[str] = []
+    searcher = RegionSearcher(searchers, {REGIONS[0]: 5, REGIONS[1]: 2}, room=lambda: 99, used_up=ended.append)
+    started = [searcher.suggest(str(number))["region"] for number in range(4)]
+    assert Counter(started) == dict.fromkeys(REGIONS[:2], 2)
+    assert searcher.suggest("4") == Searcher.FINISHED
+    assert ended == [REGIONS[0]]

@@ -8,7 +8,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from ray.tune.search import Searcher
 
-from skin_tune.config import TrialConfig
+from skin_tune.config import TrialConfig, key_of, settled
 from skin_tune.tuning.search.asha import most_epochs
 from skin_tune.tuning.search.searcher import SpaceSearcher
 from skin_tune.tuning.space.parameters import Space
@@ -38,7 +38,12 @@ def searcher_of(tmp_path: Path, method: str, text: str = SPACE, seed: int = 0, *
 def study_below(tmp_path: Path) -> optuna.Study:
     """What the journal of `searcher_of` holds."""
     storage = JournalStorage(JournalFileBackend(str(tmp_path / "journal")))
-    return optuna.load_study(study_name="search", storage=storage)
+    return optuna.load_study(study_name="live parameters", storage=storage)
+
+
+def configs_of(suggested: list[Any]) -> list[dict[str, Any]]:
+    """Suggestions without what is no hyper-parameter."""
+    return [{name: value for name, value in config.items() if name != "trial_id"} for config in suggested]
 
 
 def run(searcher: SpaceSearcher, trial_id: str, score: float, epochs: int = 4) -> dict[str, object]:
@@ -148,7 +153,12 @@ def test_a_resumed_search_goes_on_with_the_draws_an_unbroken_one_would_make(tmp_
     unbroken = searcher_of(tmp_path / "a", method, text)
     drawn = [unbroken.suggest(str(number)) for number in range(6)]
     resumed = searcher_of(
-        tmp_path / "b", method, text, started_ids=["exp-000", "exp-001", "exp-002"], unfinished=[drawn[1]]
+        tmp_path / "b",
+        method,
+        text,
+        started_ids=["exp-000", "exp-001", "exp-002"],
+        tried=configs_of(drawn[:3]),
+        unfinished=[drawn[1]],
     )
     assert [resumed.suggest(str(number)) for number in range(4)] == [drawn[1], *drawn[3:]]
 
@@ -162,7 +172,8 @@ def test_a_resumed_bayes_search_draws_what_an_unbroken_one_would(tmp_path: Path)
         searcher = searcher_of(tmp_path / name, "bayes")
         for number in range(20):
             if name == "resumed" and number in (4, 15):  # before and after TPE has begun to learn
-                searcher = searcher_of(tmp_path / name, "bayes", started_ids=[config["trial_id"] for config in configs])
+                started = [config["trial_id"] for config in configs]
+                searcher = searcher_of(tmp_path / name, "bayes", started_ids=started, tried=configs_of(configs))
             config = searcher.suggest(str(number))
             assert isinstance(config, dict)
             result = {"epoch": 4, "val_balanced_acc": score(config), "best_val_balanced_acc": score(config)}
@@ -207,3 +218,111 @@ def test_a_trial_that_was_suggested_and_not_started_is_suggested_again(tmp_path:
     again = [resumed.suggest(str(number)) for number in range(3)]
     assert again[:2] == drawn[1:3]
     assert again[2]["trial_id"] == "exp-004"
+
+
+LISTS = """
+method: {method}
+parameters:
+  train_loss: {{values: [cb, focal, ce]}}
+  gamma: {{values: [0.5, 1.0]}}
+  beta: {{values: [0.9, 0.99]}}
+  oversample: {{values: [none, sqrt]}}
+"""
+DIFFERENT = (2 * 2 + 2 + 1) * 2
+
+
+def scored(config: dict[str, Any]) -> float:
+    """How good a config of LISTS is: one that a search soon insists on."""
+    return float(config["train_loss"] == "ce") + 0.5 * float(config["oversample"] == "sqrt")
+
+
+def search_all(searcher: SpaceSearcher, most: int) -> list[dict[str, Any]]:
+    """What is suggested until the search ends, each told its score, without trial ids."""
+    found: list[Any] = []
+    for number in range(most):
+        config = searcher.suggest(str(number))
+        if not isinstance(config, dict):
+            assert config == Searcher.FINISHED
+            return configs_of(found)
+        searcher.on_trial_complete(str(number), {"epoch": 4, "best_val_balanced_acc": scored(config)})
+        found.append(config)
+    return configs_of(found)
+
+
+@pytest.mark.parametrize("method", ["bayes", "random", "grid"])
+def test_every_config_of_lists_is_suggested_once_and_then_the_search_ends(tmp_path: Path, method: str):
+    found = search_all(searcher_of(tmp_path, method, LISTS), 99)
+    assert len(found) == len({key_of(config) for config in found}) == DIFFERENT
+    assert all(config == settled(config) for config in found), "what is dead has the value that a gap is read as"
+
+
+@pytest.mark.parametrize("method", ["bayes", "random", "grid"])
+def test_a_resumed_search_leaves_out_what_has_been_run_whatever_number_it_had(tmp_path: Path, method: str):
+    """As in experiments of older versions, which ran configs again and counted cells that train alike."""
+    whole = search_all(searcher_of(tmp_path / "whole", method, LISTS), 99)
+    tried = [whole[2], {**whole[2], "smoothing": 0.5}, whole[7]]
+    started = [f"exp-{number:03d}" for number in range(3)]
+    resumed = searcher_of(tmp_path / "resumed", method, LISTS, started_ids=started, tried=tried)
+    found = search_all(resumed, 99)
+    assert {key_of(config) for config in (*found, *tried)} == {key_of(config) for config in whole}
+    assert len(found) == DIFFERENT - 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_a_branch_is_used_up_a_search_goes_on_in_the_others(tmp_path: Path, seed: int):
+    text = "method: {method}\nparameters:\n  train_loss: {{values: [ce, focal]}}\n  gamma: {{min: 0.5, max: 3.0}}\n"
+    found = search_all(searcher_of(tmp_path, "bayes", text, seed=seed), 25)
+    assert len(found) == len({key_of(config) for config in found}) == 25
+    assert [config["train_loss"] for config in found].count("ce") <= 1, "though it is the best"
+
+
+def test_tpe_is_told_of_live_parameters_alone(tmp_path: Path):
+    search_all(searcher_of(tmp_path, "bayes", LISTS), 99)
+    of_losses = {"cb": {"gamma", "beta"}, "focal": {"gamma"}, "ce": set()}
+    told = [trial for trial in study_below(tmp_path).trials if trial.state.name == "COMPLETE"]
+    assert len(told) == DIFFERENT
+    for trial in told:
+        loss = ("cb", "focal", "ce")[trial.params["train_loss"]]
+        assert trial.params.keys() == {"train_loss", "oversample", *of_losses[loss]}
+
+
+def test_a_resumed_bayes_search_of_lists_goes_on_as_an_unbroken_one(tmp_path: Path):
+    unbroken = search_all(searcher_of(tmp_path / "unbroken", "bayes", LISTS), 99)
+    parts: list[dict[str, Any]] = []
+    for _ in range(4):
+        started = [f"exp-{number:03d}" for number in range(len(parts))]
+        searcher = searcher_of(tmp_path / "parts", "bayes", LISTS, started_ids=started, tried=list(parts))
+        parts += search_all(searcher, 4)
+    assert parts == unbroken
+
+
+def test_the_journal_of_an_older_version_is_taken_over_without_dead_parameters(tmp_path: Path):
+    (tmp_path / "old").mkdir()
+    journal = JournalStorage(JournalFileBackend(str(tmp_path / "old" / "journal")))
+    older = optuna.create_study(storage=journal, study_name="search", direction="maximize")
+    of = {"train_loss": 3, "gamma": 2, "beta": 2, "oversample": 2}
+    kinds: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution(range(count)) for name, count in of.items()
+    }
+    for number, loss in enumerate((0, 1, 2)):
+        params = {"train_loss": loss, "gamma": 1, "beta": 1, "oversample": 0}
+        ids = {"trial_id": f"exp-{number:03d}"}
+        older.add_trial(optuna.trial.create_trial(params=params, distributions=kinds, value=0.1, user_attrs=ids))
+    asked = older.ask(kinds)
+    asked.set_user_attr("trial_id", "exp-003")
+    older.enqueue_trial({"train_loss": 0})
+    started = ["exp-000", "exp-001", "exp-002"]
+    for _ in range(2):  # once more: nothing is taken over twice
+        searcher = searcher_of(tmp_path / "old", "bayes", LISTS, started_ids=started)
+        taken = study_below(tmp_path / "old").trials
+        assert [set(trial.params) - {"train_loss", "oversample"} for trial in taken[:3]] == [
+            {"gamma", "beta"},
+            {"gamma"},
+            set(),
+        ]
+        assert [trial.state.name for trial in taken] == ["COMPLETE"] * 3 + ["RUNNING", "FAIL"]
+    config = searcher.suggest("again")
+    assert isinstance(config, dict)
+    assert (config["trial_id"], config["oversample"]) == ("exp-003", ("none", "sqrt")[asked.params["oversample"]])
+    searcher.on_trial_complete("again", {"epoch": 4, "best_val_balanced_acc": 0.7})
+    assert study_below(tmp_path / "old").best_trial.user_attrs["trial_id"] == "exp-003"

@@ -10,6 +10,7 @@ from skin_tune.errors import ExperimentError
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.tuning.search.searcher import SpaceSearcher
 from skin_tune.tuning.search.warm_start import CONFIGS, best_of_siblings, check_siblings, chosen_once
+from skin_tune.tuning.space.configs import Configs
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.space.sweep_file import load_space
 
@@ -64,10 +65,10 @@ def test_the_best_of_each_sibling_comes_first_and_none_that_failed(tmp_path: Pat
     write(tmp_path, "lip_dryness", "b", (0.3, 0.04, "completed"), (0.2, 0.5, "completed"))
     write(tmp_path, "lip_dryness", "own", (0.99, 0.06, "completed"))
     space = space_of(tmp_path)
-    found = best_of_siblings(tmp_path, ["cheek_pore", "b"], "lip_dryness", "own", space)
+    found = best_of_siblings(tmp_path, ["cheek_pore", "b"], "lip_dryness", "own", Configs(space))
     rates = [space.config(units)["learning_rate"] for units in found]
     assert rates == pytest.approx([0.02, 0.04, 0.03])  # 0.5 is outside the space
-    assert best_of_siblings(tmp_path, ["lip_dryness"], "lip_dryness", "own", space)[0] == found[1]
+    assert best_of_siblings(tmp_path, ["lip_dryness"], "lip_dryness", "own", Configs(space))[0] == found[1]
 
 
 def test_a_sibling_that_is_not_there_is_named(tmp_path: Path):
@@ -86,7 +87,8 @@ def test_a_search_tries_them_first_and_then_goes_its_own_way(tmp_path: Path, met
 
     def searcher(name: str, *, warm: bool, started: int = 0) -> SpaceSearcher:
         taken = [f"own-{number:03d}" for number in range(started)]
-        head_start = (lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", space)) if warm else tuple
+        configs = Configs(space)
+        head_start = (lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", configs)) if warm else tuple
         return SpaceSearcher(space, 0, "own", tmp_path / name, warm_start=head_start, started_ids=taken)
 
     warm, cold = searcher("warm", warm=True), searcher("cold", warm=False)
@@ -118,7 +120,7 @@ def test_the_defaults_are_not_tried_twice(tmp_path: Path, method: str):
         0,
         "own",
         tmp_path / "journal",
-        warm_start=lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", space),
+        warm_start=lambda: best_of_siblings(tmp_path, ["a"], "lip_dryness", "own", Configs(space)),
     )
     rates = [searcher.suggest(str(number))["learning_rate"] for number in range(3)]
     assert rates[:2] == pytest.approx([first["learning_rate"], 0.02])
@@ -129,7 +131,7 @@ def test_what_was_taken_over_stays_when_the_siblings_have_changed(tmp_path: Path
     space, file = space_of(tmp_path), tmp_path / "warm_start.json"
 
     def choose() -> list[dict[str, float]]:
-        return best_of_siblings(tmp_path, ["cheek_pore"], "lip_dryness", "mine", space)
+        return best_of_siblings(tmp_path, ["cheek_pore"], "lip_dryness", "mine", Configs(space))
 
     write(tmp_path, "cheek_pore", "first", (0.5, 1e-3, "completed"))
     first = chosen_once(file, choose)

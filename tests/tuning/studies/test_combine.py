@@ -23,6 +23,7 @@ from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
 from skin_tune.tuning.refit.plan import RefitRequest, plan_refit
 from skin_tune.tuning.search.warm_start import best_of_siblings
+from skin_tune.tuning.space.configs import Configs
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.studies.combine import CombineRequest, run_combine
 from skin_tune.tuning.studies.confirm import ConfirmRequest, run_confirm
@@ -112,7 +113,7 @@ def test_nothing_takes_it_for_a_config(request_of_three: CombineRequest, pack: P
     run_combine(request_of_three)
     storage = request_of_three.storage
     space = Space("random", "val_balanced_acc", ())
-    assert best_of_siblings(storage, ["exp-combined"], pack.info.region, "new", space) == []
+    assert best_of_siblings(storage, ["exp-combined"], pack.info.region, "new", Configs(space)) == []
     with pytest.raises(ConfigError, match="'exp-top3' is a combination of models"):
         run_confirm(ConfirmRequest("exp-combined", storage=storage))
 

@@ -1,7 +1,9 @@
 """A stored config is read in one way, however old its experiment is."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,8 +15,9 @@ from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.tuning.experiment.resume import resumable_configs
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.search.warm_start import best_of_siblings
+from skin_tune.tuning.space.configs import Configs
 from skin_tune.tuning.space.parameters import Parameter, Space
-from skin_tune.tuning.trial.stored_config import config_of
+from skin_tune.tuning.trial.stored_config import COLUMNS, columns_of, config_of, values_of
 from tests.conftest import PackMaker
 
 YOUNG = "sync_batchnorm"
@@ -58,7 +61,7 @@ def test_an_experiment_older_than_a_hyper_parameter_can_be_resumed_twice(tmp_pat
 def test_it_can_be_a_sibling_to_start_from(tmp_path: Path):
     begin(tmp_path, "exp-000", without=YOUNG)
     space = Space("random", "val_balanced_acc", (Parameter(YOUNG, "categorical", (False, True)),))
-    assert best_of_siblings(tmp_path, ["exp"], "lip_dryness", "new", space) == [{YOUNG: 0.75}]
+    assert best_of_siblings(tmp_path, ["exp"], "lip_dryness", "new", Configs(space)) == [{YOUNG: 0.75}]
 
 
 def test_what_it_was_started_with_does_not_differ_by_a_default(make_pack: PackMaker):
@@ -85,3 +88,38 @@ def test_a_row_that_lacks_its_augmentation_is_augmented_as_its_version_did():
     assert config.augment == "added"
     assert config.augmentation_methods == ("horizontal_flip", "rotation", "color_jitter")
     assert config.augmentation_strength == 1
+
+
+def test_a_config_that_its_trial_failed_on_is_read_unchecked():
+    row = {"config/epoch_images": 100, "config/target_samples_per_class": 5, "config/gamma": None}
+    with pytest.raises(ConfigError, match="both set the length"):
+        config_of(row)
+    values = values_of(row)
+    assert (values["epoch_images"], values["target_samples_per_class"]) == (100, 5)
+    assert values["gamma"] == TrialConfig.gamma
+
+
+def test_columns_are_null_where_a_value_does_nothing_and_lead_back_to_the_config(tmp_path: Path):
+    config = TrialConfig(train_loss="ce", gamma=0.5, oversample="none")
+    columns = columns_of(config.to_dict())
+    assert columns.keys() == COLUMNS.keys()
+    assert columns["config/gamma"] is columns["config/target_samples_per_class"] is None
+    assert config_of(columns) == replace(config, gamma=TrialConfig.gamma)
+
+
+def test_a_column_has_its_type_where_no_trial_has_a_value(tmp_path: Path):
+    """Readers that take the types of the first file, as DuckDB does, would not read the next one."""
+    for experiment, loss in (("first", "ce"), ("second", "focal")):
+        for _ in range(2):  # once more by a writer that was told of no types
+            writer = ExperimentWriter(tmp_path, "lip_dryness", experiment)
+            if not writer.trials():
+                writer.set_types(COLUMNS)
+            writer.update_trial("a", status="completed", **columns_of(TrialConfig(train_loss=loss).to_dict()))
+            writer.flush()
+            writer.close()
+    files = sorted(tmp_path.glob("results/trials/*/*/*.parquet"))
+    schemas = [pq.read_schema(file) for file in files]
+    for name in COLUMNS:
+        assert schemas[0].field(name).type == schemas[1].field(name).type, name
+    everywhere = duckdb.sql(f'select "config/gamma" from read_parquet({list(map(str, files))})').fetchall()
+    assert everywhere == [(None,), (2.0,)]
