@@ -40,7 +40,7 @@ OF_LOSSES = {"gamma", "beta", "smoothing", "reweight_after", "tau", "sord_width"
         ({"augment": "added", "oversample": "none", "epoch_images": 500}, {"target_samples_per_class"}),
         ({"freeze_epochs": 30, "epochs": 30}, {"layer_decay"}),
     ],
-    ids=str,
+    ids=lambda given: str(sorted(given) if isinstance(given, set) else given),  # the same in every process
 )
 def test_what_others_switch_off_is_dead(changes: dict[str, Any], dead: set[str]):
     values = TrialConfig.from_mapping(changes).to_dict()

@@ -40,7 +40,8 @@ def test_a_cluster_s_address_is_one(
 ):
     monkeypatch.setenv("RAY_ADDRESS", address)
     words = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=8", "epochs=1", "--trials", "1")
-    done = skin_tune_here("tune", make_pack().path, *words, "--storage", tmp_path / "runs")
+    where = ("--space", "search_spaces/scratch.yaml", "--storage", tmp_path / "runs")
+    done = skin_tune_here("tune", make_pack().path, *words, *where)
     assert_one_line_error(done, f"RAY_ADDRESS={address!r}")
 
 
