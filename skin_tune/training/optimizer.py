@@ -58,12 +58,17 @@ def build_optimizer(config: TrialConfig, network: nn.Module) -> torch.optim.Opti
     return optimizer
 
 
+def warmup_of(config: TrialConfig) -> float:
+    """Epochs of the warm-up: `warmup_epochs`, at most half the run."""
+    return min(config.warmup_epochs, config.epochs / 2)
+
+
 def schedule_factor(config: TrialConfig, epochs_done: float) -> float:
     """Learning rate at a point of the run (in epochs, from 0 to `config.epochs`) as a share of its peak.
 
-    A linear warm-up over `warmup_epochs`, at most half the run, then half a cosine to zero, or constant.
+    A linear warm-up, then half a cosine to zero, or constant.
     """
-    warmup = min(config.warmup_epochs, config.epochs / 2)
+    warmup = warmup_of(config)
     if epochs_done < warmup:
         return epochs_done / warmup
     if config.schedule == "constant":

@@ -32,7 +32,7 @@ from skin_tune.training.compatibility import check_compatibility, train_splits
 from skin_tune.training.device import autocast
 from skin_tune.training.evaluation import Evaluation, evaluate
 from skin_tune.training.freezing import freeze_backbone
-from skin_tune.training.optimizer import build_optimizer, schedule_factor
+from skin_tune.training.optimizer import build_optimizer, schedule_factor, warmup_of
 from skin_tune.training.weight_average import WeightAverage
 
 MAX_GRADIENT_NORM = 5.0
@@ -52,7 +52,8 @@ class Trainer:
     """Trains one config on one pack.
 
     `weights` is a state dict from `load_weights`, loaded here if the config asks for one and none is given; an empty
-    one starts at random, as for a checkpoint that is about to be loaded. `metric` is what the best epoch is chosen by.
+    one starts at random, as for a checkpoint that is about to be loaded. `metric` is what the best epoch is chosen by,
+    among those after the warm-up once there are some.
     `include_val` trains on the validation images, too: nothing is left to validate on, and the last epoch counts as
     the best, as it does with `last_counts`. With `world_size` > 1 every rank holds a Trainer, and gradients, losses
     and confusion matrices are summed over torch.distributed's default group.
@@ -213,7 +214,12 @@ class Trainer:
         return metrics
 
     def _beats_best(self, metrics: dict[str, float]) -> bool:
-        return not self.best_metrics or self.last_counts or metrics[self.metric] > self.best_metrics[self.metric]
+        if not self.best_metrics or self.last_counts:
+            return True
+        # What an epoch of the warm-up scores is luck, which is plentiful where few people are validated.
+        if self.best_epoch <= warmup_of(self.config) < self.epoch:
+            return True
+        return metrics[self.metric] > self.best_metrics[self.metric]
 
     def evaluate(self, split: str) -> Evaluation:
         """Predict one split with `kept_network`; all ranks call it. Raises ConfigError where the split is empty."""

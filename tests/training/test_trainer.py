@@ -166,6 +166,30 @@ def test_the_best_epoch_is_chosen_by_the_metric_asked_for(make_pack: PackMaker):
     assert trainer.best_epoch == history.index(max(history)) + 1
 
 
+@pytest.mark.parametrize(
+    ("warmup_epochs", "scores", "best"),
+    [
+        (0, (0.9, 0.3, 0.4, 0.4, 0.3, 0.2), 1),
+        (1, (0.9, 0.3, 0.4, 0.4, 0.3, 0.2), 3),
+        (2, (0.8, 0.9, 0.1, 0.4, 0.3, 0.2), 4),
+        (9, (0.8, 0.9, 0.7, 0.1, 0.3, 0.2), 5),  # a warm-up is half the run at most
+        (1, (0.2, 0.3, 0.4, 0.5, 0.6, 0.7), 6),
+    ],
+)
+def test_an_epoch_of_the_warm_up_is_kept_only_until_it_is_over(
+    make_pack: PackMaker, monkeypatch: pytest.MonkeyPatch, warmup_epochs: int, scores: tuple[float, ...], best: int
+):
+    trainer = Trainer(small_config(warmup_epochs=warmup_epochs, epochs=6), make_pack())
+    monkeypatch.setattr(trainer, "_validate", lambda: {"val_balanced_acc": scores[trainer.epoch - 1]})
+    kept = []
+    for _ in scores:
+        trainer.run_epoch()
+        kept.append(trainer.best_epoch)
+    assert kept[:2] == [1, 2] if warmup_epochs != 0 else [1, 1]
+    assert kept[-1] == best
+    assert trainer.best_metrics["val_balanced_acc"] == scores[best - 1]
+
+
 def test_a_loss_that_is_not_finite_ends_training_as_diverged(make_pack: PackMaker):
     trainer = Trainer(small_config(learning_rate=1e30, optimizer="sgd", warmup_epochs=0), make_pack())
     with pytest.raises(TrainingDivergedError, match=r"is (nan|inf) in epoch 1"):
