@@ -9,7 +9,7 @@ REGION := forehead_wrinkle
 PACK := runs/packs/$(REGION)-72.arrow
 EXPERIMENT := sample
 
-.PHONY: setup tune test short e2e chaos check bench clean
+.PHONY: setup tune test short e2e chaos check bench findings clean
 
 setup: $(READY)
 
@@ -64,6 +64,12 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+# What other libraries do where a good guess is wrong: each script installs them afresh, and fails where that has changed.
+findings:
+	@changed=; \
+	for script in findings/*.sh; do echo "$$script"; $$script || changed="$$changed $$script"; done; \
+	if [ -n "$$changed" ]; then echo "no longer as stated, or not installed:$$changed"; exit 1; fi
 
 clean:
 	rm -rf runs $(VENV)

@@ -22,7 +22,7 @@ from skin_tune.storage.bucket import BucketPath
 from skin_tune.tuning.space.sweep_file import load_space
 from tests.cli_runner import ROOT
 
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "findings" / "README.md"])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 JOBS = {
     "jobs/tune_region.py": tune_region,
@@ -181,6 +181,12 @@ def test_every_hyper_parameter_is_explained():
 def test_every_command_is_shown_by_a_page():
     shown = {words[1] for page in PAGES for words in commands(page) if words[0].endswith("skin-tune")}
     assert {command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands} <= shown
+
+
+def test_every_finding_has_its_row():
+    page = (ROOT / "findings" / "README.md").read_text()
+    scripts = sorted(script.stem for script in (ROOT / "findings").glob("*.sh"))
+    assert sorted(re.findall(r"^\| `(\w+)` \|", page, flags=re.MULTILINE)) == scripts
 
 
 def test_the_table_of_benchmarks_is_that_of_the_last_run():
