@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, precision_score
 
@@ -57,7 +58,9 @@ def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     champion = load_trials(storage).set_index("trial_id").loc["exp-001"]
     config = json.loads((folder / "config.json").read_text())
     assert {f"config/{name}": value for name, value in config.items()} == {
-        name: champion[name] for name in champion.index if name.startswith("config/")
+        name: None if pd.isna(value) else value
+        for name, value in zip(map(str, champion.index), champion, strict=True)
+        if name.startswith("config/")
     }
     assert json.loads((folder / "classes.json").read_text()) == ["0", "1", "2"]
 
