@@ -207,7 +207,7 @@ def test_where_all_trials_fail_the_command_exits_1_with_the_reason(make_pack: Pa
 @joins
 def test_more_than_the_cluster_has_is_refused_before_anything_runs(make_pack: PackMaker, tmp_path: Path):
     space = write_space(tmp_path / "space.yaml", "method: random\n", "epochs: {value: 1}")
-    command = ("tune", make_pack().path, "--space", space, "--storage", tmp_path / "runs")
+    command = ("tune", make_pack().path, "--space", space, "--trials", 1, "--storage", tmp_path / "runs")
     assert_one_line_error(skin_tune_here(*command, "--gpus-per-trial", 99), "--gpus-per-trial 99", "largest has")
     assert not (tmp_path / "runs").exists()
 
