@@ -163,9 +163,12 @@ def load_trials(storage: str | Location, region: str | None = None, experiment: 
     return _load("trials", storage, region, experiment)
 
 
-def trials_frame(rows: Sequence[Mapping[str, Any]], region: str, experiment: str) -> pd.DataFrame:
-    """Rows of an experiment as `load_trials` gives them."""
-    return _placed(_table(TRIALS, rows), f"region={region}", f"experiment={experiment}").to_pandas()
+def trials_frame(
+    rows: Sequence[Mapping[str, Any]], region: str, experiment: str, types: Mapping[str, type]
+) -> pd.DataFrame:
+    """Rows of an experiment as `load_trials` gives them; `types` are those of `ExperimentWriter.set_types`."""
+    table = _table(TRIALS, rows, {name: _TYPES[kind] for name, kind in types.items()})
+    return _placed(table, f"region={region}", f"experiment={experiment}").to_pandas()
 
 
 def load_epochs(

@@ -33,6 +33,7 @@ from skin_tune.tuning.space.bounds import bound_warnings
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.tracking.wandb_sync import finish_runs
+from skin_tune.tuning.trial.stored_config import COLUMNS
 
 _CANNOT_START = (ClusterError, EnvironmentVariableError)
 """What is raised before any trial starts, unless it is a ClusterLostError."""
@@ -62,7 +63,7 @@ class Outcome:
     @property
     def trials(self) -> pd.DataFrame:
         """`rows` with the columns and types of `load_trials`, best first."""
-        return trials_frame(self.rows, self.region, self.experiment)
+        return trials_frame(self.rows, self.region, self.experiment, COLUMNS)
 
 
 def run_experiment(request: TuneRequest | Plan) -> Outcome:
