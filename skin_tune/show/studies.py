@@ -128,10 +128,7 @@ def _cell_columns(result: "Factorial") -> list[Column]:
     rows = result.cells.to_dict("records")
     scores = [(metric, METRIC_HEADINGS[metric], _DROP.get(metric, 0)) for metric in result.metrics]
     return [
-        *(
-            Column(name, [str(row[name]) for row in rows], left=True)
-            for name in ("loss", "oversampling", "augmentation")
-        ),
+        *(Column(name, [str(row[name]) for row in rows], left=True) for name in _FACTORS),
         *(
             Column(heading, [with_bounds(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows], drop)
             for name, heading, drop in scores
