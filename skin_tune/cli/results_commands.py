@@ -143,6 +143,10 @@ def compare(
     sort: Annotated[
         str | None, typer.Option(metavar="METRIC", help="Compare by this; that they were chosen by if none.")
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,C", help="By group: gender, age, skin_type, device, angle. The worst, and the gap."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many rows for each region.")] = None,
     format: Format = "table",
 ) -> None:
@@ -155,7 +159,9 @@ def compare(
     from skin_tune.show.experiments import check_format
 
     check_format(format)
-    comparisons, failed = compare_regions(storage, region, experiments or [], metric=sort, baseline=baseline)
+    comparisons, failed = compare_regions(
+        storage, region, experiments or [], metric=sort, baseline=baseline, by=() if by is None else by
+    )
     print_comparisons(comparisons, format, limit)
     for error in failed:
         print(error_line(f"not compared: {error}"), file=sys.stderr)

@@ -11,11 +11,12 @@ from rich.table import Table
 
 from skin_tune.metrics import LESS_IS_BETTER, formula_of, metrics_for
 from skin_tune.show.chosen import chosen_words
+from skin_tune.show.compared_groups import print_groups
 from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import fits, print_whole
 from skin_tune.show.trial_columns import METRIC_HEADINGS
-from skin_tune.text.numbers import figure, none_if_nan, with_bounds
+from skin_tune.text.numbers import figure, none_if_nan, p_value, with_bounds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +27,11 @@ _NAMED = 5
 
 
 def print_comparisons(comparisons: Sequence["Comparison"], form: str, limit: int | None) -> None:
-    """A table for each region, or all rows as csv, or everything as json."""
+    """A table for each region, or all rows as csv, or everything as json; by group where that was asked for."""
     if form == "csv":
         import pandas as pd
 
-        rows = pd.concat([each.trials[:limit] for each in comparisons], ignore_index=True)
+        rows = pd.concat([_csv_rows(each, limit) for each in comparisons], ignore_index=True)
         print(frame_csv(rows), end="")
         return
     if form == "json":
@@ -42,18 +43,36 @@ def print_comparisons(comparisons: Sequence["Comparison"], form: str, limit: int
             if number:
                 console.print()
             console.print(each.region)
-        _print_table(console, each, limit)
-        for line in _words(each):
+        if each.groups is not None:
+            print_groups(console, each, limit)
+        else:
+            _print_table(console, each, limit)
+        for line in _basis(each) if each.groups is not None else _words(each):
             console.print(line)
 
 
+def _csv_rows(comparison: "Comparison", limit: int | None) -> "pd.DataFrame":
+    """The trials, or their groups where these were asked for."""
+    trials = comparison.trials[:limit]
+    if comparison.groups is None:
+        return trials
+    groups = comparison.groups.merge(trials[["experiment", "trial_id"]], on=["experiment", "trial_id"])
+    groups.insert(0, "region", comparison.region)
+    return groups
+
+
 def _plain(comparison: "Comparison", limit: int | None) -> dict[str, Any]:
-    frame = comparison.trials[:limit]
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    tables = {name: getattr(comparison, name) for name in ("groups", "gaps")}
     expected = {score: none_if_nan(value) for score, value in comparison.expected.items()}
     named = (comparison.trials["experiment"] + "/" + comparison.trials["trial_id"]).to_list()
     reference = None if comparison.reference is None else named[comparison.reference]
-    return {**asdict(comparison), "trials": rows, "expected": expected, "reference": reference}
+    rows = {"trials": _records(comparison.trials[:limit])}
+    rows |= {name: None if frame is None else _records(frame) for name, frame in tables.items()}
+    return {**asdict(comparison), **rows, "expected": expected, "reference": reference}
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[Any, Any]]:
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
 
 
 def _print_table(console: Console, comparison: "Comparison", limit: int | None) -> None:
@@ -100,7 +119,7 @@ def _table(
         if rank - 1 == comparison.reference:
             against_it = ["baseline" if comparison.against_baseline else "best", "", ""]
         else:
-            against_it = [figure(row["difference"], "+.3f"), _chance(row["chance_better"]), _p(row["p_adjusted"])]
+            against_it = [figure(row["difference"], "+.3f"), _chance(row["chance_better"]), p_value(row["p_adjusted"])]
         table.add_row(str(rank), *(row[word] for word in words), *figures, *against_it[: len(judgements)])
     return table
 
@@ -118,12 +137,18 @@ def _words(comparison: "Comparison") -> list[str]:
         said.append(line)
         if len(rows) > 1 and comparison.subjects > 1:
             said.extend(_judgement(comparison, rows))
-        if comparison.subjects > 1:
-            said.append(
-                f"intervals: 95%, {comparison.resamples} resamples of {comparison.subjects} subjects "
-                f"({comparison.images} validation images)"
-            )
-    return [*said, *(f"note: {note}" for note in comparison.notes)]
+    return [*said, *_basis(comparison)]
+
+
+def _basis(comparison: "Comparison") -> list[str]:
+    """What the figures rest on."""
+    intervals = []
+    if comparison.subjects > 1:
+        intervals = [
+            f"intervals: 95%, {comparison.resamples} resamples of {comparison.subjects} subjects "
+            f"({comparison.images} validation images)"
+        ]
+    return [*intervals, *(f"note: {note}" for note in comparison.notes)]
 
 
 def _judgement(comparison: "Comparison", rows: "pd.DataFrame") -> list[str]:
@@ -147,10 +172,6 @@ def _judgement(comparison: "Comparison", rows: "pd.DataFrame") -> list[str]:
 
 def _interval(row: Any, score: str) -> str:
     return with_bounds(row[score], row[f"{score}_low"], row[f"{score}_high"], ".2f")
-
-
-def _p(value: float) -> str:
-    return "<.001" if value < 0.0005 else figure(value)
 
 
 def _chance(value: float) -> str:

@@ -42,6 +42,11 @@ def figure(value: float | None, form: str = ".3f") -> str:
     return "-" if value is None or math.isnan(value) else format(value, form)
 
 
+def p_value(value: float | None) -> str:
+    """A p-value with three places, ``<.001`` where these are zero; a dash for None and NaN."""
+    return "<.001" if value is not None and value < 0.0005 else figure(value)
+
+
 def with_bounds(value: float | None, low: float, high: float, form: str = ".3f") -> str:
     """``0.712 [0.680, 0.741]``: a figure and, unless they are NaN, the bounds of its interval."""
     return figure(value) + ("" if math.isnan(low) else f" [{low:{form}}, {high:{form}}]")

@@ -13,7 +13,7 @@ import pytest
 from selenium import webdriver
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FIGURES = ("curves", "parallel", "importance", "recall", "calibration")
+FIGURES = ("curves", "parallel", "importance", "recall", "calibration", "groups")
 
 needs_chromium = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (apt-get install chromium chromium-driver)"

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skin_tune.results.report.model_performance import Calibration, Figure
+from skin_tune.results.report.model_performance import Calibration
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
+from skin_tune.results.statistics.model_figures import Figure
 
 MARK = "§"
 Spec = dict[str, Any]

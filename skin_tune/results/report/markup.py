@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from skin_tune.results.report.model_performance import Figure
 from skin_tune.results.report.translations import LANGUAGES, WORDS
+from skin_tune.results.statistics.model_figures import Figure
 
 DASH = "\N{EN DASH}"
 """A gap in a table; between two numbers, an interval."""

@@ -1,52 +1,19 @@
 """The model card: what a refitted model is, what it was trained on, and how well it grades, class by class."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from skin_tune.metrics import ADJUSTED, ORDINAL_METRICS, is_adjusted
-from skin_tune.text.numbers import figure
+from skin_tune.results.report.card_facts import CardFacts
+from skin_tune.results.report.card_sections import (
+    calibration_section,
+    data_section,
+    groups_section,
+    interval,
+    limits_section,
+    table,
+    use_section,
+)
 from skin_tune.text.wording import counted
-
-
-@dataclass(frozen=True)
-class CardFacts:
-    """Everything a card says."""
-
-    model: str
-    region: str
-    experiment: str
-    trial: str
-    trained_on: str
-    """In words: the splits, such as ``train and val``."""
-    epochs: int
-    best_epoch: int
-    workers: int
-    seconds: float
-    gpu_seconds: float
-    pack_id: str
-    split: str
-    """In words: ratios and seed."""
-    trials: int
-    """How many trials the champion was chosen among."""
-    metric: str
-    """The metric it was chosen by."""
-    test_openings: int
-    """How often this pack's test split has been opened below this storage, this time included."""
-    metrics: Mapping[str, float | None]
-    """Metrics on the test split; None where undefined, such as the recall of a class without images."""
-    classes: Sequence[Mapping[str, Any]]
-    """Rows of ``class train_images test_images precision recall f1``, in ordinal order where there is one."""
-    confusion: Sequence[Sequence[int]]
-    """[K][K], true class by row; like `classes` by the decision that `metric` is of."""
-    config: Mapping[str, Any]
-    code_version: str = ""
-    libraries: str = ""
-    hardware: str = ""
-    members: Sequence[str] = ()
-    """Trials whose networks the model combines; empty for a single one."""
-    ordinal: bool = True
-    """Whether the classes have an order; refits of older versions do not say, and theirs have one."""
 
 
 def model_card(facts: CardFacts) -> str:
@@ -70,11 +37,11 @@ def model_card(facts: CardFacts) -> str:
             "",
             *_training(facts),
             "",
-            "## Limits",
-            "",
-            "The figures hold for photos taken and graded as those of this pack were. Classes with few test images "
-            "have uncertain figures. It grades a crop of the region, not a face, and is no diagnosis.",
-            "",
+            *calibration_section(facts),
+            *groups_section(facts),
+            *data_section(facts),
+            *use_section(facts),
+            *limits_section(facts),
         ]
     )
 
@@ -95,24 +62,29 @@ def _test_split(facts: CardFacts) -> list[str]:
             row["class"],
             row["train_images"],
             row["test_images"],
-            *(figure(row[name], ".4f") for name in ("precision", "recall", "f1")),
+            *(
+                interval(row[name], row.get(f"{name}_low"), row.get(f"{name}_high"))
+                for name in ("precision", "recall", "f1")
+            ),
         )
         for row in facts.classes
     ]
+    metrics = [(name, interval(value, *facts.intervals.get(name, ()))) for name, value in _metrics(facts).items()]
     return [
         f"Evaluated once. The test split of this pack has been opened {times(facts.test_openings)} below this "
         "storage, this one included; a figure from a split that was opened often is an optimistic one.",
         "",
-        *_table(("metric", "value"), [(name, figure(value, ".4f")) for name, value in _metrics(facts).items()]),
+        *([_INTERVALS, ""] if facts.intervals else []),
+        *table(("metric", "value"), metrics),
         "",
         *(_STEPS if facts.ordinal else ()),
         "Class by class:",
         "",
-        *_table(("class", "training images", "test images", "precision", "recall", "F1"), scores),
+        *table(("class", "training images", "test images", "precision", "recall", "F1"), scores),
         "",
         "Confusion matrix, true class by row, predicted class by column:",
         "",
-        *_table(("", *names), [(name, *counts) for name, counts in zip(names, facts.confusion, strict=True)]),
+        *table(("", *names), [(name, *counts) for name, counts in zip(names, facts.confusion, strict=True)]),
     ]
 
 
@@ -124,7 +96,7 @@ def _training(facts: CardFacts) -> list[str]:
         f"- Code: skin-tune {facts.code_version or '-'}; {facts.libraries or '-'}.",
         f"- Machine: {facts.hardware or '-'}.",
         "",
-        *_table(("hyper-parameter", "value"), [each for each in facts.config.items() if each[1] is not None]),
+        *table(("hyper-parameter", "value"), [each for each in facts.config.items() if each[1] is not None]),
     ]
 
 
@@ -140,6 +112,10 @@ _PLAIN = "Its decision is the plain one: the most probable class."
 _ADJUSTED = (
     "Its decision is the adjusted one: the class that would be most probable were all classes equally frequent "
     "(Menon et al. 2021). Its probabilities are those of such a population, not of the photos it was trained on."
+)
+_INTERVALS = (
+    "Brackets are 95% intervals over subjects: what might have come out with other people. They do not hold what "
+    "another training or another split would change; without brackets nothing can be said."
 )
 _STEPS = ("MAE, within-one and QWK count in steps between neighbouring classes.", "")
 
@@ -159,8 +135,3 @@ def _metrics(facts: CardFacts) -> Mapping[str, float | None]:
 def times(count: int) -> str:
     """``once``, ``2 times``"""
     return "once" if count == 1 else counted(count, "time")
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return [f"| {' | '.join(str(cell) for cell in line)} |" for line in lines]

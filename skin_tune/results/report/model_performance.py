@@ -1,48 +1,25 @@
-"""One model on one split: confusion, recall by class, calibration, results by device and angle.
+"""One model on one split: confusion, figures by class, calibration, results by group of people and photos.
 
-K is the number of classes, S of subjects, R of resamples.
+K is the number of classes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skin_tune.metrics import ADJUSTED, Tallies, confusion_matrix, scores_of
-from skin_tune.results.statistics.bootstrap import (
-    Floats,
-    bootstrap_sums,
-    intervals,
-    resample_counts,
-    tally_subjects,
-)
+from skin_tune.metrics import ADJUSTED, confusion_matrix, metrics_for
+from skin_tune.results.statistics.attributes import group_names, known_attributes
+from skin_tune.results.statistics.bootstrap import resample_counts, tally_subjects
+from skin_tune.results.statistics.model_figures import Figure, class_figures, score_figures
+from skin_tune.results.statistics.subgroups import Grouping, grouping_of
 
 RESAMPLES = 2000
 BINS = 15
 """The reliability diagram of Guo et al. 2017."""
-
-
-class Figure(NamedTuple):
-    """A value with its 95% interval over subjects; NaN is what cannot be said."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Group(NamedTuple):
-    """The images of one device or angle."""
-
-    name: str
-    """Empty for images of which it is not known."""
-    images: int
-    subjects: int
-    classes: int
-    """Classes that its images have."""
-    scores: dict[str, Figure]
 
 
 @dataclass(frozen=True)
@@ -66,29 +43,41 @@ class ModelPerformance:
     subjects: int
     recall: Sequence[Figure]
     """[K]; NaN for a class without images."""
+    precision: Sequence[Figure]
+    f1: Sequence[Figure]
     scores: dict[str, Figure]
-    """``balanced_acc``, ``macro_f1``"""
+    """Those of METRICS that its classes can have."""
     calibration: Calibration
     """Of the plain probabilities: the adjusted ones are of another population."""
-    groups: dict[str, list[Group]]
-    """By ``device`` and ``angle``; without an entry where the store does not know it of any image."""
+    groups: dict[str, Grouping]
+    """By attribute; without an entry where the store does not know it of any image."""
 
 
-def model_performance(rows: pd.DataFrame, adjusted: bool = False) -> ModelPerformance:
+def model_performance(rows: pd.DataFrame, adjusted: bool = False, ordinal: bool = True) -> ModelPerformance:
     """From the store's `predictions` of one model and split, by its adjusted decision where that is asked for."""
     probabilities = np.stack(rows["probabilities"].to_list()).astype(np.float64)
-    classes = probabilities.shape[1]
+    classes, metrics = probabilities.shape[1], metrics_for(ordinal)
     correct = rows["label"].to_numpy() == rows["predicted"].to_numpy()
     if adjusted:
         rows = rows.assign(predicted=rows[f"predicted{ADJUSTED}"])
-    tallies, confusion = _tallied(rows, classes)
+    subject, subjects = pd.factorize(rows["subject"], use_na_sentinel=False)
+    label, predicted = (rows[name].to_numpy(np.int64) for name in ("label", "predicted"))
+    tallies = tally_subjects(subject, label, predicted, len(subjects), classes)
+    draws_of = lru_cache(partial(resample_counts, resamples=RESAMPLES))
+    draws = draws_of(len(subjects))
+    by_class = class_figures(tallies, draws)
     return ModelPerformance(
-        confusion=confusion,
-        subjects=len(tallies.true),
-        recall=_recall(tallies),
-        scores=_scores(tallies),
+        confusion=confusion_matrix(label, predicted, classes),
+        subjects=len(subjects),
+        recall=by_class["recall"],
+        precision=by_class["precision"],
+        f1=by_class["f1"],
+        scores=score_figures(tallies, metrics, draws),
         calibration=calibration(probabilities.max(axis=1), correct, BINS),
-        groups={name: _groups(rows, name, classes) for name in ("device", "angle") if _is_known(rows, name)},
+        groups={
+            name: grouping_of(name, rows.assign(group=group_names(rows[name], name)), classes, metrics, draws_of)
+            for name in known_attributes(rows)
+        },
     )
 
 
@@ -101,46 +90,3 @@ def calibration(confidence: npt.NDArray[np.float64], correct: npt.NDArray[np.boo
     accuracy = np.bincount(bin_of, correct, bins)[kept] / images[kept]
     error = float((images[kept] * np.abs(accuracy - mean)).sum() / len(confidence))
     return Calibration(mean, accuracy, images[kept], error)
-
-
-def _tallied(rows: pd.DataFrame, classes: int) -> tuple[Tallies, npt.NDArray[np.int64]]:
-    """Tallies [S, ...] and the confusion matrix."""
-    subject, subjects = pd.factorize(rows["subject"], use_na_sentinel=False)
-    label, predicted = (rows[name].to_numpy(np.int64) for name in ("label", "predicted"))
-    return tally_subjects(subject, label, predicted, len(subjects), classes), confusion_matrix(
-        label, predicted, classes
-    )
-
-
-def _scores(tallies: Tallies) -> dict[str, Figure]:
-    draws = resample_counts(len(tallies.true), RESAMPLES)
-    exact, drawn, jackknife = (scores_of(sums) for sums in bootstrap_sums(tallies, draws))
-    return {
-        name: _figures(exact[name], drawn[name][:, None], jackknife[name][:, None])[0]
-        for name in ("balanced_acc", "macro_f1")
-    }
-
-
-def _recall(tallies: Tallies) -> list[Figure]:
-    draws = resample_counts(len(tallies.true), RESAMPLES)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        exact, drawn, jackknife = (sums.hits / sums.true for sums in bootstrap_sums(tallies, draws))
-    return _figures(exact[0], drawn, jackknife)
-
-
-def _figures(point: Floats, resampled: Floats, jackknife: Floats) -> list[Figure]:
-    low, high = intervals(point, resampled, jackknife)
-    return [Figure(*map(float, each)) for each in zip(point, low, high, strict=True)]
-
-
-def _is_known(rows: pd.DataFrame, column: str) -> bool:
-    return column in rows and bool(rows[column].notna().any())
-
-
-def _groups(rows: pd.DataFrame, column: str, classes: int) -> list[Group]:
-    found = []
-    for name, of in rows.groupby(rows[column].fillna(""), sort=True):
-        tallies, _ = _tallied(of, classes)
-        seen = int((tallies.true.sum(axis=0) > 0).sum())
-        found.append(Group(str(name), len(of), len(tallies.true), seen, _scores(tallies)))
-    return found

@@ -5,14 +5,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from skin_tune.metrics import formula_of
 from skin_tune.results.report import figures, tables
+from skin_tune.results.report.groups import group_figure, group_sentences, group_tables
 from skin_tune.results.report.importance import FEWEST, importances, varied_parameters
 from skin_tune.results.report.markup import DASH, Markup, element, joined, translated
+from skin_tune.results.report.model_performance import ModelPerformance
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.parallel_coordinates import parallel_coordinates
 from skin_tune.results.report.section import Section
 from skin_tune.results.report.summary import sentences, times, warnings
 from skin_tune.results.report.translations import LANGUAGES, WORDS
+from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS
 from skin_tune.results.store.status import are_usable
 
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -179,7 +183,16 @@ def _on_champion(section: Section, slot: _Slots) -> Iterator[tuple[str, list[Any
             slot("calibration", figures.reliability(answers.calibration, ordinal=section.ordinal)),
         ],
     )
-    yield "groups", [tables.by_group(answers, section.ordinal) if answers.groups else _gap("gap_groups")]
+    yield "groups", _groups(answers, section, slot)
+
+
+def _groups(answers: ModelPerformance, section: Section, slot: _Slots) -> list[Any]:
+    by, metric = answers.groups, section.metric
+    if not by:
+        return [_gap("gap_groups")]
+    drawn = slot("groups", group_figure(by, answers.scores[formula_of(metric)], metric))
+    note = _note(noun("groups_note", section.ordinal), count=FEWEST_SUBJECTS)
+    return [note, group_sentences(by, metric), drawn, group_tables(by, section)]
 
 
 def _note(key: str, **values: Any) -> Markup:

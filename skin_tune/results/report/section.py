@@ -117,9 +117,12 @@ def _section(
     }
     best = _champion(ranked, confirmed)
     is_champion = usable(best.to_dict(), metric)
-    validation = _answers(storage, region, best["experiment"], best["trial_id"], "val", metric) if is_champion else None
+    ordinal = comparison.ordinal
+    validation = None
+    if is_champion:
+        validation = _answers(storage, region, best["experiment"], best["trial_id"], "val", metric, ordinal)
     counts = _training_counts(asked, len(validation.confusion) if validation else None)
-    refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment)]
+    refits = [refit for experiment in experiments for refit in _refits(storage, paths, region, experiment, ordinal)]
     costs = {str(name): cost_of(of) for name, of in all_trials.groupby("experiment", sort=False)}
     costs |= {refit.facts["model"]: _cost_of_refit(refit.facts) for refit in refits}
     return Section(
@@ -127,7 +130,7 @@ def _section(
         pack_id=pack_id,
         experiments=experiments,
         metric=metric,
-        ordinal=comparison.ordinal,
+        ordinal=ordinal,
         trials=ranked,
         epochs=epochs[epochs["experiment"].isin(experiments)],
         comparison=comparison,
@@ -194,20 +197,20 @@ def _ranked(trials: pd.DataFrame, comparison: Comparison, metric: str) -> pd.Dat
 
 
 def _answers(
-    storage: str | Location, region: str, experiment: str, trial: str, split: str, metric: str
+    storage: str | Location, region: str, experiment: str, trial: str, split: str, metric: str, ordinal: bool
 ) -> ModelPerformance | None:
     """By the decision that `metric` is of; None where the store does not have it."""
     rows = load_predictions(storage, region, experiment, split=split, trial=trial)
     known = len(rows) and not (is_adjusted(metric) and rows[f"predicted{ADJUSTED}"].isna().any())
-    return model_performance(rows, is_adjusted(metric)) if known else None
+    return model_performance(rows, is_adjusted(metric), ordinal) if known else None
 
 
-def _refits(storage: str | Location, paths: RunPaths, region: str, experiment: str) -> list[Refit]:
+def _refits(storage: str | Location, paths: RunPaths, region: str, experiment: str, ordinal: bool) -> list[Refit]:
     files = sorted_glob(paths.experiment(region, experiment), "refit/*/metrics.json")
     found = [note for note in map(read_note, files) if "model" in note and "metrics" in note]
     found = [facts for facts in found if not wrong_facts(facts)]
     return [
-        Refit(facts, _answers(storage, region, experiment, facts["model"], "test", metric_of_refit(facts)))
+        Refit(facts, _answers(storage, region, experiment, facts["model"], "test", metric_of_refit(facts), ordinal))
         for facts in found
     ]
 

@@ -9,9 +9,9 @@ import numpy as np
 from skin_tune.metrics import formula_of, is_adjusted
 from skin_tune.results.report.markup import Markup, fraction, in_words, percent, translated
 from skin_tune.results.report.markup import hours as as_hours
-from skin_tune.results.report.model_performance import Figure
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Refit, Section, metric_of_refit
+from skin_tune.results.statistics.model_figures import Figure
 from skin_tune.results.store.status import are_usable
 
 _FEW_SUBJECTS = 30

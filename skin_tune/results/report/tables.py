@@ -22,12 +22,13 @@ from skin_tune.results.report.markup import (
     translated,
     with_interval,
 )
-from skin_tune.results.report.model_performance import Figure, Group, ModelPerformance
+from skin_tune.results.report.model_performance import ModelPerformance
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
 from skin_tune.results.report.summary import score_in, test_score
 from skin_tune.results.report.translations import WORDS
 from skin_tune.results.statistics.confirmation import Championship
+from skin_tune.results.statistics.model_figures import Figure
 
 _SHOWN = 20
 _SCORES = ("balanced_acc", "macro_f1", "acc", "mae", "within_one", "qwk")
@@ -128,22 +129,6 @@ def recalls(answers: ModelPerformance, section: Section) -> Markup:
         for name, count, seen, figure in zip(section.classes, train, images, answers.recall, strict=True)
     ]
     return table([noun("class", section.ordinal), "train_images", "images", "recall"], rows)
-
-
-def by_group(answers: ModelPerformance, ordinal: bool) -> Markup:
-    """Scores of the images of each device and angle."""
-    return joined(
-        table(
-            [column, "images", "subjects", noun("classes_seen", ordinal), "val_balanced_acc", "val_macro_f1"],
-            [_group(group) for group in groups],
-        )
-        for column, groups in answers.groups.items()
-    )
-
-
-def _group(group: Group) -> list[Any]:
-    scores = [with_interval(group.scores[name]) for name in ("balanced_acc", "macro_f1")]
-    return [group.name or translated("unknown"), group.images, group.subjects, group.classes, *scores]
 
 
 def tests(section: Section) -> Markup:

@@ -8,8 +8,10 @@ import pandas as pd
 
 from skin_tune.errors import StoreError
 from skin_tune.metrics import LESS_IS_BETTER, METRICS, formula_of, is_adjusted, metrics_for, val_metric
+from skin_tune.results.statistics.attributes import checked_attributes
 from skin_tune.results.statistics.bootstrap import RESAMPLES, resample_counts
 from skin_tune.results.statistics.compared_figures import AGAINST, BOUNDS, figures_of
+from skin_tune.results.statistics.compared_groups import compared_groups
 from skin_tune.results.statistics.trial_predictions import ComparableTrials, gather
 from skin_tune.results.store.ranking import metric_of, no_trial
 from skin_tune.results.store.status import are_usable
@@ -50,6 +52,13 @@ class Comparison:
     resamples: int
     notes: tuple[str, ...]
     """Notes on what is missing and why, a clause each."""
+    groups: pd.DataFrame | None = None
+    """With `by`, a row per attribute, compared trial and group: ``attribute experiment trial_id group subjects images
+    too_small``, each of `scores` with its bounds. `group` is empty for images of which the source does not say,
+    `too_small` says why nothing can be said of a group, and is empty where something can."""
+    gaps: pd.DataFrame | None = None
+    """With `by`, a row per attribute, compared trial and score: ``attribute experiment trial_id metric worst best gap
+    gap_low gap_high p``, of the groups that are not too small; without those for which there are not two."""
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -80,6 +89,7 @@ def compare(
     *,
     metric: str = "val_balanced_acc",
     baseline: str | None = None,
+    by: str | Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
@@ -87,10 +97,11 @@ def compare(
 
     Intervals are of 95% and over subjects, see `bootstrap.intervals`; `p_adjusted` takes into account how many trials
     were looked at, see `multiple_comparisons`. `baseline` is a trial id, or ``experiment/trial`` where several have it.
-    All trials share the resamples, which the seed decides.
+    All trials share the resamples, which the seed decides. `by` names attributes of people and photos, as in
+    ``"gender,device"``: the results are given by group, too.
 
-    Raises StoreError for what does not exist, for trials on different packs, and for a metric that needs an order
-    which their classes do not have.
+    Raises StoreError for what does not exist, for trials on different packs, for a metric that needs an order which
+    their classes do not have, and for an attribute that the store knows of no image.
 
     >>> from skin_tune import compare
     >>> comparison = compare("runs", "lip_dryness", "first")
@@ -102,6 +113,7 @@ def compare(
     """
     if metric not in scores_beside(metric):
         raise StoreError(f"--sort {metric!r} is not one of {', '.join((*SCORES, *ADJUSTED_SCORES))}")
+    attributes = checked_attributes(by)
     names = [experiments] if isinstance(experiments, str) else experiments
     gathered = gather(storage, region, names, metric)
     rows = _empty_rows(gathered, metric)
@@ -113,6 +125,10 @@ def compare(
         rows.loc[: gathered.compared - 1, list(found.columns)] = pd.DataFrame(found.columns)
         against, expected = found.reference, found.expected
     order = _order(rows, metric)
+    grouped = None
+    if attributes and tallies:
+        ranked = rows.loc[order[: gathered.compared]]
+        grouped = compared_groups(storage, region, ranked, gathered, attributes, metric, resamples, seed)
     return Comparison(
         region=region,
         metric=metric,
@@ -125,6 +141,8 @@ def compare(
         subjects=len(tallies.true) if tallies else 0,
         resamples=resamples,
         notes=gathered.notes,
+        groups=grouped.groups if grouped else None,
+        gaps=grouped.gaps if grouped else None,
     )
 
 
@@ -145,6 +163,7 @@ def compare_regions(
     *,
     metric: str | None = None,
     baseline: str | None = None,
+    by: str | Sequence[str] = (),
 ) -> tuple[list[Comparison], list[StoreError]]:
     """`compare` each region that has trials of `experiments` and the `baseline`; what keeps others from it is second.
 
@@ -152,6 +171,7 @@ def compare_regions(
 
     Raises StoreError where not one can be compared.
     """
+    attributes = checked_attributes(by)
     trials = load_trials(storage, region)
     if trials.empty:
         raise no_trial(storage, region, None)
@@ -166,8 +186,8 @@ def compare_regions(
         if experiments and not here:
             continue
         try:
-            by = metric or metric_of(of[of["experiment"].isin(here)] if here else of)
-            comparisons.append(compare(storage, str(name), here, metric=by, baseline=baseline))
+            chosen_by = metric or metric_of(of[of["experiment"].isin(here)] if here else of)
+            comparisons.append(compare(storage, str(name), here, metric=chosen_by, baseline=baseline, by=attributes))
         except StoreError as error:
             failed.append(error)
     if not comparisons:

@@ -47,6 +47,23 @@ def max_t_p_values(point: Floats, resampled: Floats, baseline: int) -> Floats:
     return p
 
 
+def range_p_value(point: Floats, resampled: Floats, worst: int, best: int) -> float:
+    """Max-T adjusted p-value of the gap between two of G groups, here `point` [G] and `resampled` [R, G] of them.
+
+    If all groups were alike, how often the largest standardised difference of any two would reach that of the `best`
+    to the `worst`: the two were picked because they lie far apart, which alone makes them do so (Lum et al. 2022,
+    doi:10.1145/3531146.3533105). Single-step max-T as in `max_t_p_values`, over all pairs.
+    """
+    luck = _luck(point, resampled)
+    one, other = np.triu_indices(len(point), 1)
+    apart = luck[:, one] - luck[:, other]
+    gap = point[best] - point[worst]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        farthest = np.nan_to_num(np.abs(apart) / apart.std(axis=0)).max(axis=1)
+        reach = gap / (luck[:, best] - luck[:, worst]).std() if gap > TIE else 0.0
+    return float(_share(farthest >= reach, point[best]))
+
+
 def bias_corrected_winner(tallies: Tallies, resampled: Floats, draws: Floats) -> Tallies:
     """Tallies [..., without trials] that estimate the winner's figures on people who did not choose it.
 

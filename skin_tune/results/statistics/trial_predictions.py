@@ -32,6 +32,10 @@ class ComparableTrials:
     ordinal: bool
     """Whether their classes have an order."""
     notes: tuple[str, ...]
+    split: str = "val"
+    """The split of the store's `predictions` that they are compared on."""
+    class_names: Sequence[str] = ()
+    """Of the classes that they were compared on."""
 
     @property
     def compared(self) -> int:
@@ -66,7 +70,7 @@ def gather(
     _check_pack(trials, region)
     check_has_metric(trials, metric)
     ordinal = are_ordinal(trials)
-    tallies = _tallies(_predictions(storage, region, experiments, is_adjusted(metric), split), storage, split)
+    tallies = _tallies(predictions(storage, region, experiments, is_adjusted(metric), split), storage, split)
     keys = list(trials[_KEY].itertuples(index=False, name=None))
     unusable = (~are_usable(trials)).to_list()
     usable = [row for row, key in enumerate(keys) if key in tallies and not unusable[row]]
@@ -79,7 +83,9 @@ def gather(
         *_notes_on_trials(trials, metric, {keys[row][0] for row in usable}, missing, len(usable) - len(compared)),
         *(_notes_on_subjects(whole.true[:, 0], trials, "grade" if ordinal else "class") if whole else ()),
     ]
-    return ComparableTrials(trials.iloc[[*compared, *rest]].reset_index(drop=True), whole, ordinal, tuple(notes))
+    names = class_names(trials, whole.true.sum(axis=(0, 1)).tolist()) if whole else []
+    ordered = trials.iloc[[*compared, *rest]].reset_index(drop=True)
+    return ComparableTrials(ordered, whole, ordinal, tuple(notes), split, names)
 
 
 def _runs_of_folds(trials: pd.DataFrame) -> pd.DataFrame:
@@ -99,12 +105,20 @@ def _check_pack(trials: pd.DataFrame, region: str) -> None:
         )
 
 
-def _predictions(
-    storage: str | Location, region: str, experiments: Sequence[str], adjusted: bool, split: str
+def predictions(
+    storage: str | Location,
+    region: str,
+    experiments: Sequence[str],
+    adjusted: bool,
+    split: str,
+    extra: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """``trial_id subject label predicted`` of every image of the split, `predicted` by the decision; without gaps."""
+    """``trial_id subject label predicted`` of every image of the split, `predicted` by the decision; without gaps.
+
+    With the columns `extra` of the store, too. Where the split is `oof` a `trial_id` is that of a run's fold.
+    """
     decision = f"predicted{ADJUSTED}" if adjusted else "predicted"
-    columns = ["trial_id", "subject", "label", decision]
+    columns = ["trial_id", "subject", "label", decision, *extra]
     asked: list[str | None] = [*experiments] or [None]
     parts = [load_predictions(storage, region, each, split=split, columns=columns) for each in asked]
     rows = pd.concat(parts, ignore_index=True).dropna(subset=[decision])

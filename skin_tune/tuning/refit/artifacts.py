@@ -5,15 +5,28 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from skin_tune.data.preparation.side_tables import quarantined_by_reason
 from skin_tune.metrics import METRICS, Confusion, class_table, is_adjusted, metrics_of
 from skin_tune.provenance import code_version, libraries
-from skin_tune.results.report.model_card import CardFacts, model_card
+from skin_tune.results.report.card_facts import CardFacts
+from skin_tune.results.report.model_card import model_card
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.tables import load_test_openings
 from skin_tune.storage.files import atomic_write, remove_tree
+from skin_tune.storage.run_paths import quarantine_path
 from skin_tune.text.numbers import none_if_nan
 from skin_tune.training.compatibility import train_splits
 from skin_tune.training.evaluation import Evaluation
+from skin_tune.tuning.refit.card_figures import (
+    calibration_facts,
+    class_bounds,
+    group_facts,
+    interval_facts,
+    loss_figure,
+    people_facts,
+    performance_by_decision,
+    split_facts,
+)
 from skin_tune.tuning.refit.plan import RefitPlan
 
 
@@ -27,13 +40,17 @@ def facts_of(
 ) -> CardFacts:
     """The model card's facts of a finished refit; `ended` is the result of the last epoch of its (first) network."""
     info, request = plan.pack.info, plan.request
-    confusion = evaluation.confusion_by(is_adjusted(plan.metric))
+    adjusted = is_adjusted(plan.metric)
+    confusion = evaluation.confusion_by(adjusted)
     recalls = {
         name: value
         for name, value in metrics_of(confusion, info.classes, info.ordinal).items()
         if name.startswith("recall_")
     }
     scores = evaluation.scores(info.classes, info.ordinal) | recalls
+    by_decision = performance_by_decision(evaluation, info.ordinal)
+    own = by_decision.get(adjusted, by_decision[False])
+    groups, gaps = group_facts(own, info.classes)
     openings = load_test_openings(plan.paths.storage, plan.region)
     trained_on = train_splits(request.include_val)
     return CardFacts(
@@ -57,7 +74,10 @@ def facts_of(
             **{f"test_{name}": None for name in METRICS},  # what nominal classes cannot have stays a gap
             **{f"test_{name}": none_if_nan(value) for name, value in scores.items()},
         },
-        classes=_class_rows(plan, confusion),
+        intervals=interval_facts(
+            by_decision, dict(zip(info.classes, own.recall, strict=True)), loss_figure(evaluation)
+        ),
+        classes=_class_rows(plan, confusion, class_bounds(own)),
         confusion=confusion.tolist(),
         config=plan.hyper_parameters,
         members=[member.trial for member in plan.members] if len(plan.members) > 1 else [],
@@ -65,10 +85,16 @@ def facts_of(
         libraries=libraries(),
         hardware=ended["hardware"],
         ordinal=info.ordinal,
+        calibration=calibration_facts(evaluation, own),
+        groups=groups,
+        gaps=gaps,
+        splits=split_facts(plan.pack),
+        people=people_facts(plan.pack),
+        quarantined=quarantined_by_reason(quarantine_path(plan.pack.path)),
     )
 
 
-def _class_rows(plan: RefitPlan, confusion: Confusion) -> list[dict[str, Any]]:
+def _class_rows(plan: RefitPlan, confusion: Confusion, bounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
     train_counts = plan.pack.class_counts(*train_splits(plan.request.include_val))
     return [
         {
@@ -76,8 +102,9 @@ def _class_rows(plan: RefitPlan, confusion: Confusion) -> list[dict[str, Any]]:
             "train_images": int(train_images),
             "test_images": row["images"],
             **{name: none_if_nan(row[name]) for name in ("precision", "recall", "f1")},
+            **own,
         }
-        for row, train_images in zip(class_table(confusion, plan.pack.classes), train_counts, strict=True)
+        for row, train_images, own in zip(class_table(confusion, plan.pack.classes), train_counts, bounds, strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ from skin_tune.errors import StoreError
 from skin_tune.inference.combination import combined_content
 from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.model.network import load_weights
-from skin_tune.results.report.model_card import CardFacts
+from skin_tune.results.report.card_facts import CardFacts
 from skin_tune.results.store.lock import lock_experiment
 from skin_tune.results.store.notes import note_as, wrong_facts
 from skin_tune.results.store.tables import record_test_opening

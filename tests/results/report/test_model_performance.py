@@ -25,7 +25,7 @@ def test_what_a_champion_got_right_is_what_scikit_learn_counts(tmp_path: Path):
     assert [figure.value for figure in section.validation.recall] == pytest.approx(recall)
     for figure in section.validation.recall:
         assert math.isnan(figure.low) or figure.low <= figure.value <= figure.high
-    for group in section.validation.groups["device"]:
+    for group in section.validation.groups["device"].groups:
         of = rows["device"] == group.name
         assert group.images == of.sum()
         assert group.scores["balanced_acc"].value == pytest.approx(balanced_accuracy_score(label[of], predicted[of]))

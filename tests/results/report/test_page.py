@@ -48,7 +48,7 @@ def test_every_figure_is_one_that_plotly_accepts(tmp_path: Path):
     write_trials(tmp_path, "forehead_wrinkle", "other", counts=(20, 0, 9))
     specs = specs_of(report_of(tmp_path))
     kinds = {name.split("-", 2)[2] for name in specs}
-    assert kinds == {"curves", "parallel", "importance", "recall", "calibration"}
+    assert kinds == {"curves", "parallel", "importance", "recall", "calibration", "groups"}
     for spec in specs.values():
         text = json.dumps(spec, ensure_ascii=False).replace("§ink", "black").replace("§paper", "white")
         go.Figure(json.loads(text))  # raises for what plotly.js would not know
@@ -270,7 +270,7 @@ def test_predictions_without_device_and_training_counts_are_marked_gaps(tmp_path
     for file in RunPaths(tmp_path).partition("predictions", "lip_dryness", "exp").glob("*.parquet"):
         pq.write_table(pq.read_table(file).drop_columns(["device", "angle"]), file)
     text = text_of(report_of(tmp_path))
-    assert "The store does not know device and angle" in text
+    assert "The store does not know whom these images show" in text
     assert "How many training images each class had is not in this store." in text
 
 
@@ -278,7 +278,7 @@ def test_unknown_devices_are_a_group_of_their_own(tmp_path: Path):
     write_trials(tmp_path, trials=1)
     rows = load_predictions(tmp_path)
     rows.loc[rows.index[:10], "device"] = None
-    assert {group.name: group.images for group in model_performance(rows).groups["device"]}[""] == 10
+    assert {group.name: group.images for group in model_performance(rows).groups["device"].groups}[""] == 10
 
 
 def test_the_only_trial_is_not_the_best_of_one(tmp_path: Path):
