@@ -152,8 +152,8 @@ def use_section(facts: CardFacts) -> list[str]:
         "",
         f"Grading crops of {facts.region}, cut as `skin-tune prepare` cuts them, from photos taken as those of this "
         "pack, of people as those above, for research by people who can judge the grade themselves. It grades a crop "
-        "of the region, not a face. It is no medical device and no diagnosis: nobody's treatment, insurance or work may "
-        "hang on its grade.",
+        "of the region, not a face. It is no medical device and no diagnosis: nobody's treatment, insurance or work "
+        "may hang on its grade.",
         "",
     ]
 
@@ -161,7 +161,7 @@ def use_section(facts: CardFacts) -> list[str]:
 def limits_section(facts: CardFacts) -> list[str]:
     """What the figures do not say."""
     few = [str(row["class"]) for row in facts.classes if row["test_images"] < _FEW_IMAGES]
-    small = [row for row in facts.groups if row["too_small"]]
+    small = [f"{row['attribute']} {row['group'] or 'not known'}" for row in facts.groups if row["too_small"]]
     return [
         "## Limits",
         "",
@@ -172,7 +172,7 @@ def limits_section(facts: CardFacts) -> list[str]:
             if few
             else []
         ),
-        *([f"- {counted(len(small), 'group')} of people or photos are too small to say anything of."] if small else []),
+        *([f"- Too small to say anything of: {escaped(', '.join(small))}."] if small else []),
         *(
             ["- The test split was opened more than once: whoever chose by it makes these figures too good."]
             if facts.test_openings > 1

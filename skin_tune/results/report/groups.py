@@ -5,7 +5,7 @@ from typing import Any
 
 from skin_tune.metrics import formula_of
 from skin_tune.results.report.figures import CHAMPION_COLOUR, Spec, axis, digits, plain, word
-from skin_tune.results.report.markup import DASH, Markup, element, joined, number, table, translated, with_interval
+from skin_tune.results.report.markup import Markup, element, in_words, joined, number, table, translated, with_interval
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
 from skin_tune.results.statistics.attributes import UNKNOWN
@@ -68,9 +68,8 @@ def _sentence(grouping: Grouping, metric: str) -> Markup:
     gap = grouping.gaps.get(formula_of(metric))
     if gap is None:
         return translated("gap_unknown", attribute=attribute)
-    size = f"{gap.size.value:.3f} ({gap.size.low:.3f}{DASH}{gap.size.high:.3f})"
     p = "< 0.001" if gap.p < 0.0005 else f"{gap.p:.3f}"
-    return translated("gap_is", attribute=attribute, worst=gap.worst, best=gap.best, size=size, p=p)
+    return translated("gap_is", attribute=attribute, worst=gap.worst, best=gap.best, size=in_words(gap.size), p=p)
 
 
 def group_tables(groupings: Mapping[str, Grouping], section: Section) -> Markup:

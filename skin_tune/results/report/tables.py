@@ -142,7 +142,11 @@ def tests(section: Section) -> Markup:
         parts.append(table(["model", "trained_on", "epochs", "openings", *metrics], [row]))
         names = ("class", "train_images", "test_images", "precision", "recall", "f1")
         classes = [
-            [each["class"], *(number(each[name]) for name in names[1:3]), *(fraction(each[name]) for name in names[3:])]
+            [
+                each["class"],
+                *(number(each[name]) for name in names[1:3]),
+                *(_class_score(each, name) for name in names[3:]),
+            ]
             for each in facts.get("classes", [])
             if set(names) <= set(each)
         ]
@@ -150,6 +154,12 @@ def tests(section: Section) -> Markup:
         if refit.test is not None:
             parts.append(confusion(refit.test, [str(each["class"]) for each in facts.get("classes", [])]))
     return joined(parts)
+
+
+def _class_score(row: Mapping[str, Any], name: str) -> Markup:
+    """A figure of a class; its interval where the refit is not of an older version."""
+    bounds = [np.nan if row.get(key) is None else float(row[key]) for key in (name, f"{name}_low", f"{name}_high")]
+    return with_interval(Figure(*bounds))
 
 
 def costs(section: Section, price: float | None) -> Markup:

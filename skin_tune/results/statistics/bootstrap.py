@@ -114,11 +114,17 @@ def intervals(point: Floats, resampled: Floats, jackknife: Floats, level: float 
         less, as_much = (np.count_nonzero(ordered.T - point < side, axis=0) for side in (-TIE, TIE))
         below = (less + as_much) / (2 * defined)
         bias = special.ndtri(np.clip(below, 0.5 / len(resampled), 1 - 0.5 / len(resampled)))
-        df = degrees_of_freedom(jackknife)
-        reach = special.stdtrit(df, 0.5 + level / 2) * np.sqrt((df + 1) / df)
+        reach = reach_of(jackknife, level)
         low, high = (_quantile(ordered, defined, special.ndtr(2 * bias + side)) for side in (-reach, reach))
         unknown = ~(high - low > TIE) | np.isnan(point)
     return np.where(unknown, np.nan, low), np.where(unknown, np.nan, high)
+
+
+def reach_of(jackknife: Floats, level: float = LEVEL) -> Floats:
+    """Standard deviations that an interval reaches to either side [T], from the jackknife [S, T], see `intervals`."""
+    df = degrees_of_freedom(jackknife)
+    reach: Floats = special.stdtrit(df, 0.5 + level / 2) * np.sqrt((df + 1) / df)
+    return reach
 
 
 def degrees_of_freedom(jackknife: Floats) -> Floats:

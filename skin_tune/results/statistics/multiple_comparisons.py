@@ -3,10 +3,14 @@
 Figures are oriented so that more is better: `point` [T] of the trials, `resampled` [R, T] of the same resamples.
 """
 
+import math
+from typing import NamedTuple
+
 import numpy as np
+from scipy.special import ndtri
 
 from skin_tune.metrics import Tallies
-from skin_tune.results.statistics.bootstrap import TIE, Floats
+from skin_tune.results.statistics.bootstrap import LEVEL, TIE, Floats, reach_of
 
 
 def chance_better(resampled: Floats, baseline: int) -> Floats:
@@ -47,21 +51,36 @@ def max_t_p_values(point: Floats, resampled: Floats, baseline: int) -> Floats:
     return p
 
 
-def range_p_value(point: Floats, resampled: Floats, worst: int, best: int) -> float:
-    """Max-T adjusted p-value of the gap between two of G groups, here `point` [G] and `resampled` [R, G] of them.
+class Range(NamedTuple):
+    """From the lowest of several figures to the highest."""
 
-    If all groups were alike, how often the largest standardised difference of any two would reach that of the `best`
-    to the `worst`: the two were picked because they lie far apart, which alone makes them do so (Lum et al. 2022,
-    doi:10.1145/3531146.3533105). Single-step max-T as in `max_t_p_values`, over all pairs.
+    size: float
+    low: float
+    high: float
+    """Bounds of `size`, NaN where nothing can be said."""
+    p: float
+
+
+def range_of(point: Floats, resampled: Floats, jackknife: Floats, lowest: int, highest: int) -> Range:
+    """The range of the figures of G groups with a 95% interval, and how often alike groups would have so large a one.
+
+    `point` [G], `resampled` [R, G] and `jackknife` [S, G] are of the groups. Its two ends were picked because they lie
+    far apart, which alone makes them do so (Lum et al. 2022, doi:10.1145/3531146.3533105): the interval holds for the
+    differences of all pairs at once, and p is the single-step max-T one of `max_t_p_values` over all pairs. Luck is as
+    much larger for few subjects as in `intervals`.
     """
     luck = _luck(point, resampled)
     one, other = np.triu_indices(len(point), 1)
     apart = luck[:, one] - luck[:, other]
-    gap = point[best] - point[worst]
+    size = float(point[highest] - point[lowest])
+    spread = float((luck[:, highest] - luck[:, lowest]).std())
+    if len(jackknife) < 2 or spread < TIE:
+        return Range(size, math.nan, math.nan, 1.0 if size < TIE else math.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        farthest = np.nan_to_num(np.abs(apart) / apart.std(axis=0)).max(axis=1)
-        reach = gap / (luck[:, best] - luck[:, worst]).std() if gap > TIE else 0.0
-    return float(_share(farthest >= reach, point[best]))
+        wider = reach_of(jackknife[:, one] - jackknife[:, other]) / ndtri(0.5 + LEVEL / 2)
+        farthest = np.nan_to_num(np.abs(apart) * wider / apart.std(axis=0)).max(axis=1)
+    reach = float(np.quantile(farthest, LEVEL)) * spread
+    return Range(size, size - reach, size + reach, float(_share(farthest >= size / spread, point[highest])))
 
 
 def bias_corrected_winner(tallies: Tallies, resampled: Floats, draws: Floats) -> Tallies:

@@ -13,8 +13,8 @@ import pandas as pd
 from skin_tune.metrics import LESS_IS_BETTER, Tallies, scores_of
 from skin_tune.results.statistics.attributes import UNKNOWN
 from skin_tune.results.statistics.bootstrap import Floats, bootstrap_sums, tally_subjects
-from skin_tune.results.statistics.model_figures import Figure, figures, score_figures
-from skin_tune.results.statistics.multiple_comparisons import range_p_value
+from skin_tune.results.statistics.model_figures import Figure, score_figures
+from skin_tune.results.statistics.multiple_comparisons import range_of
 
 FEWEST_SUBJECTS = 30
 """A group of fewer people is too small to say anything of: statistics offices do not present a share of so few (Parker
@@ -53,9 +53,9 @@ class Gap(NamedTuple):
     worst: str
     best: str
     size: Figure
-    """Of the difference, at least 0 whatever the metric; its interval is that of two groups named beforehand."""
+    """Of the difference, at least 0 whatever the metric; its interval holds for any two groups, see `range_of`."""
     p: float
-    """How often chance alone sets any two groups so far apart, see `range_p_value`."""
+    """How often chance alone sets any two groups so far apart, see `range_of`."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,6 @@ def _gaps(names: Sequence[str], tallies: Tallies, metrics: Sequence[str], draws_
             continue
         order = point.argsort(kind="stable")
         worst, best = int(order[0]), int(order[-1])
-        lead = [each[..., [best]] - each[..., [worst]] for each in (point, resampled, jackknife)]
-        p = range_p_value(point, resampled, worst, best)
-        found[metric] = Gap(names[worst], names[best], figures(*lead)[0], p)
+        apart = range_of(point, resampled, jackknife, worst, best)
+        found[metric] = Gap(names[worst], names[best], Figure(apart.size, apart.low, apart.high), apart.p)
     return found

@@ -14,7 +14,7 @@ from skin_tune.metrics import metrics_for, scores_of
 from skin_tune.results.statistics.attributes import age_band, checked_attributes
 from skin_tune.results.statistics.bootstrap import bootstrap_sums, intervals, resample_counts, tally_subjects
 from skin_tune.results.statistics.compare import compare, compare_regions
-from skin_tune.results.statistics.multiple_comparisons import range_p_value
+from skin_tune.results.statistics.multiple_comparisons import range_of
 from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS, Grouping, grouping_of
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
@@ -114,14 +114,16 @@ def test_nominal_classes_have_no_distance_in_groups():
     assert set(grouped(two_groups(), ordinal=False).groups[0].scores) == {"acc", "balanced_acc", "macro_f1"}
 
 
-def test_the_p_value_counts_all_pairs_that_could_have_been_picked():
-    # Two alike groups: the z-test. Many: that of the studentised range (Tukey), of which the gap is the largest pair.
+@pytest.mark.parametrize(("groups", "gap"), [(2, 2.0), (6, 3.5)])
+def test_the_gap_counts_all_pairs_that_could_have_been_picked(groups: int, gap: float):
+    # Of independent normal figures the range is Tukey's; of two it is the z-test.
     rng = np.random.default_rng(0)
-    for groups, gap in ((2, 2.0), (6, 3.5)):
-        point = np.zeros(groups)
-        point[1] = gap
-        p = range_p_value(point, point + rng.normal(size=(20_000, groups)), 0, 1)
-        assert p == pytest.approx(stats.studentized_range.sf(gap, groups, np.inf), abs=0.01)
+    point = np.zeros(groups)
+    point[1] = gap
+    found = range_of(point, point + rng.normal(size=(20_000, groups)), rng.normal(size=(5_000, groups)), 0, 1)
+    assert found.p == pytest.approx(stats.studentized_range.sf(gap, groups, np.inf), abs=0.01)
+    reach = stats.studentized_range.ppf(0.95, groups, np.inf)
+    assert (found.low, found.high) == pytest.approx((gap - reach, gap + reach), abs=0.1)
 
 
 @pytest.mark.parametrize(

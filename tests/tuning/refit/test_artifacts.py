@@ -1,6 +1,7 @@
 """What a refit leaves behind says what scikit-learn says of the same answers, and is complete or not there."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import StoreError
 from skin_tune.results import load_predictions
+from skin_tune.results.report.model_card import model_card
 from skin_tune.results.store.tables import record_test_opening
+from skin_tune.storage.run_paths import quarantine_path
 from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.refit.artifacts import facts_of, write_refit
 from skin_tune.tuning.refit.plan import RefitPlan, RefitRequest, plan_refit
@@ -126,3 +129,40 @@ def test_facts_that_are_none_are_refused_in_one_line(pack: Pack, tmp_path: Path)
         (plan.folder / "metrics.json").write_text(text)
         with pytest.raises(StoreError, match=r"metrics.json' is not what this program writes of a refit; remove it"):
             run_refit(plan.request)
+
+
+def test_the_facts_say_of_whom_the_figures_are_and_how_sure_they_are(make_pack: PackMaker, tmp_path: Path):
+    counts = {"train": (12, 12), "val": (6, 6), "test": (40, 40)}
+    pack = make_pack(counts, about={"gender": ["F", "M"], "age": [25.0, None, 64.0]}, name="described")
+    quarantine_path(pack.path).write_text("source,reason,detail\na.jpg,photo not found,\nb.jpg,photo not found,\n")
+    write_experiment(tmp_path / "runs", pack, {"exp-000": trial_row(pack, 0.4)})
+    evaluation = answers_of(pack)
+    of_labels = evaluation.probabilities[np.arange(len(evaluation.labels)), evaluation.labels]
+    evaluation = replace(evaluation, loss=float(-np.log(of_labels).mean()))
+    facts = facts_of(plan_of(tmp_path), evaluation, ENDED, 2, 20.0, 0.0)
+
+    assert facts.quarantined == {"photo not found": 2}
+    assert [(row["split"], row["subjects"], row["images"]) for row in facts.splits] == [
+        ("train", 24, 24),
+        ("val", 12, 12),
+        ("test", 80, 80),
+    ]
+    people = {(row["attribute"], row["group"]): row["test"] for row in facts.people}
+    about = {name: values[pack.indices("test")] for name, values in pack.about.items()}
+    assert people["gender", "F"] == (about["gender"] == "F").sum() == 40
+    assert people["age", "60+"] == (about["age"] == 64).sum()
+    assert people["age", ""] == (about["age"] == None).sum()  # noqa: E711  of each element
+
+    women = next(row for row in facts.groups if row["group"] == "F")
+    own = about["gender"] == "F"
+    predicted = evaluation.probabilities.argmax(axis=1)
+    assert women["balanced_acc"] == pytest.approx(balanced_accuracy_score(evaluation.labels[own], predicted[own]))
+    assert facts.intervals.keys() == facts.metrics.keys()
+    for name, value in facts.metrics.items():
+        low, high = facts.intervals[name]
+        assert low is None or low <= value <= high, name
+    assert facts.intervals["test_balanced_acc"] != [None, None]
+    assert facts.classes[0]["recall_low"] < facts.classes[0]["recall"] < facts.classes[0]["recall_high"]
+    surplus = evaluation.probabilities.max(axis=1).mean() - (predicted == evaluation.labels).mean()
+    assert facts.calibration["overconfidence"] == pytest.approx(surplus, abs=1e-6)
+    assert "| gender | F | 40 | 40 |" in model_card(facts)
