@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from skin_tune.metrics import LESS_IS_BETTER, formula_of, metrics_for
+from skin_tune.results.statistics.subgroups import GROUP_RESAMPLES
 from skin_tune.show.chosen import chosen_words
 from skin_tune.show.compared_groups import print_groups
 from skin_tune.show.console import open_console
@@ -49,6 +50,12 @@ def print_comparisons(comparisons: Sequence["Comparison"], form: str, limit: int
             _print_table(console, each, limit)
         for line in _basis(each) if each.groups is not None else _words(each):
             console.print(line)
+
+
+def _resamples(comparison: "Comparison") -> str:
+    if comparison.groups is None:
+        return str(comparison.resamples)
+    return f"{min(comparison.resamples, GROUP_RESAMPLES)} (of all: {comparison.resamples})"
 
 
 def _csv_rows(comparison: "Comparison", limit: int | None) -> "pd.DataFrame":
@@ -145,8 +152,8 @@ def _basis(comparison: "Comparison") -> list[str]:
     intervals = []
     if comparison.subjects > 1:
         intervals = [
-            f"intervals: 95%, {comparison.resamples} resamples of {comparison.subjects} subjects "
-            f"({comparison.images} validation images)"
+            f"intervals: 95%, {_resamples(comparison)} resamples of {comparison.subjects} subjects "
+            f"({comparison.images} {'validation' if comparison.split == 'val' else 'out-of-fold'} images)"
         ]
     return [*intervals, *(f"note: {note}" for note in comparison.notes)]
 

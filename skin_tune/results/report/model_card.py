@@ -69,7 +69,10 @@ def _test_split(facts: CardFacts) -> list[str]:
         )
         for row in facts.classes
     ]
-    metrics = [(name, interval(value, *facts.intervals.get(name, ()))) for name, value in _metrics(facts).items()]
+    metrics = []
+    for name, value in _metrics(facts).items():
+        low, high = facts.intervals.get(name, (None, None))
+        metrics.append((name, interval(value, low, high)))
     return [
         f"Evaluated once. The test split of this pack has been opened {times(facts.test_openings)} below this "
         "storage, this one included; a figure from a split that was opened often is an optimistic one.",

@@ -12,6 +12,7 @@ from skin_tune.results.statistics.attributes import checked_attributes
 from skin_tune.results.statistics.bootstrap import RESAMPLES, resample_counts
 from skin_tune.results.statistics.compared_figures import AGAINST, BOUNDS, figures_of
 from skin_tune.results.statistics.compared_groups import compared_groups
+from skin_tune.results.statistics.run_names import folds_of
 from skin_tune.results.statistics.trial_predictions import ComparableTrials, gather
 from skin_tune.results.store.ranking import metric_of, no_trial
 from skin_tune.results.store.status import are_usable
@@ -52,6 +53,8 @@ class Comparison:
     resamples: int
     notes: tuple[str, ...]
     """Notes on what is missing and why, a clause each."""
+    split: str = "val"
+    """The split of the predictions: `oof` (out of fold) for runs of a confirmation with folds."""
     groups: pd.DataFrame | None = None
     """With `by`, a row per attribute, compared trial and group: ``attribute experiment trial_id group subjects images
     too_small``, each of `scores` with its bounds. `group` is empty for images of which the source does not say,
@@ -95,6 +98,7 @@ def compare(
 ) -> Comparison:
     """Compare a region's trials, of `experiments` or of all, on their predictions of the validation split.
 
+    Runs of confirmations with folds are compared on the people of all folds, where only such are named.
     Intervals are of 95% and over subjects, see `bootstrap.intervals`; `p_adjusted` takes into account how many trials
     were looked at, see `multiple_comparisons`. `baseline` is a trial id, or ``experiment/trial`` where several have it.
     All trials share the resamples, which the seed decides. `by` names attributes of people and photos, as in
@@ -115,7 +119,7 @@ def compare(
         raise StoreError(f"--sort {metric!r} is not one of {', '.join((*SCORES, *ADJUSTED_SCORES))}")
     attributes = checked_attributes(by)
     names = [experiments] if isinstance(experiments, str) else experiments
-    gathered = gather(storage, region, names, metric)
+    gathered = gather(storage, region, names, metric, out_of_fold=bool(names) and all(map(folds_of, names)))
     rows = _empty_rows(gathered, metric)
     against = None if baseline is None else _position(rows[: gathered.compared], baseline)
     expected: dict[str, float] = {}
@@ -141,6 +145,7 @@ def compare(
         subjects=len(tallies.true) if tallies else 0,
         resamples=resamples,
         notes=gathered.notes,
+        split=gathered.split,
         groups=grouped.groups if grouped else None,
         gaps=grouped.gaps if grouped else None,
     )

@@ -11,8 +11,9 @@ from skin_tune.errors import StoreError
 from skin_tune.metrics import is_adjusted, metrics_for, val_metric
 from skin_tune.results.statistics.attributes import ATTRIBUTES, group_names, known_attributes
 from skin_tune.results.statistics.bootstrap import resample_counts
+from skin_tune.results.statistics.run_names import without_fold
 from skin_tune.results.statistics.subgroup_rows import gap_rows, group_row
-from skin_tune.results.statistics.subgroups import grouping_of
+from skin_tune.results.statistics.subgroups import GROUP_RESAMPLES, grouping_of
 from skin_tune.results.statistics.trial_predictions import ComparableTrials, predictions
 
 _KEY = ["experiment", "trial_id"]
@@ -46,8 +47,10 @@ def compared_groups(
     adjusted, classes = is_adjusted(metric), gathered.tallies.true.shape[-1]
     experiments = list(map(str, trials["experiment"].unique()))
     rows = predictions(storage, region, experiments, adjusted, gathered.split, extra=("source", *ATTRIBUTES))
+    if gathered.split == "oof":
+        rows = rows.assign(trial_id=rows["trial_id"].map(without_fold))
     _check_known(rows, by, region)
-    draws_of = lru_cache(maxsize=32)(partial(resample_counts, resamples=resamples, seed=seed))
+    draws_of = lru_cache(maxsize=32)(partial(resample_counts, resamples=min(resamples, GROUP_RESAMPLES), seed=seed))
     metrics, named = metrics_for(gathered.ordinal), partial(val_metric, adjusted=adjusted)
     groups: list[dict[str, Any]] = []
     gaps: list[dict[str, Any]] = []
@@ -68,7 +71,7 @@ def _check_known(rows: pd.DataFrame, by: Sequence[str], region: str) -> None:
     for attribute in by:
         if attribute not in known:
             said = f"they say {', '.join(known)}" if known else "nothing is known of whom they show, and how"
-            raise StoreError(f"--by {attribute!r}: no validation image of {region} says it; {said}")
+            raise StoreError(f"--by {attribute!r}: no image of {region} says it; {said}")
 
 
 def _groups(rows: pd.DataFrame, attribute: str) -> pd.Series:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from skin_tune.metrics import LESS_IS_BETTER, Tallies, scores_of
+from skin_tune.metrics import LESS_IS_BETTER, Numbers, Tallies, scores_of
 from skin_tune.results.statistics.attributes import UNKNOWN
 from skin_tune.results.statistics.bootstrap import Floats, bootstrap_sums, tally_subjects
 from skin_tune.results.statistics.model_figures import Figure, score_figures
@@ -20,6 +20,9 @@ FEWEST_SUBJECTS = 30
 """A group of fewer people is too small to say anything of: statistics offices do not present a share of so few (Parker
 et al. 2017, National Center for Health Statistics Data Presentation Standards for Proportions, Vital Health Stat
 2(175)), and a balanced accuracy is a mean of shares of even fewer."""
+
+GROUP_RESAMPLES = 2000
+"""Resamples: a fifth of those of `compare`, as there are several groups of each trial."""
 
 DrawsOf = Callable[[int], Floats]
 """From a number of subjects to `resample_counts` of them."""
@@ -84,7 +87,7 @@ def grouping_of(
     flat = tally_subjects(subject * len(names) + group, label, predicted, len(subjects) * len(names), classes)
     shape = (len(subjects), len(names), -1)
     tallies = Tallies(*(each.reshape(shape) for each in _parts(flat)))
-    seen = tallies.true.any(axis=(0, 1))
+    seen: Numbers = tallies.true.any(axis=(0, 1))
     groups = [_group(name, _only(tallies, [place]), seen, metrics, draws_of) for place, name in enumerate(names)]
     compared = [place for place, each in enumerate(groups) if each.is_compared]
     gaps = {}
@@ -103,7 +106,7 @@ def _only(tallies: Tallies, places: list[int]) -> Tallies:
     return Tallies(*(each[shown][:, places] for each in _parts(tallies)))
 
 
-def _group(name: str, tallies: Tallies, seen: Floats, metrics: Sequence[str], draws_of: DrawsOf) -> Group:
+def _group(name: str, tallies: Tallies, seen: Numbers, metrics: Sequence[str], draws_of: DrawsOf) -> Group:
     own = Tallies(*(each[:, 0] for each in _parts(tallies)))
     images = own.true.sum(axis=0)
     missing = tuple(np.flatnonzero(seen & (images == 0)).tolist())

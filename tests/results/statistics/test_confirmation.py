@@ -134,6 +134,7 @@ def write_folds(
                     labels=labels[own],
                     probabilities=np.eye(3, dtype=np.float32)[predicted[own]],
                     predicted_adjusted=2 - predicted[own],
+                    about={"device": [f"{row % 2}" for row in own]},
                 )
     writer.flush()
     writer.close()
@@ -182,6 +183,21 @@ def test_the_trials_of_a_region_are_compared_without_runs_of_folds(tmp_path: Pat
     found = compare(tmp_path, "lip_dryness", resamples=10)
     assert set(found.trials["experiment"]) == {"exp-confirm"}
     assert not [note for note in found.notes if "not compared" in note]
+
+
+def test_a_confirmation_with_folds_that_is_named_is_compared_out_of_fold_and_by_group(tmp_path: Path):
+    said = write_folds(tmp_path, {"exp-001": 0.3, "exp-002": 0.8})
+    found = compare(tmp_path, "lip_dryness", OUT_OF_FOLD, by="device", resamples=50)
+    assert (found.split, found.images, found.subjects) == ("oof", SUBJECTS * PHOTOS, SUBJECTS)
+    scores = found.trials.set_index("trial_id")["val_balanced_acc"].to_dict()
+    for config, seed in said:
+        assert scores[run_of(config, seed)] == pytest.approx(balanced_accuracy_score(*said[config, seed]))
+    assert found.groups is not None
+    assert found.groups.groupby("trial_id")["subjects"].agg(list).tolist() == [[SUBJECTS] * 2] * 4
+    first = found.groups.iloc[0]
+    labels, predicted = said["exp-002", int(first["trial_id"][-1])]
+    own = np.arange(len(labels)) % 2 == 0
+    assert first["val_balanced_acc"] == pytest.approx(balanced_accuracy_score(labels[own], predicted[own]))
 
 
 def test_folds_that_share_a_subject_do_not_belong_together(tmp_path: Path):

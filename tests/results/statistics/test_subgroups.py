@@ -207,7 +207,7 @@ def test_without_by_there_are_no_groups(tmp_path: Path):
 
 def test_an_attribute_that_no_image_has_is_refused_with_those_there_are(tmp_path: Path):
     write(tmp_path, BY_GENDER)
-    with pytest.raises(StoreError, match="no validation image of lip_dryness says it; they say gender"):
+    with pytest.raises(StoreError, match="--by 'skin_type': no image of lip_dryness says it; they say gender"):
         compare(tmp_path, "lip_dryness", by="skin_type")
     with pytest.raises(StoreError, match="not one of"):
         compare_regions(tmp_path, by="sex")
