@@ -73,7 +73,7 @@ def _plain(comparison: "Comparison", limit: int | None) -> dict[str, Any]:
     expected = {score: none_if_nan(value) for score, value in comparison.expected.items()}
     named = (comparison.trials["experiment"] + "/" + comparison.trials["trial_id"]).to_list()
     reference = None if comparison.reference is None else named[comparison.reference]
-    rows = {"trials": _records(comparison.trials[:limit])}
+    rows: dict[str, Any] = {"trials": _records(comparison.trials[:limit])}
     rows |= {name: None if frame is None else _records(frame) for name, frame in tables.items()}
     return {**asdict(comparison), **rows, "expected": expected, "reference": reference}
 

@@ -87,7 +87,7 @@ def grouping_of(
     flat = tally_subjects(subject * len(names) + group, label, predicted, len(subjects) * len(names), classes)
     shape = (len(subjects), len(names), -1)
     tallies = Tallies(*(each.reshape(shape) for each in _parts(flat)))
-    seen: Numbers = tallies.true.any(axis=(0, 1))
+    seen = np.asarray(tallies.true.any(axis=(0, 1)))
     groups = [_group(name, _only(tallies, [place]), seen, metrics, draws_of) for place, name in enumerate(names)]
     compared = [place for place, each in enumerate(groups) if each.is_compared]
     gaps = {}
