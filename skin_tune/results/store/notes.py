@@ -112,6 +112,8 @@ def wrong_facts(content: Mapping[str, Any]) -> str:
         known = isinstance(row, dict) and isinstance(row.get("class"), str)
         if not known or not all(name in row and _is_figure(row[name]) for name in _OF_A_CLASS):
             return "classes"
+        if not all(_is_figure(value) for name, value in row.items() if name.endswith(("_low", "_high"))):
+            return "classes"
     try:
         one_name(content.get("model", "none"))
     except StoreError:

@@ -30,3 +30,9 @@ def test_a_report_leaves_out_notes_that_are_none(tmp_path: Path):
     for path in (facts, paths.spec(region, experiment)):
         assert read_note(pipe(local(path))) == {}
         assert write_report(tmp_path, tmp_path / "report.html")
+
+
+def test_bounds_of_a_class_that_are_no_numbers_are_found():
+    row = {"class": "0", "train_images": 1, "test_images": 1, "precision": 0.5, "recall": 0.5, "f1": None}
+    assert wrong_facts({"classes": [{**row, "recall_low": None, "recall_high": 0.9}]}) == ""
+    assert wrong_facts({"classes": [{**row, "recall_low": "low"}]}) == "classes"
