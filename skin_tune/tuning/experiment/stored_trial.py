@@ -1,0 +1,77 @@
+"""A trial of the store as Ray Tune's own Trial."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+from ray.train._internal.session import _TrainingResult
+from ray.tune import Checkpoint
+from ray.tune.error import TuneError
+from ray.tune.experiment import Trial
+
+from skin_tune.results.store.status import UNUSABLE
+
+_STATUSES = {
+    "running": Trial.RUNNING,
+    "interrupted": Trial.PAUSED,
+    "completed": Trial.TERMINATED,
+    "stopped_early": Trial.TERMINATED,
+    **dict.fromkeys(UNUSABLE, Trial.ERROR),
+}
+_LAST = (5, 10)
+"""Over so many epochs at the end Tune averages a metric."""
+
+
+class StoredTrial(Trial):
+    """A trial that has been run, from its row of `trials`.
+
+    `epochs` is its part of `result_frame`, `path` its folder. No trainable is needed.
+    """
+
+    def __init__(self, row: Mapping[str, Any], config: dict[str, Any], epochs: pd.DataFrame, path: str):
+        super().__init__("skin-tune", config=config, trial_id=row["trial_id"], stub=True)
+        self.create_placement_group_factory()  # without one it cannot be pickled
+        self.status = _STATUSES[row["status"]]
+        self.epochs = epochs
+        self._path = path
+        self._error = row["error"] or row["status"]
+
+    def keep(self, checkpoint: Checkpoint, metrics: dict[str, Any]) -> None:
+        """Note its checkpoint, and what the epoch of that reported."""
+        self.run_metadata.checkpoint_manager.register_checkpoint(_TrainingResult(checkpoint, metrics))
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    @property
+    def metric_analysis(self) -> "MetricAnalysis":
+        """Extremes and averages of each metric; none of a trial that diverged or failed, so that it never wins."""
+        return MetricAnalysis(self.epochs.iloc[:0] if self.status == Trial.ERROR else self.epochs)
+
+    def get_pickled_error(self) -> TuneError | None:
+        """The error that ended it, of which the store has the message."""
+        return TuneError(self._error) if self.status == Trial.ERROR else None
+
+
+class MetricAnalysis(Mapping[str, Mapping[str, float]]):
+    """What Tune keeps of each metric of a trial, worked out when it is asked for."""
+
+    def __init__(self, epochs: pd.DataFrame):
+        self._epochs = epochs
+
+    def __getitem__(self, metric: str) -> Mapping[str, float]:
+        if metric not in self._epochs or not pd.api.types.is_numeric_dtype(self._epochs[metric]):
+            raise KeyError(metric)
+        values = self._epochs[metric].dropna().tolist()
+        if not values:
+            raise KeyError(metric)
+        averages = {f"last-{many}-avg": sum(values[-many:]) / len(values[-many:]) for many in _LAST}
+        whole = {"max": max(values), "min": min(values), "avg": sum(values) / len(values), "last": values[-1]}
+        return whole | averages
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in map(str, self._epochs) if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
