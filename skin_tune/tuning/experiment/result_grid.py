@@ -14,7 +14,13 @@ from skin_tune.storage.files import Location, is_local, location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.experiment.lookup import only_region
 from skin_tune.tuning.experiment.stored_trial import StoredTrial
-from skin_tune.tuning.experiment.tune_columns import config_values, epochs_by_trial, result_frame, result_of
+from skin_tune.tuning.experiment.tune_columns import (
+    config_values,
+    epochs_by_trial,
+    last_epochs,
+    result_frame,
+    result_of,
+)
 
 
 class StoredAnalysis(ExperimentAnalysis):
@@ -34,12 +40,14 @@ def load_result_grid(storage: Location, experiment: str, region: str | None = No
     if not len(trials):
         raise no_trial(storage, region, experiment)
     region = only_region(trials["region"].to_pylist(), experiment)
-    epochs = epochs_by_trial(result_frame(trials, load_table("epochs", storage, region, experiment)))
+    frame = result_frame(trials, load_table("epochs", storage, region, experiment))
+    epochs, lasts = epochs_by_trial(frame), last_epochs(frame)
     paths, files = RunPaths(storage.resolve()), arrow_files(storage)
     found = []
     for row in trials.to_pylist():
         folder = paths.checkpoints(region, experiment, row["trial_id"])
-        found.append(_trial(row, epochs.get(row["trial_id"], pd.DataFrame()), folder, files))
+        part, last = epochs.get(row["trial_id"], pd.DataFrame()), lasts.get(row["trial_id"], {})
+        found.append(_trial(row, part, last, folder, files))
     analysis = StoredAnalysis(
         f"{arrow_path(paths.experiment(region, experiment))}/experiment_state.json",  # Ray's, and not there
         storage_filesystem=files,
@@ -64,12 +72,13 @@ def arrow_path(path: Location) -> str:
     return str(path) if is_local(path) else str(bucket_path.path)
 
 
-def _trial(row: Mapping[str, Any], epochs: pd.DataFrame, folder: Location, files: FileSystem) -> StoredTrial:
+def _trial(
+    row: Mapping[str, Any], epochs: pd.DataFrame, last: Mapping[Any, Any], folder: Location, files: FileSystem
+) -> StoredTrial:
     config = config_values(row)
-    nothing = {"trial_id": row["trial_id"], "status": row["status"]}
-    last = epochs.iloc[-1].to_dict() if len(epochs) else nothing
     trial = StoredTrial(row, config, epochs, arrow_path(folder))
-    trial.run_metadata.last_result = result_of(last, config)
+    always = {"trial_id": row["trial_id"], "status": row["status"]}
+    trial.run_metadata.last_result = result_of({**always, **last}, config)
     if row["checkpoint"] is not None:
         best = epochs[epochs["epoch"] == row["best_epoch"]] if len(epochs) else epochs
         metrics = result_of(best.iloc[0].to_dict(), config) if len(best) else {}

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from ray.train._internal.session import _TrainingResult
-from ray.tune import Checkpoint
+from ray.tune import Checkpoint, PlacementGroupFactory
 from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 
@@ -18,6 +19,8 @@ _STATUSES = {
     "stopped_early": Trial.TERMINATED,
     **dict.fromkeys(UNUSABLE, Trial.ERROR),
 }
+_RESOURCES = PlacementGroupFactory([{"CPU": 1}])
+"""Without any a Trial cannot be pickled."""
 _LAST = (5, 10)
 """Over so many epochs at the end Tune averages a metric."""
 
@@ -30,7 +33,7 @@ class StoredTrial(Trial):
 
     def __init__(self, row: Mapping[str, Any], config: dict[str, Any], epochs: pd.DataFrame, path: str):
         super().__init__("skin-tune", config=config, trial_id=row["trial_id"], stub=True)
-        self.create_placement_group_factory()  # without one it cannot be pickled
+        self.placement_group_factory = _RESOURCES
         self.status = _STATUSES[row["status"]]
         self.epochs = epochs
         self._path = path
@@ -61,9 +64,8 @@ class MetricAnalysis(Mapping[str, Mapping[str, float]]):
         self._epochs = epochs
 
     def __getitem__(self, metric: str) -> Mapping[str, float]:
-        if metric not in self._epochs or not pd.api.types.is_numeric_dtype(self._epochs[metric]):
-            raise KeyError(metric)
-        values = self._epochs[metric].dropna().tolist()
+        column = self._epochs[metric].to_numpy()
+        values = column[~np.isnan(column)].tolist() if column.dtype.kind in "if" else []
         if not values:
             raise KeyError(metric)
         averages = {f"last-{many}-avg": sum(values[-many:]) / len(values[-many:]) for many in _LAST}

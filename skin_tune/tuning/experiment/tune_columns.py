@@ -31,20 +31,21 @@ def result_frame(trials: pa.Table, epochs: pa.Table) -> pd.DataFrame:
     epochs = epochs.append_column("_place", places).filter(pc.is_valid(places))
     epochs = epochs.sort_by([("_place", "ascending"), ("epoch", "ascending")])
     place = epochs["_place"]
-    frame = epochs.drop_columns(["_place"]).to_pandas()
     own = trials.take(place)
+    frame = _frame(epochs.drop_columns(["_place"]))
     later = _seconds_of_later_epochs(frame)
     told = {
-        "status": own["status"].to_pandas(),
+        "status": pd.Series(own["status"].to_numpy(), dtype=object),
         "training_iteration": frame["epoch"],
         "time_this_iter_s": frame["epoch_seconds"],
-        "time_total_s": own["seconds"].to_pandas() - later,
+        "time_total_s": own["seconds"].to_numpy() - later,
         **_clock(own, later),
         "done": _done(trials, place, frame),
+        **dict.fromkeys(_NOT_KEPT),
     }
-    columns = [name for name in trials.column_names if name.startswith(_CONFIG)]
-    nothing = pd.DataFrame(None, frame.index, list(_NOT_KEPT), dtype=object)
-    return pd.concat([frame, pd.DataFrame(told), nothing, own.select(columns).to_pandas()], axis=1)
+    config = _frame(own.select([name for name in own.column_names if name.startswith(_CONFIG)]))
+    # A copy has one block for each kind of values: it is cut into as many parts as there are trials.
+    return pd.concat([frame, pd.DataFrame(told, frame.index), config], axis=1).copy()
 
 
 def epochs_by_trial(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -58,10 +59,21 @@ def epochs_by_trial(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return parts
 
 
+def last_epochs(frame: pd.DataFrame) -> dict[str, dict[Any, Any]]:
+    """The last row of each trial of a `result_frame`."""
+    return {row["trial_id"]: row for row in frame.drop_duplicates("trial_id", keep="last").to_dict("records")}
+
+
 def result_of(epoch: Mapping[Any, Any], config: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `result_frame` as Tune reports it: the config in one piece, None for gaps."""
     figures = {str(name): none_if_nan(value) for name, value in epoch.items() if not str(name).startswith(_CONFIG)}
     return {**figures, "config": dict(config)}
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A table with texts as plain objects: pandas keeps every column of its own kind of text for itself."""
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    return pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()})
 
 
 def _seconds_of_later_epochs(frame: pd.DataFrame) -> pd.Series:
@@ -75,11 +87,11 @@ def _seconds_of_later_epochs(frame: pd.DataFrame) -> pd.Series:
 def _clock(own: pa.Table, later: pd.Series) -> dict[str, pd.Series]:
     """Seconds since 1970 at the end of each epoch, and the same in words and UTC."""
     started, ended = (pc.cast(own[name], pa.int64()).to_pandas() / 1e6 for name in ("started_at", "ended_at"))
-    at = ended.fillna(started + own["seconds"].to_pandas()) - later
-    whole = pa.array(at, from_pandas=True)
-    seconds = pc.cast(pc.floor(whole), pa.int64())
+    at = ended.fillna(started + own["seconds"].to_numpy()) - later
+    seconds = pc.cast(pc.floor(pa.array(at, from_pandas=True)), pa.int64())
     date = pc.strftime(pc.cast(seconds, pa.timestamp("s")), format="%Y-%m-%d_%H-%M-%S")
-    return {"timestamp": seconds.to_pandas(), "date": date.to_pandas()}
+    words = pd.Series(date.to_numpy(zero_copy_only=False), dtype=object)
+    return {"timestamp": seconds.to_pandas(), "date": words}
 
 
 def _done(trials: pa.Table, place: pa.ChunkedArray, frame: pd.DataFrame) -> pd.Series:
