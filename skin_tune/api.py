@@ -90,6 +90,7 @@ def tune(
     keep_checkpoints: int | None = None,
     warm_start: str | Sequence[str] | None = None,
     wandb: str | None = None,
+    tensorboard: bool | None = None,
     resume: bool = False,
 ) -> "Outcome":
     """Search a space of configs for a region's best grader, as `skin-tune tune` does; returns when all is run.

@@ -31,6 +31,7 @@ from skin_tune.tuning.space.configs import Units
 from skin_tune.tuning.tracking.live_line import LiveLine, announce, live_line
 from skin_tune.tuning.tracking.progress_callback import ProgressCallback
 from skin_tune.tuning.tracking.store_callback import StoreCallback
+from skin_tune.tuning.tracking.tensorboard_callback import TensorboardCallback, TensorboardExperiment
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
 
@@ -90,6 +91,7 @@ def _run_tune(
     writers = {run.region: run.writer for run in runs}
     metric = first.space.metric if len(runs) == 1 else None
     progress = ProgressCallback(writers, metric, sum(run.plan.trials for run in runs), line)
+    tensorboard = _tensorboard(runs)
     notes = ScratchFolder("ray")  # what Ray writes down for itself
     budgets = BudgetStopper(budgets_of(first.request), list(writers.values()))
     tuner = Tuner(
@@ -104,7 +106,7 @@ def _run_tune(
             stop=CombinedStopper(targets, budgets),
             failure_config=FailureConfig(max_failures=first.request.max_failures),
             checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[RegionCallbacks({run.region: run.store for run in runs}), progress],
+            callbacks=[RegionCallbacks({run.region: run.store for run in runs}), progress, *tensorboard],
             verbose=0,
         ),
     )
@@ -119,6 +121,8 @@ def _run_tune(
         raise ClusterLostError(f"Ray has ended the run: {one_line(cause)}; {first.how_to_resume}") from None
     finally:
         progress.close()
+        for events in tensorboard:
+            events.close()
         try:
             for run in runs:
                 run.store.save(force=True)
@@ -145,6 +149,14 @@ def _region_run(
         plan.pack,
     )
     return RegionRun(plan, experiment.writer, setting, journal, store)
+
+
+def _tensorboard(runs: Sequence[RegionRun]) -> list[TensorboardCallback]:
+    """The callback that writes event files, if it is asked for."""
+    if not runs[0].plan.request.tensorboard:
+        return []
+    experiments = [TensorboardExperiment(run.plan.paths, run.region, run.plan.name, run.writer) for run in runs]
+    return [TensorboardCallback(experiments)]
 
 
 def _tune_config(
