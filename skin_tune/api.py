@@ -178,13 +178,15 @@ def result_grid(storage: str | Path = "runs", *, experiment: str, region: str | 
 
     >>> from skin_tune import result_grid
     >>> grid = result_grid("runs", experiment="first")
-    >>> grid.get_dataframe()[["trial_id", "training_iteration", "config/backbone"]].values.tolist()
+    >>> frame = grid.get_dataframe().sort_values("trial_id")
+    >>> frame[["trial_id", "training_iteration", "config/backbone"]].values.tolist()
     [['first-000', 1, 'resnet18'], ['first-001', 1, 'resnet18']]
     >>> best = grid.get_best_result("val_balanced_acc", "max")
     >>> bool(best.metrics["val_balanced_acc"] == outcome.trials["val_balanced_acc"].iloc[0])
     True
+    >>> import os
     >>> with best.checkpoint.as_directory() as folder:
-    ...     print(sorted(path.name for path in Path(folder).iterdir()))
+    ...     os.listdir(folder)
     ['best.pt']
     """
     from skin_tune.processes.loading import quick_imports

@@ -34,7 +34,7 @@ class StoredTrial(Trial):
     def __init__(self, row: Mapping[str, Any], config: dict[str, Any], epochs: pd.DataFrame, path: str):
         super().__init__("skin-tune", config=config, trial_id=row["trial_id"], stub=True)
         self.placement_group_factory = _RESOURCES
-        self.status = _STATUSES[row["status"]]
+        self.status = _STATUSES.get(row["status"], Trial.PENDING)
         self.epochs = epochs
         self._path = path
         self._error = row["error"] or row["status"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
@@ -104,10 +105,8 @@ def _run_tune(
             name=first.name,
             storage_path=str(notes.path),
             stop=CombinedStopper(targets, budgets),
-            failure_config=FailureConfig(max_failures=first.request.max_failures),
-            checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             callbacks=[RegionCallbacks({run.region: run.store for run in runs}), progress, *tensorboard],
-            verbose=0,
+            **_settings(first),
         ),
     )
     be_patient()
@@ -121,8 +120,6 @@ def _run_tune(
         raise ClusterLostError(f"Ray has ended the run: {one_line(cause)}; {first.how_to_resume}") from None
     finally:
         progress.close()
-        for events in tensorboard:
-            events.close()
         try:
             for run in runs:
                 run.store.save(force=True)
@@ -130,6 +127,8 @@ def _run_tune(
             notes.remove()
             for message in wandb_process.close().splitlines():
                 announce(message)
+            for events in tensorboard:  # last: a full disk is told of by the store
+                events.close()
 
 
 def _region_run(
@@ -149,6 +148,15 @@ def _region_run(
         plan.pack,
     )
     return RegionRun(plan, experiment.writer, setting, journal, store)
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """What Ray's run is told whatever it runs: checkpoints are the trials' own, and lines `progress`'s."""
+    return {
+        "failure_config": FailureConfig(max_failures=plan.request.max_failures),
+        "checkpoint_config": CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        "verbose": 0,
+    }
 
 
 def _tensorboard(runs: Sequence[RegionRun]) -> list[TensorboardCallback]:

@@ -47,7 +47,12 @@ def write(
     rng, began = np.random.default_rng(0), now() - timedelta(hours=1)
     writer = ExperimentWriter(storage, region, "exp")
     for number, (trial_id, reached) in enumerate(scores.items()):
-        config = {"seed": number, "train_loss": ("ce", "focal")[number % 2], "epochs": 3, "warmup_epochs": 0}
+        config: dict[str, Any] = {
+            "seed": number,
+            "train_loss": ("ce", "focal")[number % 2],
+            "epochs": 3,
+            "warmup_epochs": 0,
+        }
         row = {"started_at": began, "metric": "val_balanced_acc", **columns_of(TrialConfig(**config).to_dict())}
         writer.update_trial(trial_id, status=statuses[trial_id], epochs=len(reached), **row)
         seconds = rng.random(len(reached)) * 7

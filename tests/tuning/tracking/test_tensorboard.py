@@ -186,7 +186,8 @@ def test_a_new_trial_does_not_go_on_in_files_of_one_that_was_removed(run: Run, t
 
 
 def test_the_hparams_tab_has_a_row_for_each_trial_and_every_hyper_parameter(run: Run, tmp_path: Path):
-    for number, config in enumerate(({"train_loss": "ce"}, {"train_loss": "focal", "gamma": 1.5})):
+    configs: list[dict[str, Any]] = [{"train_loss": "ce"}, {"train_loss": "focal", "gamma": 1.5}]
+    for number, config in enumerate(configs):
         trial = run.begin(number, **config)
         run.epoch(trial, 1)
         run.end(trial, "completed")
