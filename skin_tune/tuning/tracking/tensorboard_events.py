@@ -35,8 +35,8 @@ class TrialEvents:
     `name` is that of the trial in the HPARAMS tab, `config` its hyper-parameters, None for what is dead; `history` are
     its epochs in the store. Without any, files that are in `folder` are of another trial, and are removed.
 
-    The HPARAMS tab is built from what the trials say of themselves: a list of hyper-parameters for all of them, which
-    the format has, too, would hide those that are dead in the trial that wrote it.
+    The HPARAMS tab is built from what the trials say of themselves: of lists for the whole experiment, which the format
+    has, too, TensorBoard takes one, and hides hyper-parameters that are dead in the trial that wrote it.
     """
 
     def __init__(self, folder: Path, name: str, config: Mapping[str, Any], history: Iterable[Mapping[str, Any]]):

@@ -186,7 +186,7 @@ def test_a_new_trial_does_not_go_on_in_files_of_one_that_was_removed(run: Run, t
 
 
 def test_the_hparams_tab_has_a_row_for_each_trial_and_every_hyper_parameter(run: Run, tmp_path: Path):
-    configs: list[dict[str, Any]] = [{"train_loss": "ce"}, {"train_loss": "focal", "gamma": 1.5}]
+    configs: list[dict[str, Any]] = [{"train_loss": "ldam"}, {"train_loss": "focal", "gamma": 1.5}]
     for number, config in enumerate(configs):
         trial = run.begin(number, **config)
         run.epoch(trial, 1)
@@ -202,7 +202,7 @@ def test_the_hparams_tab_has_a_row_for_each_trial_and_every_hyper_parameter(run:
             return json.load(answer)
 
     named = {about["name"] for about in ask("experiment", hparamsLimit=0)["hparamInfos"]}
-    assert {"train_loss", "gamma", "learning_rate"} <= named
+    assert {"train_loss", "gamma", "beta", "learning_rate"} <= named, "no trial has both gamma and beta"
     metrics = [{"metric": {"tag": "val_balanced_acc", "group": ""}}]
     columns = [{"hparam": "train_loss"}, {"hparam": "gamma"}, *metrics]
     asked = {"allowedStatuses": ["STATUS_SUCCESS"], "colParams": columns, "startIndex": 0, "sliceSize": 10}
