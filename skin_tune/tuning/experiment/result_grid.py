@@ -15,6 +15,7 @@ from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.experiment.lookup import only_region
 from skin_tune.tuning.experiment.stored_trial import StoredTrial
 from skin_tune.tuning.experiment.tune_columns import (
+    best_epoch,
     config_values,
     epochs_by_trial,
     last_epochs,
@@ -29,6 +30,12 @@ class StoredAnalysis(ExperimentAnalysis):
     def _fetch_trial_dataframes(self) -> dict[str, pd.DataFrame]:
         return {trial.trial_id: trial.epochs for trial in self.trials}
 
+    def _retrieve_rows(self, metric: str | None = None, mode: str | None = None) -> dict[str, Any]:
+        """Rows of the dataframe; those of last epochs are at hand, too."""
+        if metric is not None:
+            return super()._retrieve_rows(metric, mode)
+        return {trial.trial_id: dict(trial.last_epoch) for trial in self.trials if trial.last_epoch}
+
 
 def load_result_grid(storage: Location, experiment: str, region: str | None = None) -> ResultGrid:
     """The trials of an experiment; a combination of models is none.
@@ -41,12 +48,12 @@ def load_result_grid(storage: Location, experiment: str, region: str | None = No
         raise no_trial(storage, region, experiment)
     region = only_region(trials["region"].to_pylist(), experiment)
     frame = result_frame(trials, load_table("epochs", storage, region, experiment))
-    epochs, lasts = epochs_by_trial(frame), last_epochs(frame)
+    epochs, lasts, none = epochs_by_trial(frame), last_epochs(frame), pd.DataFrame()
     paths, files = RunPaths(storage.resolve()), arrow_files(storage)
     found = []
     for row in trials.to_pylist():
         folder = paths.checkpoints(region, experiment, row["trial_id"])
-        part, last = epochs.get(row["trial_id"], pd.DataFrame()), lasts.get(row["trial_id"], {})
+        part, last = epochs.get(row["trial_id"], none), lasts.get(row["trial_id"], {})
         found.append(_trial(row, part, last, folder, files))
     analysis = StoredAnalysis(
         f"{arrow_path(paths.experiment(region, experiment))}/experiment_state.json",  # Ray's, and not there
@@ -73,16 +80,13 @@ def arrow_path(path: Location) -> str:
 
 
 def _trial(
-    row: Mapping[str, Any], epochs: pd.DataFrame, last: Mapping[Any, Any], folder: Location, files: FileSystem
+    row: Mapping[str, Any], epochs: pd.DataFrame, last: Mapping[str, Any], folder: Location, files: FileSystem
 ) -> StoredTrial:
     config = config_values(row)
-    trial = StoredTrial(row, config, epochs, arrow_path(folder))
-    always = {"trial_id": row["trial_id"], "status": row["status"]}
-    trial.run_metadata.last_result = result_of({**always, **last}, config)
+    trial = StoredTrial(row, config, epochs, last, arrow_path(folder))
     if row["checkpoint"] is not None:
-        best = epochs[epochs["epoch"] == row["best_epoch"]] if len(epochs) else epochs
-        metrics = result_of(best.iloc[0].to_dict(), config) if len(best) else {}
-        trial.keep(Checkpoint(arrow_path(_model_folder(folder, row["checkpoint"])), files), metrics)
+        model = Checkpoint(arrow_path(_model_folder(folder, row["checkpoint"])), files)
+        trial.keep(model, result_of(best_epoch(epochs, row["best_epoch"]), config))
     return trial
 
 

@@ -11,6 +11,7 @@ from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 
 from skin_tune.results.store.status import UNUSABLE
+from skin_tune.tuning.experiment.tune_columns import result_of
 
 _STATUSES = {
     "running": Trial.RUNNING,
@@ -28,14 +29,18 @@ _LAST = (5, 10)
 class StoredTrial(Trial):
     """A trial that has been run, from its row of `trials`.
 
-    `epochs` is its part of `result_frame`, `path` its folder. No trainable is needed.
+    `epochs` is its part of `result_frame`, `last` of `last_epochs`, `path` its folder. No trainable is needed.
     """
 
-    def __init__(self, row: Mapping[str, Any], config: dict[str, Any], epochs: pd.DataFrame, path: str):
+    def __init__(
+        self, row: Mapping[str, Any], config: dict[str, Any], epochs: pd.DataFrame, last: Mapping[str, Any], path: str
+    ):
         super().__init__("skin-tune", config=config, trial_id=row["trial_id"], stub=True)
         self.placement_group_factory = _RESOURCES
         self.status = _STATUSES.get(row["status"], Trial.PENDING)
-        self.epochs = epochs
+        always = {"trial_id": row["trial_id"], "status": row["status"]}
+        self.run_metadata.last_result = result_of({**always, **last}, config)
+        self.epochs, self.last_epoch = epochs, last
         self._path = path
         self._error = row["error"] or row["status"]
 

@@ -59,15 +59,22 @@ def epochs_by_trial(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return parts
 
 
-def last_epochs(frame: pd.DataFrame) -> dict[str, dict[Any, Any]]:
-    """The last row of each trial of a `result_frame`."""
-    return {row["trial_id"]: row for row in frame.drop_duplicates("trial_id", keep="last").to_dict("records")}
+def last_epochs(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The last row of each trial of a `result_frame`, without its config."""
+    figures = frame[[name for name in frame if not str(name).startswith(_CONFIG)]]
+    rows = figures.drop_duplicates("trial_id", keep="last").to_dict("records")
+    return {row["trial_id"]: {str(name): value for name, value in row.items()} for row in rows}
 
 
-def result_of(epoch: Mapping[Any, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `result_frame` as Tune reports it: the config in one piece, None for gaps."""
-    figures = {str(name): none_if_nan(value) for name, value in epoch.items() if not str(name).startswith(_CONFIG)}
-    return {**figures, "config": dict(config)}
+def best_epoch(epochs: pd.DataFrame, best: int | None) -> dict[str, Any]:
+    """The row of epoch `best` of a trial's part of a `result_frame`, without its config; empty where there is none."""
+    rows = epochs[epochs["epoch"] == best] if len(epochs) else epochs
+    return next(iter(last_epochs(rows).values()), {}) if len(rows) else {}
+
+
+def result_of(epoch: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `last_epochs` as Tune reports it: with the config in one piece, and None for gaps."""
+    return {**{name: none_if_nan(value) for name, value in epoch.items()}, "config": dict(config)}
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
+from skin_tune.tuning.experiment.result_grid import StoredAnalysis
 from skin_tune.tuning.trial.stored_config import columns_of
 from tests.cli_runner import ROOT
 from tests.conftest import Bucket
@@ -133,6 +134,12 @@ def test_the_dataframe_has_the_last_epoch_of_each_trial_or_that_of_a_metric(grid
     assert best["val_balanced_acc"].tolist() == [0.8, 0.7, 0.9]
     assert best["training_iteration"].tolist() == [2, 3, 1]
     assert last["config/seed"].tolist() == [0, 1, 2]
+
+
+def test_the_dataframe_is_what_ray_itself_makes_of_the_epochs(grid: ResultGrid, monkeypatch: pytest.MonkeyPatch):
+    ours = grid.get_dataframe()
+    monkeypatch.delattr(StoredAnalysis, "_retrieve_rows")
+    pd.testing.assert_frame_equal(ours, grid.get_dataframe())
 
 
 def test_the_best_is_of_the_metric_asked_for_and_never_one_that_diverged(grid: ResultGrid):
