@@ -16,7 +16,7 @@ from skin_tune.tuning.experiment.lookup import only_region
 from skin_tune.tuning.experiment.stored_trial import StoredTrial
 from skin_tune.tuning.experiment.tune_columns import (
     best_epoch,
-    config_values,
+    configs_of,
     epochs_by_trial,
     last_epochs,
     result_frame,
@@ -51,10 +51,11 @@ def load_result_grid(storage: Location, experiment: str, region: str | None = No
     epochs, lasts, none = epochs_by_trial(frame), last_epochs(frame), pd.DataFrame()
     paths, files = RunPaths(storage.resolve()), arrow_files(storage)
     found = []
-    for row in trials.to_pylist():
+    rows = trials.select(["trial_id", "status", "error", "best_epoch", "checkpoint"]).to_pylist()
+    for row, config in zip(rows, configs_of(trials), strict=True):
         folder = paths.checkpoints(region, experiment, row["trial_id"])
         part, last = epochs.get(row["trial_id"], none), lasts.get(row["trial_id"], {})
-        found.append(_trial(row, part, last, folder, files))
+        found.append(_trial(row, config, part, last, folder, files))
     analysis = StoredAnalysis(
         f"{arrow_path(paths.experiment(region, experiment))}/experiment_state.json",  # Ray's, and not there
         storage_filesystem=files,
@@ -80,9 +81,13 @@ def arrow_path(path: Location) -> str:
 
 
 def _trial(
-    row: Mapping[str, Any], epochs: pd.DataFrame, last: Mapping[str, Any], folder: Location, files: FileSystem
+    row: Mapping[str, Any],
+    config: dict[str, Any],
+    epochs: pd.DataFrame,
+    last: Mapping[str, Any],
+    folder: Location,
+    files: FileSystem,
 ) -> StoredTrial:
-    config = config_values(row)
     trial = StoredTrial(row, config, epochs, last, arrow_path(folder))
     if row["checkpoint"] is not None:
         model = Checkpoint(arrow_path(_model_folder(folder, row["checkpoint"])), files)

@@ -1,6 +1,7 @@
 """A trial of the store as Ray Tune's own Trial."""
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class StoredTrial(Trial):
     def path(self) -> str:
         return self._path
 
-    @property
+    @cached_property
     def metric_analysis(self) -> "MetricAnalysis":
         """Extremes and averages of each metric; none of a trial that diverged or failed, so that it never wins."""
         return MetricAnalysis(self.epochs.iloc[:0] if self.status == Trial.ERROR else self.epochs)
@@ -67,8 +68,14 @@ class MetricAnalysis(Mapping[str, Mapping[str, float]]):
 
     def __init__(self, epochs: pd.DataFrame):
         self._epochs = epochs
+        self._known: dict[str, Mapping[str, float]] = {}
 
     def __getitem__(self, metric: str) -> Mapping[str, float]:
+        if metric not in self._known:
+            self._known[metric] = self._worked_out(metric)
+        return self._known[metric]
+
+    def _worked_out(self, metric: str) -> Mapping[str, float]:
         column = self._epochs[metric].to_numpy()
         values = column[~np.isnan(column)].tolist() if column.dtype.kind in "if" else []
         if not values:

@@ -15,9 +15,10 @@ _NOT_KEPT = ("checkpoint_dir_name", "pid", "hostname", "node_ip", "time_since_re
 """What Ray Tune notes of a result and the store does not; null."""
 
 
-def config_values(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters in a row of `trials`, by their names; None for what is dead."""
-    return {name.removeprefix(_CONFIG): value for name, value in row.items() if name.startswith(_CONFIG)}
+def configs_of(trials: pa.Table) -> list[dict[str, Any]]:
+    """The hyper-parameters of each of `trials`, by their names; None for what is dead."""
+    config = trials.select([name for name in trials.column_names if name.startswith(_CONFIG)])
+    return config.rename_columns([name.removeprefix(_CONFIG) for name in config.column_names]).to_pylist()
 
 
 def result_frame(trials: pa.Table, epochs: pa.Table) -> pd.DataFrame:
