@@ -48,13 +48,14 @@ test: $(READY)
 short: $(READY)
 	$(PYTEST) $(LONG:%=--ignore %)
 
-# Brings a cluster up and down over ssh on this machine, and ends every Ray process on it.
+# Hands jobs to a Slurm queue of its own, then brings a cluster up and down over ssh on this machine, and ends every Ray process
+# on it.
 e2e: $(READY)
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
 # Kills whole runs at random moments, for about ten minutes; CHAOS_SEED=N repeats the moments of an earlier time.
 chaos: $(READY)
-	$(PYTEST) -m chaos tests/chaos --capture no
+	$(PYTEST) -m chaos tests/chaos tests/integration/test_link.py --capture no
 
 check: $(READY)
 	$(BIN)/ruff check .

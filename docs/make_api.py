@@ -17,7 +17,10 @@ from skin_tune.results.statistics.compare import Comparison
 from skin_tune.tuning.experiment.runner import Outcome
 
 OUT = Path(__file__).with_name("api.md")
-FUNCTIONS = ("prepare", "open_pack", "tune", "load_trials", "load_epochs", "compare", "report", "load_model")
+FUNCTIONS = (
+    *("prepare", "open_pack", "tune", "load_trials", "load_epochs", "result_grid", "compare", "report"),
+    "load_model",
+)
 """In the order in which one uses them; each example goes on from those before it."""
 RETURNED = {"prepare": Prepared, "open_pack": Pack, "tune": Outcome, "compare": Comparison, "load_model": TrainedModel}
 HEAD = """# In Python

@@ -7,7 +7,7 @@ skin_tune` itself loads neither numpy nor torch nor Ray.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skin_tune.api import prepare, report, tune
+    from skin_tune.api import prepare, report, result_grid, tune
     from skin_tune.data.pack.format import open_pack
     from skin_tune.inference.model_file import load_model
     from skin_tune.provenance import __version__
@@ -23,6 +23,7 @@ __all__ = [
     "open_pack",
     "prepare",
     "report",
+    "result_grid",
     "tune",
 ]
 
@@ -31,6 +32,7 @@ _MODULES = {
     "prepare": "skin_tune.api",
     "tune": "skin_tune.api",
     "report": "skin_tune.api",
+    "result_grid": "skin_tune.api",
     "open_pack": "skin_tune.data.pack.format",
     "load_model": "skin_tune.inference.model_file",
     "load_trials": "skin_tune.results",

@@ -90,6 +90,7 @@ def tune(
     keep_checkpoints: int | None = None,
     warm_start: str | Sequence[str] | None = None,
     wandb: str | None = None,
+    tensorboard: bool | None = None,
     resume: bool = False,
 ) -> "Outcome":
     """Search a space of configs for a region's best grader, as `skin-tune tune` does; returns when all is run.
@@ -161,3 +162,36 @@ def report(
     file = Path(out)
     write_report(location(storage), file, region=region, experiment=experiment, price=price_per_gpu_hour)
     return file
+
+
+def result_grid(storage: str | Path = "runs", *, experiment: str, region: str | None = None) -> Any:
+    """The trials of an experiment as Ray Tune's own `ray.tune.ResultGrid`, read from the store; Ray is not started.
+
+    What compares trials of Ray Tune takes it as it is: `get_dataframe`, `get_best_result`, and each result's `metrics`,
+    `config`, `metrics_dataframe`, `checkpoint` and `error`. Figures are the store's. `get_best_result` takes the
+    experiment's metric if it is given none, of the last epoch unless ``scope="all"``; trials that diverged or failed
+    have errors and never win. A checkpoint is the folder with the ``best.pt`` of a trial whose model was kept, and
+    `best_checkpoints` has the metrics of that epoch. A gap in the store, such as a hyper-parameter that is dead, is
+    null; so is what Ray notes and the store does not, such as `hostname`.
+
+    Raises StoreError where the store has no such experiment, and ExperimentError where several regions have one.
+
+    >>> from skin_tune import result_grid
+    >>> grid = result_grid("runs", experiment="first")
+    >>> frame = grid.get_dataframe().sort_values("trial_id")
+    >>> frame[["trial_id", "training_iteration", "config/backbone"]].values.tolist()
+    [['first-000', 1, 'resnet18'], ['first-001', 1, 'resnet18']]
+    >>> best = grid.get_best_result("val_balanced_acc", "max")
+    >>> bool(best.metrics["val_balanced_acc"] == outcome.trials["val_balanced_acc"].iloc[0])
+    True
+    >>> import os
+    >>> with best.checkpoint.as_directory() as folder:
+    ...     os.listdir(folder)
+    ['best.pt']
+    """
+    from skin_tune.processes.loading import quick_imports
+
+    with quick_imports():
+        from skin_tune.tuning.experiment.result_grid import load_result_grid
+
+    return load_result_grid(location(storage), experiment, region)

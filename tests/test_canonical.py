@@ -80,18 +80,18 @@ def test_a_canonical_form_read_back_has_the_same_form(chosen: dict[str, Any]):
     assert key_of(again) == key_of(values)
 
 
-def test_the_default_space_has_126_behaviours_for_each_batch_size():
-    # 21 losses (ce, focal with 4 gammas, cb with 4 x 4 gammas and betas), 3 ways to oversample, 2 to augment.
+def test_the_default_space_has_162_behaviours_for_each_batch_size():
+    # 18 losses (ce, logit adjustment, cb with 4 x 4 gammas and betas), 3 ways to oversample, 3 strengths to augment.
     space = load_space(DEFAULT, {"learning_rate": 1e-4, "weight_decay": 0.01, "dropout_prob": 0.3})
     combinations = list(itertools.product(*(parameter.values for parameter in space.searched)))
     names = [parameter.name for parameter in space.searched]
     defaults = TrialConfig().to_dict()
     keys = {key_of({**defaults, **dict(zip(names, values, strict=True))}) for values in combinations}
-    assert (len(combinations), len(keys)) == (3 * 288, 3 * 126)
+    assert (len(combinations), len(keys)) == (3 * 432, 3 * 162)
     listed = Configs(space).listed(10_000)
     assert listed is not None
-    assert len(listed) == 3 * 126
-    assert len({key_of(config) for config in listed}) == 3 * 126
+    assert len(listed) == 3 * 162
+    assert len({key_of(config) for config in listed}) == 3 * 162
 
 
 def test_rules_are_of_hyper_parameters_and_come_after_those_on_what_they_read():

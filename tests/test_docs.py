@@ -67,6 +67,9 @@ def check_command(words: list[str]) -> None:
     elif program == "ray" and arguments[0] == "submit":
         assert (ROOT / arguments[1]).is_file()
         check_command(["python", *arguments[2:]])
+    elif program == "sbatch":
+        assert (ROOT / arguments[0]).is_file()
+        check_command(["python", f"jobs/{arguments[1]}", *arguments[2:]])
     elif program == "ray" and arguments[0] == "exec":
         check_command(shlex.split(arguments[2]))
     else:

@@ -109,6 +109,7 @@ for function in (
     results_commands.trials,
     results_commands.compare,
     results_commands.confirm,
+    results_commands.audit,
     results_commands.combine,
     results_commands.refit,
     results_commands.report,

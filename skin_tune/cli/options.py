@@ -143,6 +143,10 @@ class TuneOptions:
         list[str] | None, typer.Option(help="Try the best configs of this region or experiment first; repeatable.")
     ] = None
     wandb: Wandb = None
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option("--tensorboard/--no-tensorboard", help="Write event files to STORAGE/tensorboard, too."),
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume the experiment --name, with the options it was started with.")
     ] = False

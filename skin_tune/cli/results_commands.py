@@ -1,4 +1,5 @@
-"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `combine`, `refit`, `report`, `wandb-sync`.
+"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `audit`, `combine`, `refit`, `report`,
+`wandb-sync`.
 
 Heavy imports wait until a command runs.
 """
@@ -46,6 +47,35 @@ def confirm(
         done = run_confirm(ConfirmRequest(experiment, region, top, seeds, folds, pack, options.storage, resources))
     result = championship(options.storage, done.region, done.experiment, done.runs, done.metric)
     print_confirmation(done, result, options.storage, options.price_per_gpu_hour)
+
+
+def audit(
+    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment confirmed with --folds.")],
+    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many photos.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page of their crops; it stays on this machine.")
+    ] = None,
+    pack: Annotated[
+        Path | None, typer.Option(parser=typed_location, metavar="PATH", help="The experiment's pack, if it was moved.")
+    ] = None,
+    storage: Storage = Path("runs"),
+    format: Format = "table",
+) -> None:
+    """List photos whose grades models contradict that never saw them.
+
+    The most doubtful come first: 20 of them in a table, 100 in --pictures, all as csv or json.
+    """
+    from skin_tune.show.doubtful import print_doubtful
+    from skin_tune.show.experiments import check_format
+    from skin_tune.tuning.studies.audit import SHOWN_PICTURES, run_audit, write_pictures
+
+    check_format(format)
+    found = run_audit(storage, experiment, region, pack)
+    if pictures is not None:
+        count = write_pictures(found, pictures, limit or SHOWN_PICTURES)
+        print(escaped(f"{pictures}: {count} photos; open it in a browser"), file=sys.stderr)
+    print_doubtful(found.rows, format, limit)
 
 
 def combine(

@@ -89,6 +89,10 @@ class RunPaths:
         """Which wandb run is a trial's, and up to which epoch it has been logged."""
         return self.experiment(region, experiment) / "wandb" / f"{one_name(trial_id)}.json"
 
+    def tensorboard(self, region: str, experiment: str, trial_id: str) -> Location:
+        """Folder of a trial's event files; all of them are below one, which TensorBoard shows."""
+        return self.storage / "tensorboard" / one_name(region) / one_name(experiment) / one_name(trial_id)
+
     def refit(self, region: str, experiment: str, model: str) -> Location:
         """A refitted model and everything that is known of it."""
         return self.experiment(region, experiment) / "refit" / one_name(model)

@@ -16,7 +16,7 @@ SPACE = """
 method: grid
 early_terminate: {type: hyperband, min_iter: 1, eta: 2}
 parameters:
-  learning_rate: {values: [1.0e-4, 1.0e-12, 1.0e+30, 1.0e-11, 1.0e-10, 1.0e-9]}
+  learning_rate: {values: [1.0e-4, 1.0e-12, 1.0e+30, 1.0e-11]}
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
@@ -47,10 +47,10 @@ def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of
         process.kill()
 
     trials = load_trials(storage, experiment="two").set_index("config/learning_rate")
-    assert len(trials) == 6
+    assert len(trials) == 4
     assert trials["status"][1e30] == "diverged"
     assert trials["status"][1e-4] == "completed"
-    assert (trials["status"] == "stopped_early").sum() >= 2
+    assert (trials["status"] == "stopped_early").any()
     assert trials["error"].drop(1e30).isna().all()
     epochs = load_epochs(storage, experiment="two")
     assert not epochs.duplicated(["trial_id", "epoch"]).any()

@@ -116,7 +116,13 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Host
             shutil.rmtree(host.folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize("lost", [False, True], ids=["a link that is cut", "a node that is lost"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(False, id="a link that is cut"),
+        pytest.param(True, id="a node that is lost", marks=pytest.mark.chaos),  # test_nodes loses one on one host
+    ],
+)
 def test_a_run_ends_whole(lost: bool, hosts: tuple[Host, Host], make_pack: PackMaker, tmp_path: Path):
     head, worker = hosts
     (tmp_path / "space.yaml").write_text(SPACE)

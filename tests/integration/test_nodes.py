@@ -62,11 +62,11 @@ def test_trials_of_a_lost_node_go_on_elsewhere_and_a_new_node_is_used(
     assert runs_a_trial(cluster.head_node)
     assert runs_a_trial(lost)
     cluster.remove_node(lost, allow_graceful=False)
-    append_version = cluster.add_node(num_cpus=1)
-    wait_until(lambda: runs_a_trial(append_version))
+    joined = cluster.add_node(num_cpus=1)
+    wait_until(lambda: runs_a_trial(joined))
     assert process.wait(300) == 0
 
-    cluster.remove_node(append_version)
+    cluster.remove_node(joined)
 
     trials = load_trials(storage)
     assert trials["status"].tolist() == ["completed"] * 4
@@ -87,17 +87,17 @@ def node_with_its_own_disk(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only a user who may mount can give a node a disk of its own")
     join = f"{mounts} && exec {Path(sys.executable).parent}/ray start --num-cpus 1 --block --address {cluster.address}"
 
-    def append_version() -> bool:
+    def joined() -> bool:
         return sum(node["Alive"] for node in ray.nodes()) == 2
 
     started: list[subprocess.Popen[bytes]] = []
     ray.init(address=cluster.address)
     try:
-        while len(started) < 3 and not append_version():  # Ray ends a node that is not up in 15 s, as on busy cores
+        while len(started) < 3 and not joined():  # Ray ends a node that is not up in 15 s, as on busy cores
             command = [*apart, "sh", "-c", join]
             started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT))
-            wait_until(lambda: append_version() or started[-1].poll() is not None)
-        assert append_version(), "no node has come up"
+            wait_until(lambda: joined() or started[-1].poll() is not None)
+        assert joined(), "no node has come up"
         yield folder
     finally:
         ray.shutdown()

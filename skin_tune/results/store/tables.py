@@ -160,7 +160,7 @@ def load_trials(storage: str | Location, region: str | None = None, experiment: 
     >>> trials[["region", "experiment", "status", "config/backbone"]].iloc[0].tolist()
     ['lip_dryness', 'first', 'completed', 'resnet18']
     """
-    return _load("trials", storage, region, experiment)
+    return load_table("trials", storage, region, experiment).to_pandas()
 
 
 def trials_frame(
@@ -184,7 +184,7 @@ def load_epochs(
     >>> epochs.pivot(index="epoch", columns="trial_id", values="val_balanced_acc").shape
     (1, 2)
     """
-    return _load("epochs", storage, region, experiment, columns=columns)
+    return load_table("epochs", storage, region, experiment, columns=columns).to_pandas()
 
 
 def load_predictions(
@@ -203,24 +203,29 @@ def load_predictions(
     its `split`.
     """
     files = f"{glob.escape(one_name(trial)) if trial else '*'}-{split or '*'}"
-    return _load("predictions", storage, region, experiment, files, columns or PREDICTIONS.names)
+    table = load_table("predictions", storage, region, experiment, files, columns or PREDICTIONS.names)
+    return table.to_pandas()
 
 
 def load_test_openings(
     storage: str | Location, region: str | None = None, experiment: str | None = None
 ) -> pd.DataFrame:
     """One row for each time that a test split was opened. Raises StoreError where there is no store."""
-    return _load("test_openings", storage, region, experiment)
+    return load_table("test_openings", storage, region, experiment).to_pandas()
 
 
-def _load(
+def load_table(
     table: str,
     storage: str | Location,
     region: str | None,
     experiment: str | None,
     file: str = "*",
     columns: Names = None,
-) -> pd.DataFrame:
+) -> pa.Table:
+    """Rows of one of the tables of SCHEMAS as they are stored: whole numbers stay whole beside gaps.
+
+    `file` is a pattern of the names of its files. Raises StoreError where there is no store.
+    """
     root = RunPaths(location(storage)).results
     if not root.is_dir():
         raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
@@ -234,7 +239,7 @@ def _load(
     for field in SCHEMAS[table]:
         if field.name in (columns or ()) and field.name not in whole.column_names:  # all files are older than it
             whole = whole.append_column(field, pa.nulls(len(whole), field.type))
-    return whole.to_pandas()
+    return whole
 
 
 def _placed(part: pa.Table, *folders: str) -> pa.Table:

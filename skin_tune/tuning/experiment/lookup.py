@@ -1,6 +1,6 @@
 """An experiment that has been run: its region, its trials, its pack."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,14 @@ class StoredExperiment:
         return pack
 
 
+def only_region(regions: Iterable[str], name: str) -> str:
+    """The region of the trials of experiment `name`, at least one. Raises ExperimentError where several have one."""
+    found = sorted(set(regions))
+    if len(found) > 1:
+        raise ExperimentError(f"{', '.join(found)} have an experiment {name!r} each; give --region")
+    return found[0]
+
+
 def find_experiment(
     storage: Location, name: str, region: str | None = None, pack: Location | None = None
 ) -> StoredExperiment:
@@ -59,19 +67,17 @@ def find_experiment(
     """
     paths = RunPaths(storage.resolve())
     trials = rank_trials(paths.storage, region=region, experiment=name)
-    regions = sorted(set(trials["region"]))
-    if len(regions) > 1:
-        raise ExperimentError(f"{', '.join(regions)} have an experiment {name!r} each; give --region")
-    spec_file = paths.spec(regions[0], name)
+    region = only_region(trials["region"], name)
+    spec_file = paths.spec(region, name)
     asked = read_spec(spec_file) if spec_file.is_file() else None
     if pack is None and asked is None:
         raise ExperimentError(f"experiment {name!r} does not say where its pack is; give --pack")
     metric = asked.metric if asked else SELECTION_METRICS[0]
     return StoredExperiment(
         paths=paths,
-        region=regions[0],
+        region=region,
         name=name,
         metric=metric,
-        trials=rank_trials(paths.storage, region=regions[0], experiment=name, sort=metric),
+        trials=rank_trials(paths.storage, region=region, experiment=name, sort=metric),
         pack_file=(pack or location(asked.pack if asked else "")).resolve(),
     )

@@ -11,6 +11,7 @@ from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import check_experiment_name
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.space.sweep_file import load_space
+from skin_tune.tuning.tracking.tensorboard_events import check_tensorboard
 from skin_tune.tuning.tracking.wandb_settings import check_mode
 
 
@@ -45,6 +46,8 @@ class TuneRequest:
     """Regions and experiments of the store whose best configs are tried first."""
     wandb: str | None = None
     """online, offline or disabled; None: as wandb is configured."""
+    tensorboard: bool = False
+    """Write event files, too."""
     resume: bool = False
     """Resume the experiment `name`, which was interrupted."""
 
@@ -64,6 +67,8 @@ def check_request(request: TuneRequest) -> Space:
     space = request.space if isinstance(request.space, Space) else load_space(request.space, request.overrides)
     check_numbers(request)
     check_mode(request.wandb)
+    if request.tensorboard:
+        check_tensorboard(request.storage)
     if request.name is not None:
         check_experiment_name(request.name)
     elif request.resume:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from ray import tune
 from ray.tune import CheckpointConfig, FailureConfig, RunConfig, TuneConfig, Tuner
@@ -31,6 +32,7 @@ from skin_tune.tuning.space.configs import Units
 from skin_tune.tuning.tracking.live_line import LiveLine, announce, live_line
 from skin_tune.tuning.tracking.progress_callback import ProgressCallback
 from skin_tune.tuning.tracking.store_callback import StoreCallback
+from skin_tune.tuning.tracking.tensorboard_callback import TensorboardCallback, TensorboardExperiment
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
 
@@ -90,6 +92,7 @@ def _run_tune(
     writers = {run.region: run.writer for run in runs}
     metric = first.space.metric if len(runs) == 1 else None
     progress = ProgressCallback(writers, metric, sum(run.plan.trials for run in runs), line)
+    tensorboard = _tensorboard(runs)
     notes = ScratchFolder("ray")  # what Ray writes down for itself
     budgets = BudgetStopper(budgets_of(first.request), list(writers.values()))
     tuner = Tuner(
@@ -102,10 +105,8 @@ def _run_tune(
             name=first.name,
             storage_path=str(notes.path),
             stop=CombinedStopper(targets, budgets),
-            failure_config=FailureConfig(max_failures=first.request.max_failures),
-            checkpoint_config=CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            callbacks=[RegionCallbacks({run.region: run.store for run in runs}), progress],
-            verbose=0,
+            callbacks=[RegionCallbacks({run.region: run.store for run in runs}), progress, *tensorboard],
+            **_settings(first),
         ),
     )
     be_patient()
@@ -126,6 +127,8 @@ def _run_tune(
             notes.remove()
             for message in wandb_process.close().splitlines():
                 announce(message)
+            for events in tensorboard:  # last: a full disk is told of by the store
+                events.close()
 
 
 def _region_run(
@@ -145,6 +148,23 @@ def _region_run(
         plan.pack,
     )
     return RegionRun(plan, experiment.writer, setting, journal, store)
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    """What Ray's run is told whatever it runs: checkpoints are the trials' own, and lines `progress`'s."""
+    return {
+        "failure_config": FailureConfig(max_failures=plan.request.max_failures),
+        "checkpoint_config": CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        "verbose": 0,
+    }
+
+
+def _tensorboard(runs: Sequence[RegionRun]) -> list[TensorboardCallback]:
+    """The callback that writes event files, if it is asked for."""
+    if not runs[0].plan.request.tensorboard:
+        return []
+    experiments = [TensorboardExperiment(run.plan.paths, run.region, run.plan.name, run.writer) for run in runs]
+    return [TensorboardCallback(experiments)]
 
 
 def _tune_config(

@@ -40,6 +40,7 @@ BEGUN: dict[str, Any] = {
     "max_failures": 1,
     "keep_checkpoints": 2,
     "wandb": "offline",
+    "tensorboard": True,
 }
 
 
@@ -66,6 +67,11 @@ def test_space_overrides_flags_and_pack_are_those_it_began_with(begun: Plan, tmp
     assert plan.trials == 5
     assert plan.request == replace(begun.request, space=begun.space, warm_start=[], resume=True)
     assert not begun.spec.changes(plan.spec)
+
+
+def test_event_files_are_written_until_they_are_turned_off(begun: Plan, tmp_path: Path):
+    assert resumed(tmp_path).request.tensorboard is True
+    assert resumed(tmp_path, tensorboard=False).request.tensorboard is False
 
 
 def test_what_may_differ_is_taken_and_holds_from_then_on(begun: Plan, tmp_path: Path):

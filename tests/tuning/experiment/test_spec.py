@@ -14,7 +14,7 @@ pytestmark = pytest.mark.timeout(120)
 
 
 NOTED = {
-    "flags": {"trials": 3, "time_budget": None, "wandb": "offline", "warm_start": ["one"]},
+    "flags": {"trials": 3, "time_budget": None, "wandb": "offline", "warm_start": ["one"], "tensorboard": True},
     "overrides": {"epochs": 2},
 }
 
@@ -44,7 +44,8 @@ def test_what_an_experiment_was_asked_for_is_read_back_or_named(tmp_path: Path):
     assert read_spec(path).noted == NOTED
     for name, value in [
         *[("warm_start", [5]), ("noted", 5), ("noted", {"flags": {"trials": "many"}}), ("target", "high")],
-        *[("noted", {"flags": {"warm_start": "x"}}), ("noted", {"overrides": {"epochs": []}})],
+        *[("noted", {"flags": {"warm_start": "x"}}), ("noted", {"flags": {"tensorboard": "x"}})],
+        *[("noted", {"overrides": {"epochs": []}})],
         *[("metric", ["x"]), ("pack", 5), ("seed", True), ("space", []), ("warm_start", "x"), ("unknown", 1)],
         *[("counts", {"train": 5}), ("counts", {"val": {}}), ("counts", {"train": {"0": "many"}})],
     ]:
