@@ -16,7 +16,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv .
 bin/pip install --quiet --disable-pip-version-check uv==0.13.9
-bin/uv pip install --quiet --python bin/python s3fs==2026.9.0 moto[s3,server]==5.2.5
+bin/uv pip install --quiet --python bin/python s3fs==2026.9.0 "moto[s3,server]==5.2.5"
 AWS_CONFIG_FILE=none AWS_SHARED_CREDENTIALS_FILE=none bin/python - <<'END'
 import logging
 import sys

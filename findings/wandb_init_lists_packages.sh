@@ -15,7 +15,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv .
 bin/pip install --quiet --disable-pip-version-check uv==0.13.9
-bin/uv pip install --quiet --python bin/python wandb==0.31.0 torch==2.15.0 torchvision==0.29.2 ray[default,train,tune]==2.60.0 onnxscript==0.7.2 duckdb==2.0.0 timm==1.0.31
+bin/uv pip install --quiet --python bin/python wandb==0.31.0 torch==2.15.0 torchvision==0.29.2 "ray[default,train,tune]==2.60.0" onnxscript==0.7.2 timm==1.0.31
 bin/python - <<'END'
 import sys
 import time
@@ -26,9 +26,8 @@ import wandb
 
 def cost(number, **settings):
     begin = time.process_time()
-    run = wandb.init(
-        mode="offline", project="p", reinit="create_new", id=f"run{number}", settings=wandb.Settings(silent=True, **settings)
-    )
+    chosen = wandb.Settings(silent=True, **settings)
+    run = wandb.init(mode="offline", project="p", reinit="create_new", id=f"run{number}", settings=chosen)
     run.log({"val_loss": 1.0})
     spent = time.process_time() - begin
     run.finish()
