@@ -2,7 +2,7 @@
 # Packages: torch 2.15.0.
 # Guess: the identity matrix gives every pixel back, at least for sides that are powers of two, whose halves floats hold.
 # What happens: at 16, 32 and 256 pixels it does, at 64, 72 and 224 the grid misses centres by a rounding error, and whole
-#     numbers come back as 99.9995. `.to(torch.uint8)` cuts, and a quarter of the pixels are one level darker; a plain mirroring
+#     numbers come back as 99.9995. `.to(torch.uint8)` cuts, and 8 to 29 % of the pixels are one level darker; a plain mirroring
 #     does the same. Round first.
 # Why it matters: only augmented images pass through the grid, so training is darker than validation by up to a level, and
 #     differently so for each image size; a test at 32 pixels sees nothing of it.

@@ -6,9 +6,9 @@
 # Why it matters: on a small machine they hold some hundred megabytes beside the trials, and where cores are busy a start takes
 #     half a minute; Ray gives up after thirty seconds. Without the extra they are not there, nor is what cleans up after them.
 # Seen:
-#     dashboard.py, 89 MB
-#     ray::DashboardAgent, 121 MB
-#     ray::RuntimeEnvAgent, 62 MB
+#     dashboard.py, 121 MB
+#     ray::DashboardAgent, 126 MB
+#     ray::RuntimeEnvAgent, 83 MB
 #     address of the page: ''
 set -euo pipefail
 folder=$(mktemp -d)

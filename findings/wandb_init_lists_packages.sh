@@ -15,7 +15,8 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv .
 bin/pip install --quiet --disable-pip-version-check uv==0.13.9
-bin/uv pip install --quiet --python bin/python wandb==0.31.0 torch==2.15.0 torchvision==0.29.2 "ray[default,train,tune]==2.60.0" onnxscript==0.7.2 timm==1.0.31
+bin/uv pip install --quiet --python bin/python wandb==0.31.0 torch==2.15.0 torchvision==0.29.2 \
+    "ray[default,train,tune]==2.60.0" onnxscript==0.7.2 timm==1.0.31
 bin/python - <<'END'
 import sys
 import time
