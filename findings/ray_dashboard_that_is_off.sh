@@ -2,9 +2,9 @@
 # Packages: ray 2.60.0 with its extra "default".
 # Guess: `ray.init(include_dashboard=False)` starts no dashboard.
 # What happens: the process of the dashboard starts as well, with some of its modules and without the page, and so do an agent
-#     on each node and another for environments: Python processes whose start takes longer than everything else of ray.init.
-# Why it matters: on a small machine they hold some hundred megabytes beside the trials, and where cores are busy a start takes
-#     half a minute; Ray gives up after thirty seconds. Without the extra they are not there, nor is what cleans up after them.
+#     on each node and another for environments.
+# Why it matters: on a small machine they hold 330 MB beside the trials, and where cores are busy a start takes
+#     half a minute, which is when Ray gives up.
 # Seen:
 #     dashboard.py, 121 MB
 #     ray::DashboardAgent, 126 MB
