@@ -1,7 +1,6 @@
 """Compiled backbones, traced by torch's own compiler; only its code generation, which takes minutes, is left out."""
 
 import gc
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
+from torchvision.models import ResNet
 
 from skin_tune.data.pack.format import Pack
 from skin_tune.model.network import backbone_features, backbone_input
@@ -93,6 +93,15 @@ def test_a_resumed_training_equals_an_unbroken_one(pack: Pack, tmp_path: Path):
     assert numbers(resumed.run_epoch()) == expected
 
 
+@pytest.mark.parametrize("began", [True, False])
+def test_a_resumed_training_stays_in_the_mode_it_began_in(pack: Pack, monkeypatch: pytest.MonkeyPatch, began: bool):
+    monkeypatch.setattr(Trainer, "on_gpu", True)
+    state = Trainer(config_of(compile="auto"), pack, compiling_pays=began).state_dict()
+    resumed = Trainer(config_of(compile="auto"), pack, compiling_pays=not began)
+    resumed.load_state_dict(state)
+    assert (resumed.compiler is not None) == began
+
+
 def test_a_backbone_and_its_head_are_the_whole_network(pack: Pack):
     network = Trainer(config_of(compile="off"), pack).network.eval()
     images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -112,13 +121,16 @@ def test_validation_in_padded_batches_says_of_each_image_what_the_network_says(p
     assert all(parameter.requires_grad for parameter in trainer.network.parameters())
 
 
-def test_nothing_of_a_trial_that_is_over_stays_in_memory(pack: Pack):
-    trainer = Trainer(config_of(), pack)
-    trainer.run_epoch()
-    network = weakref.ref(trainer.network)
-    del trainer
+def test_no_network_of_a_trial_that_is_over_stays_in_memory(pack: Pack, new_process: None):
     gc.collect()
-    assert network() is None
+    before = networks()
+    run(pack)
+    gc.collect()
+    assert networks() == before
+
+
+def networks() -> int:
+    return sum(isinstance(each, ResNet) for each in gc.get_objects())
 
 
 class _Failing:

@@ -21,7 +21,8 @@ def test_auto_compiles_on_a_gpu_where_it_pays(compile: str, on_gpu: bool, pays: 
 
 
 @pytest.mark.parametrize(
-    ("images", "size", "pays"), [(1_000_000, 224, True), (999_999, 224, False), (4_000_000, 112, True), (3e6, 112, False)]
+    ("images", "size", "pays"),
+    [(1_000_000, 224, True), (999_999, 224, False), (4_000_000, 112, True), (3e6, 112, False)],
 )
 def test_a_quarter_of_the_pixels_takes_four_times_the_images(images: float, size: int, pays: bool):
     assert compiling_pays(images, size) == pays
