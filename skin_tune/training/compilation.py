@@ -117,11 +117,9 @@ class Compiler:
                     isolate_recompiles=True,
                     recompile_limit=1,
                 )
+                self._try_out(graph, network, images)
                 before = _random_state(self._device)
-                with autocast(self._config, self._device):
-                    features = graph(copy.deepcopy(network), backbone_input(network, torch.zeros_like(images)))
-                if features.requires_grad:
-                    features.sum().backward()  # type: ignore[no-untyped-call]
+                self._try_out(graph, network, images)  # again: making it may have drawn some
                 if not torch.equal(before, _random_state(self._device)):
                     raise BackboneRandomError(f"{key.backbone} draws random numbers as it trains")
         except (torch.OutOfMemoryError, torch.AcceleratorError):
@@ -129,6 +127,12 @@ class Compiler:
         except Exception as error:  # a compiler that is not there, a network it cannot read, a cache it cannot write
             return one_line(error)
         return graph
+
+    def _try_out(self, graph: Features, network: nn.Module, images: Tensor) -> None:
+        with autocast(self._config, self._device):
+            features = graph(copy.deepcopy(network), backbone_input(network, torch.zeros_like(images)))
+        if features.requires_grad:
+            features.sum().backward()  # type: ignore[no-untyped-call]
 
 
 @contextmanager
