@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from filelock import FileLock
@@ -24,7 +24,7 @@ from skin_tune.training.device import autocast
 
 _BACKEND = "inductor"
 # Else Inductor tries ways to add up on the device, and takes what was fastest at that moment.
-_OPTIONS: dict[str, str | int | bool | Callable[..., object]] = {"deterministic": True}
+_OPTIONS = {"deterministic": True}
 
 Features = Callable[[nn.Module, Tensor], Tensor]
 
@@ -108,7 +108,8 @@ class Compiler:
         """A new graph, tried out forwards and backwards on a copy; what went wrong, in one line, where that fails."""
         try:
             with _cache_of_node(key), torch.random.fork_rng([self._device] if self._device.type == "cuda" else []):
-                graph: Features = torch.compile(
+                compile: Any = torch.compile  # its annotations lack the last two
+                graph: Features = compile(
                     backbone_features,
                     fullgraph=True,
                     dynamic=False,

@@ -49,7 +49,7 @@ def config_of(**changes: object) -> Any:
     return small_config(**{"image_size": 16, "batch_size": 8, "epochs": 2, "compile": "on", **changes})
 
 
-def run(pack: Pack, epochs: int = 1, **changes: object) -> list[dict[str, float]]:
+def run(pack: Pack, epochs: int = 1, **changes: Any) -> list[dict[str, float]]:
     trainer = Trainer(config_of(**changes), pack)
     return [numbers(trainer.run_epoch()) for _ in range(epochs)]
 
@@ -58,7 +58,7 @@ def graphs() -> int:
     return counters["stats"]["unique_graphs"]
 
 
-TRIALS: list[dict[str, object]] = [
+TRIALS: list[dict[str, Any]] = [
     {"learning_rate": 1e-4, "train_loss": "ce", "oversample": "none"},
     {"learning_rate": 1e-2, "weight_decay": 0.1, "dropout_prob": 0.0, "optimizer": "sgd"},
     {"dropout_prob": 0.5, "train_loss": "focal", "gamma": 1.0, "batch_size": 4},
