@@ -130,7 +130,7 @@ def test_no_network_of_a_trial_that_is_over_stays_in_memory(pack: Pack, new_proc
 
 
 def networks() -> int:
-    return sum(isinstance(each, ResNet) for each in gc.get_objects())
+    return sum(type(each) is ResNet for each in gc.get_objects())
 
 
 class _Failing:
