@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks import (
     checkpoint,
     compare,
+    compiled,
     input_path,
     memory,
     one_worker,
@@ -40,6 +41,7 @@ _MODULES = (
     preparing,
     memory,
     throughput,
+    compiled,
     checkpoint,
     trial_cost,
     one_worker,

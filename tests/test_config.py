@@ -66,6 +66,7 @@ def test_methods_are_read_with_commas_blanks_or_as_wandbs_agent_writes_lists(tex
         ("layer_decay=0", "outside (0, 1]"),
         ("layer_decay=1.1", "outside (0, 1]"),
         ("amp=maybe", "not true or false"),
+        ("compile=yes", "compile='yes' is not one of auto, on, off"),
         ("augmentation_methods=sharpen", "'sharpen' is not one of horizontal_flip"),
         ("augmentation_strength=-1", "outside [0, inf)"),
         ("batch_size=1", "outside [2, inf)"),
@@ -86,6 +87,15 @@ def test_the_length_of_an_epoch_is_set_once():
 def test_what_a_version_stored_before_epochs_had_a_length_is_read_as_what_it_did():
     assert TrialConfig.from_stored({"oversample": "balanced"}).epoch_images == -1
     assert TrialConfig.from_stored({"epoch_images": 0}).epoch_images == 0
+
+
+@pytest.mark.parametrize(("value", "read"), [(True, "on"), ("False", "off"), ("on", "on"), ("auto", "auto")])
+def test_compile_is_read_as_yaml_and_wandbs_agent_write_on_and_off(value: object, read: str):
+    assert TrialConfig.from_mapping({"compile": value}).compile == read
+
+
+def test_what_a_version_that_did_not_compile_stored_is_not_compiled():
+    assert TrialConfig.from_stored({"epochs": 2}).compile == "off"
 
 
 def test_a_hyper_parameter_given_twice_is_refused():

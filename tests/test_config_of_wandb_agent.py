@@ -49,6 +49,7 @@ epochs: [30, 30.0, 3e1, '30', +30]
 batch_size: [64, 128.0]
 sync_batchnorm: [true, false, yes, off, 'no']
 amp: [true, false, True, FALSE, 'true', 'False', 1, 0, on]
+compile: [auto, on, off, 'on', 'off', true, false]
 seed: [0, 4294967295, 7.0]
 """)
 """Legal values of each hyper-parameter, as wandb reads them from YAML."""

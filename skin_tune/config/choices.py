@@ -64,6 +64,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "augment": ("added", "all"),
     "optimizer": tuple(OPTIMIZERS),
     "schedule": ("cosine", "constant"),
+    "compile": ("auto", "on", "off"),
 }
 
 AUGMENTATION_METHODS = (

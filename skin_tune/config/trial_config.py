@@ -111,6 +111,8 @@ class TrialConfig:
     """Several workers normalise over the global batch, as one worker does; false: each over its own share, faster."""
     amp: bool = True
     """bfloat16 autocast on CUDA; a CPU always computes in float32."""
+    compile: str = "auto"
+    """Compile the backbone: `on`, `off`, or `auto`: on a GPU, where an experiment trains on enough images to pay."""
     seed: int = 0
     """Seeds initial weights, dropout, sampling and augmentation."""
 
@@ -167,6 +169,7 @@ LEGACY_VALUES: Mapping[str, str | int | float | bool] = {
     "augmentation_methods": "horizontal_flip rotation color_jitter",
     "augment": "added",
     "epoch_images": -1,
+    "compile": "off",
 }
 """What versions before a hyper-parameter did in its place, where that is not its default today."""
 
@@ -219,7 +222,7 @@ def _coerced(name: str, value: Any) -> Any:
         if kind is float:
             return float(number_from(value))
         if kind is str:
-            return _as_str(value)
+            return _as_str(_ON_OFF.get(value, value) if name == "compile" else value)
         return _as_methods(value)
     except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{name}={value!r} is not {_KIND_NAMES.get(kind, 'a list of words')}") from None
@@ -232,6 +235,9 @@ _KIND_NAMES: dict[Any, str] = {
     str: "a word",
 }
 
+
+_ON_OFF = {True: "on", False: "off", "True": "on", "False": "off"}
+"""How YAML reads a bare on and off, and how wandb's agent writes that."""
 
 _NULL = "None"
 """How wandb's agent writes YAML's null."""

@@ -12,7 +12,13 @@ from skin_tune.config.choices import is_timm
 from skin_tune.errors import WeightsError
 from skin_tune.model.distributed_layers import SharedDropout
 from skin_tune.model.tensor_file import read_safetensors, read_tensors
-from skin_tune.model.timm_backbone import build_timm_network, check_name, load_timm_weights, shapes_of_timm_weights
+from skin_tune.model.timm_backbone import (
+    TimmNetwork,
+    build_timm_network,
+    check_name,
+    load_timm_weights,
+    shapes_of_timm_weights,
+)
 from skin_tune.processes.loading import quick_imports
 from skin_tune.storage.files import is_regular
 
@@ -44,6 +50,22 @@ def dropout_of(network: nn.Module) -> SharedDropout:
     """The dropout in the head of a network from `build_network`."""
     dropout: SharedDropout = network.get_submodule("fc.0")  # type: ignore[assignment]
     return dropout
+
+
+def backbone_input(network: nn.Module, images: Tensor) -> Tensor:
+    """Images as `network` takes them, float32 [B, 3, S, S], turned to what `backbone_features` takes."""
+    return network.normalised(images) if isinstance(network, TimmNetwork) else images
+
+
+def backbone_features(network: Any, images: Tensor) -> Tensor:
+    """Pooled features [B, F] of a network from `build_network`; its head, `fc`, turns them into logits."""
+    if isinstance(network, TimmNetwork):
+        features: Tensor = network.backbone(images)
+        return features
+    images = network.maxpool(network.relu(network.bn1(network.conv1(images))))
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        images = stage(images)
+    return torch.flatten(network.avgpool(images), 1)
 
 
 def backbone_parameters(network: nn.Module) -> list[nn.Parameter]:

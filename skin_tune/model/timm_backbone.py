@@ -32,9 +32,13 @@ class TimmNetwork(nn.Module):
         self._scale, self._shift = _own_normalisation(backbone.pretrained_cfg)  # plain tensors: not in checkpoints
 
     def forward(self, images: Tensor) -> Tensor:
-        scale, shift = (values.to(images.device, non_blocking=True) for values in (self._scale, self._shift))
-        logits: Tensor = self.fc(self.backbone(images * scale + shift))
+        logits: Tensor = self.fc(self.backbone(self.normalised(images)))
         return logits
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """Images normalised as the backbone was trained, from the scale of ImageNet's networks."""
+        scale, shift = (values.to(images.device, non_blocking=True) for values in (self._scale, self._shift))
+        return images * scale + shift
 
 
 def _own_normalisation(about: dict[str, Any]) -> tuple[Tensor, Tensor]:

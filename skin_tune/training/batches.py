@@ -41,10 +41,14 @@ def training_batches(
     *,
     rank: int = 0,
     world_size: int = 1,
+    whole: bool = False,
 ) -> Iterator[Batch]:
-    """This rank's share of the batches of `plan`, whose positions are places in `rows` of the pack."""
-    steps = batches(len(plan), config.batch_size, rank=rank, world_size=world_size)
-    draws_per_step = [len(part) for part in np.array_split(np.arange(len(plan)), len(steps))]
+    """This rank's share of the batches of `plan`, whose positions are places in `rows` of the pack.
+
+    As many as can be are of `batch_size` where they are to be `whole`.
+    """
+    steps = batches(len(plan), config.batch_size, rank=rank, world_size=world_size, whole=whole)
+    draws_per_step = [len(step) for step in batches(len(plan), config.batch_size, whole=whole)]
     rows_of_steps = [rows[plan.positions[step]] for step in steps]
     stream = prefetched(pack.images, rows_of_steps, device, pack.file.check)
     chosen = plan.added if config.augment == "added" else np.ones(len(plan), dtype=bool)

@@ -219,6 +219,10 @@ def _wrong_count(name: str) -> Callable[[Any], str]:
     return lambda value: "" if is_whole(value) else f"{name} {shown(value)} is not a whole number"
 
 
+def _wrong_flag(name: str) -> Callable[[Any], str]:
+    return lambda value: "" if isinstance(value, bool) else f"{name} {shown(value)} is neither true nor false"
+
+
 def _wrong_metric(value: Any) -> str:
     fits = isinstance(value, str) and value in SELECTION_METRICS
     return "" if fits else f"metric {shown(value)} is not one of {', '.join(SELECTION_METRICS)}"
@@ -228,7 +232,8 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "config": _wrong_config,
     "classes": wrong_classes,
     "region": wrong_region,
-    "ordinal": lambda value: "" if isinstance(value, bool) else f"ordinal {shown(value)} is neither true nor false",
+    "ordinal": _wrong_flag("ordinal"),
+    "compiled": _wrong_flag("compiled"),
     "pack_id": wrong_pack_id,
     "pack_size": lambda value: wrong_size(value, "pack_size"),
     "metric": _wrong_metric,

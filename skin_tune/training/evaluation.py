@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
 from skin_tune.metrics import ADJUSTED, Confusion, confusion_matrix, metrics_for, metrics_of
 from skin_tune.model.prior import Floats, adjusted
+from skin_tune.training.compilation import Compiler
 from skin_tune.training.device import autocast
 
 
@@ -87,23 +88,25 @@ def evaluate(
     prior: Floats | None = None,
     rank: int = 0,
     world_size: int = 1,
+    compiler: Compiler | None = None,
 ) -> Evaluation:
     """Predict one split, images resized only; `prior` [K] is that which the network was trained under.
 
-    With `world_size` > 1 each rank predicts its share, and has the whole. Raises ConfigError where the split is empty,
-    PackChangedError where the pack is not what it was when it was opened.
+    A `compiler` has the network compiled. With `world_size` > 1 each rank predicts its share, and has the whole. Raises
+    ConfigError where the split is empty, PackChangedError where the pack is not what it was when it was opened.
     """
     pack.check()
     rows = pack.indices(split)
     if not len(rows):
         raise ConfigError(f"pack {str(pack.path)!r} has no {split} image")
     own = rows[rank::world_size]
-    steps = np.array_split(own, math.ceil(len(own) / (2 * config.batch_size))) if len(own) else []
+    steps = _steps(own, 2 * config.batch_size if compiler is None else compiler.eval_images, whole=compiler is not None)
+    logits_of = partial(compiler.eval_logits, network) if compiler else network
     network.eval()
     parts, loss = [], torch.zeros(1, dtype=torch.float64, device=device)
     for step, pixels in zip(steps, prefetched(pack.images, steps, device, pack.file.check), strict=True):
         with autocast(config, device):
-            logits = network(network_input(pixels, config.image_size)).float()
+            logits = logits_of(network_input(pixels, config.image_size)).float()
         labels = torch.from_numpy(pack.labels[step]).to(device, non_blocking=True)
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         parts.append(logits.softmax(dim=1))
@@ -122,6 +125,13 @@ def evaluate(
         sources=pack.sources[rows],
         about={name: values[rows] for name, values in pack.about.items()},
     )
+
+
+def _steps(rows: npt.NDArray[np.int64], most: int, *, whole: bool) -> list[npt.NDArray[np.int64]]:
+    """`rows` in batches of at most `most`: all nearly alike, or all but the last as long as that where `whole`."""
+    if whole:
+        return [rows[start : start + most] for start in range(0, len(rows), most)]
+    return np.array_split(rows, math.ceil(len(rows) / most)) if len(rows) else []
 
 
 def mean_of(evaluations: Sequence[Evaluation]) -> Evaluation:

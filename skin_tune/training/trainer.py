@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,9 @@ from skin_tune.training.checkpoint_checks import (
     check_tensors,
 )
 from skin_tune.training.compatibility import check_compatibility, train_splits
-from skin_tune.training.device import autocast
+from skin_tune.training.compilation import Compiler
+from skin_tune.training.compile_policy import wants_compiling
+from skin_tune.training.device import autocast, hardware
 from skin_tune.training.evaluation import Evaluation, evaluate
 from skin_tune.training.freezing import freeze_backbone
 from skin_tune.training.optimizer import build_optimizer, schedule_factor, warmup_of
@@ -56,7 +60,8 @@ class Trainer:
     among those after the warm-up once there are some.
     `include_val` trains on the validation images, too: nothing is left to validate on, and the last epoch counts as
     the best, as it does with `last_counts`. With `world_size` > 1 every rank holds a Trainer, and gradients, losses
-    and confusion matrices are summed over torch.distributed's default group.
+    and confusion matrices are summed over torch.distributed's default group. `compiling_pays` is what `compile=auto`
+    goes by.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Trainer:
         include_val: bool = False,
         last_counts: bool = False,
         weights: StateDict | None = None,
+        compiling_pays: bool = False,
     ):
         check_compatibility(config, pack, world_size, include_val=include_val)
         if metric not in SELECTION_METRICS:
@@ -106,9 +112,28 @@ class Trainer:
             # Buffers are the same on all ranks already, or made so at the end of each epoch.
             self.model = nn.parallel.DistributedDataParallel(self.network, forward_sync_buffers=False)
         self.optimizer = build_optimizer(config, self.network)
+        compiled = wants_compiling(config, on_gpu=self.on_gpu, workers=world_size, pays=compiling_pays)
+        self.compiler = Compiler(config, self.device) if compiled else None
         self.average = WeightAverage(self.network, config.ema_decay) if config.ema_decay else None
-        if self.device.type == "cuda":
+        if self.on_gpu:
             torch.backends.cudnn.deterministic = True  # the same seed, pack and machine give the same numbers
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.device.type == "cuda"
+
+    @property
+    def hardware(self) -> str:
+        """Name of the hardware, and whether networks are compiled for it."""
+        name = hardware(self.device, self.world_size)
+        return f"{name}, compiled" if self.compiler is not None and not self.compiler.failure else name
+
+    @property
+    def not_compiled(self) -> str:
+        """Why a network that was to be compiled is not, in one line; empty for all others."""
+        if self.config.compile == "on" and self.world_size > 1:
+            return "that takes one worker a trial"
+        return self.compiler.failure if self.compiler is not None else ""
 
     @property
     def kept_network(self) -> nn.Module:
@@ -166,7 +191,9 @@ class Trainer:
         frozen = self.epoch <= self.config.freeze_epochs
         freeze_backbone(self.network, self.backbone, frozen)
         # Not the wrapped one while frozen: it would wait for gradients of the backbone.
-        model = self.network if frozen else self.model
+        model: Callable[[Tensor], Tensor] = self.network if frozen else self.model
+        if self.compiler is not None and not frozen:
+            model = partial(self.compiler.train_logits, self.network)
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)  # loss, hits
         stream = training_batches(
             self.config,
@@ -177,6 +204,7 @@ class Trainer:
             self.device,
             rank=self.rank,
             world_size=self.world_size,
+            whole=self.compiler is not None,
         )
         for number, batch in enumerate(stream):
             learning_rate = self._set_learning_rate(batch.share_of_epoch)
@@ -232,6 +260,7 @@ class Trainer:
             prior=self.prior,
             rank=self.rank,
             world_size=self.world_size,
+            compiler=self.compiler,
         )
 
     def model_state(self) -> dict[str, Any]:
@@ -255,6 +284,7 @@ class Trainer:
         return {
             **self.model_state(),
             **({} if average is None else {"raw_model": self.network.state_dict(), "ema_steps": average.steps}),
+            "compiled": self.compiler is not None,
             "optimizer": self.optimizer.state_dict(),
             "best_epoch": self.best_epoch,
             "best_metrics": self.best_metrics,
@@ -274,6 +304,8 @@ class Trainer:
         self.kept_network.load_state_dict(state["model"])
         own = self.optimizer.state_dict()["param_groups"]  # of this config: weight decay may differ
         self.optimizer.load_state_dict({"state": state["optimizer"]["state"], "param_groups": own})
+        if self.config.compile == "auto" and self.on_gpu and self.world_size == 1:  # as it began, whatever pays by now
+            self.compiler = Compiler(self.config, self.device) if state.get("compiled") else None
         self.epoch, self.best_epoch = state["epoch"], state["best_epoch"]
         self.loss.begin_epoch(self.epoch)
         self.best_metrics, self.history = dict(state["best_metrics"]), list(state["history"])

@@ -24,10 +24,11 @@ from skin_tune.storage.files import Location, atomic_write, cannot_write
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.training.checkpoint import BackgroundSaver, load_run, save_checkpoint
 from skin_tune.training.compatibility import check_compatibility, check_network
-from skin_tune.training.device import best_device, hardware
+from skin_tune.training.device import best_device
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
+from skin_tune.tuning.experiment.compiling import decide, images_of
 from skin_tune.tuning.experiment.spec import ExperimentSpec
-from skin_tune.tuning.tracking.live_line import doing
+from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.tracking.wandb_settings import check_mode, run_id_given
 from skin_tune.tuning.tracking.wandb_sync import write_again
@@ -139,12 +140,14 @@ def _build_trainer(
 ) -> Trainer:
     """The Trainer, where its checkpoint left it if there is one."""
     doing("building the network")
+    device = best_device()
     trainer = Trainer(
         config,
         pack,
-        device=best_device(),
+        device=device,
         metric=request.metric or (state or {}).get("metric", SELECTION_METRICS[0]),
         weights=None if state is None else {},  # a checkpoint brings its own
+        compiling_pays=device.type == "cuda" and decide([config], images_of(config, pack)),
     )
     if request.resume is not None and state is not None:
         trainer.load_state_dict(state)
@@ -237,7 +240,7 @@ def _write_row(writer: ExperimentWriter, trainer: Trainer, trial_id: str) -> Non
         metric=trainer.metric,
         code_version=append_version(row.get("code_version"), code_version()),
         libraries=append_version(row.get("libraries"), libraries()),
-        hardware=append_version(row.get("hardware"), hardware(trainer.device)),
+        hardware=append_version(row.get("hardware"), trainer.hardware),
         **fresh,
         **columns_of(trainer.config.to_dict()),
     )
@@ -247,6 +250,7 @@ def _train(run: _Run, on_epoch: Callable[[Mapping[str, float], int], None]) -> N
     trainer, writer, trial_id, folder = run.trainer, run.writer, run.trial_id, run.folder
     row = writer.trial(trial_id)
     earlier, earlier_gpu = row.get("seconds") or 0.0, row.get("gpu_seconds") or 0.0
+    failure = ""
     started = time.monotonic()
     gpus = int(trainer.device.type == "cuda")
     saver = BackgroundSaver()
@@ -254,6 +258,9 @@ def _train(run: _Run, on_epoch: Callable[[Mapping[str, float], int], None]) -> N
     try:
         while not trainer.finished:
             metrics = trainer.run_epoch()
+            if trainer.not_compiled != failure:
+                failure = trainer.not_compiled
+                announce(f"the network is not compiled: {failure}")
             writer.check()
             writer.add_epoch(trial_id, metrics)
             if trainer.improved:
@@ -264,7 +271,11 @@ def _train(run: _Run, on_epoch: Callable[[Mapping[str, float], int], None]) -> N
                 writer.record_best(trial_id, metrics, str(folder / "best.pt"))
             spent = time.monotonic() - started
             writer.update_trial(
-                trial_id, epochs=trainer.epoch, seconds=earlier + spent, gpu_seconds=earlier_gpu + gpus * spent
+                trial_id,
+                epochs=trainer.epoch,
+                seconds=earlier + spent,
+                gpu_seconds=earlier_gpu + gpus * spent,
+                hardware=append_version(writer.trial(trial_id)["hardware"], trainer.hardware),
             )
             writer.flush()  # before the checkpoint: a run killed in between repeats the epoch
             saver.save(folder / "last.pt", {**trainer.state_dict(), "name": run.name})

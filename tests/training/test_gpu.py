@@ -91,6 +91,23 @@ def test_a_resumed_training_equals_an_unbroken_one(make_pack: PackMaker, tmp_pat
         assert torch.equal(resumed.network.state_dict()[name], value), name
 
 
+def test_compiled_trials_train_alike_whatever_ran_before(make_pack: PackMaker):
+    """What the code that the compiler writes for a GPU does; how many graphs there are is counted on CPUs."""
+    pack = make_pack(size=64)
+
+    def run(**changes: object) -> list[dict[str, float]]:
+        config = small_config(**{"image_size": 56, "augment": "all", "compile": "on", **changes})
+        trainer = Trainer(config, pack, device=GPU)
+        epochs = [numbers(trainer.run_epoch()) for _ in range(2)]
+        assert not trainer.not_compiled
+        return epochs
+
+    first = run()
+    for number in range(10):
+        run(learning_rate=1e-4 * (number + 1), dropout_prob=number / 20, seed=number, batch_size=(16, 8)[number % 2])
+    assert run() == first
+
+
 def test_training_learns(make_pack: PackMaker):
     trainer = Trainer(small_config(epochs=4), make_pack(), device=GPU)
     assert max(trainer.run_epoch()["val_balanced_acc"] for _ in range(4)) > 0.6

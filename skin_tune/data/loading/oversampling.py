@@ -66,14 +66,27 @@ def epoch_plan(
     )
 
 
-def batches(draws: int, batch_size: int, *, rank: int = 0, world_size: int = 1) -> list[npt.NDArray[np.int64]]:
+def batches(
+    draws: int, batch_size: int, *, rank: int = 0, world_size: int = 1, whole: bool = False
+) -> list[npt.NDArray[np.int64]]:
     """This rank's draws of every global batch: indices into the plan.
 
-    Global batches are `batch_size` long or, so that none is tiny, a little shorter, all nearly alike. Each is dealt
+    Global batches are `batch_size` long or, so that none is tiny, a little shorter, all nearly alike; with `whole` all
+    are `batch_size` long but the last one, or the last two where one would be less than half as long. Each is dealt
     out to the ranks in turn: no draw is lost or shown twice, whatever `world_size` is.
     """
-    count = math.ceil(draws / batch_size)
-    if draws // count < 2:  # batch normalisation cannot train on a single image
-        count = max(1, draws // batch_size)
-    parts = np.array_split(np.arange(draws), count)
+    rest = draws
+    if whole:
+        rest = draws % batch_size
+        if 0 < rest < max(2, batch_size / 2):
+            rest = min(rest + batch_size, draws)
+    plan = np.arange(draws)
+    parts = [plan[start : start + batch_size] for start in range(0, draws - rest, batch_size)]
+    if rest:
+        parts += np.array_split(plan[draws - rest :], _count(rest, batch_size))
     return [part[rank::world_size] for part in parts]
+
+
+def _count(draws: int, batch_size: int) -> int:
+    count = math.ceil(draws / batch_size)
+    return count if draws // count >= 2 else max(1, draws // batch_size)  # one image cannot be normalised by batch

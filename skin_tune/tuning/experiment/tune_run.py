@@ -1,5 +1,6 @@
 """The trials of one or several experiments in one Ray Tune run."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +23,7 @@ from skin_tune.tuning.backend.shared_storage import check_seen_everywhere
 from skin_tune.tuning.backend.trainable import trainable_class
 from skin_tune.tuning.experiment.budget import budgets_of
 from skin_tune.tuning.experiment.budget_stopper import BudgetStopper
+from skin_tune.tuning.experiment.compiling import decide_for
 from skin_tune.tuning.experiment.plan import Experiment, Plan
 from skin_tune.tuning.search.asha import rungs_of
 from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
@@ -88,7 +90,8 @@ def _run_tune(
     first = experiments[0].plan
     wandb_process = WandbProcess(first.paths.storage, first.request.wandb)
     targets = RegionTargets({experiment.plan.region: experiment.plan.space for experiment in experiments})
-    runs = [_region_run(experiment, wandb_process, targets, resources) for experiment in experiments]
+    pays = _compiling_pays([experiment.plan for experiment in experiments], resources)
+    runs = [_region_run(experiment, wandb_process, targets, resources, pays) for experiment in experiments]
     writers = {run.region: run.writer for run in runs}
     metric = first.space.metric if len(runs) == 1 else None
     progress = ProgressCallback(writers, metric, sum(run.plan.trials for run in runs), line)
@@ -131,11 +134,24 @@ def _run_tune(
                 events.close()
 
 
+def _compiling_pays(plans: Sequence[Plan], resources: TrialResources) -> bool:
+    if not resources.gpus or resources.workers > 1:
+        return False
+    places = min(room_for(resources), plans[0].request.concurrent or sys.maxsize, sum(plan.trials for plan in plans))
+    return decide_for(plans, places)
+
+
 def _region_run(
-    experiment: Experiment, wandb_process: WandbProcess, targets: RegionTargets, resources: TrialResources
+    experiment: Experiment,
+    wandb_process: WandbProcess,
+    targets: RegionTargets,
+    resources: TrialResources,
+    compiling_pays: bool,
 ) -> RegionRun:
     plan = experiment.plan
-    setting = TrialSetting.of(plan.pack, plan.paths.storage, plan.name, plan.space.metric)
+    setting = TrialSetting.of(
+        plan.pack, plan.paths.storage, plan.name, plan.space.metric, compiling_pays=compiling_pays
+    )
     journal = Journal(plan.paths.search_journal(plan.region, plan.name))
     store = StoreCallback(
         experiment.writer,

@@ -14,6 +14,7 @@ from skin_tune.results.store.tables import record_test_opening
 from skin_tune.storage.files import Location, cannot_write
 from skin_tune.training.checkpoint import load_run, save_checkpoint
 from skin_tune.training.evaluation import Evaluation
+from skin_tune.tuning.experiment.compiling import decide, images_of
 from skin_tune.tuning.refit.artifacts import facts_of, write_refit
 from skin_tune.tuning.refit.plan import Member, RefitPlan, RefitRequest, plan_refit
 from skin_tune.tuning.tracking.live_line import doing
@@ -141,14 +142,11 @@ def _train_and_test(
     def hear(member: Member, metrics: Mapping[str, float]) -> None:
         on_epoch(log.add(member, metrics), plan.epochs)
 
-    setting = TrialSetting.of(
-        pack, plan.paths.storage, request.experiment, plan.metric, include_val=request.include_val
-    )
     with (
         on_cluster(request.workers, [pack.path, plan.paths.results]) as resources,
-        started(setting, resources, weights, _MAX_FAILURES) as workers,
+        started(_setting(plan, compiling=resources.gpus > 0), resources, weights, _MAX_FAILURES) as workers,
     ):
-        ended = train(workers, setting.region, plan.members, hear)
+        ended = train(workers, pack.info.region, plan.members, hear)
         best = plan.checkpoints / "best.pt"
         if len(plan.members) > 1:
             files = [plan.checkpoints_of(member.model) / "best.pt" for member in plan.members]
@@ -161,3 +159,17 @@ def _train_and_test(
         evaluation = on_one_of(workers, evaluate_file, best, pack.path, "test", pack_id)
     gpu_seconds = resources.gpus * request.workers * log.seconds
     return facts_of(plan, evaluation, ended[0], len(log.epochs), log.seconds, gpu_seconds), evaluation
+
+
+def _setting(plan: RefitPlan, *, compiling: bool) -> TrialSetting:
+    """The setting of its networks; `compiling` where they could be compiled."""
+    request, configs = plan.request, [member.config for member in plan.members]
+    images = sum(images_of(config, plan.pack, include_val=request.include_val) for config in configs)
+    return TrialSetting.of(
+        plan.pack,
+        plan.paths.storage,
+        request.experiment,
+        plan.metric,
+        include_val=request.include_val,
+        compiling_pays=compiling and request.workers == 1 and decide(configs, images),
+    )

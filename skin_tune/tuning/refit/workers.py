@@ -14,7 +14,7 @@ from skin_tune.tuning.backend.resources import TrialResources, trial_resources
 from skin_tune.tuning.backend.shared_storage import check_seen_everywhere
 from skin_tune.tuning.backend.workers import Workers, start_workers
 from skin_tune.tuning.refit.plan import Member
-from skin_tune.tuning.tracking.live_line import doing
+from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
 from skin_tune.tuning.trial.result import epoch_metrics
 
@@ -69,6 +69,8 @@ def _trained(
         if "status" in result:
             error = StoreError if result["fatal"] else ExperimentError
             raise error(f"refit {member.model!r} {result['status']}: {result['error']}")
+        if result.get("not_compiled") and result["epoch"] == 1:
+            announce(f"the network is not compiled: {result['not_compiled']}")
         on_epoch(epoch_metrics(result))
         if result["done"]:
             return result

@@ -19,6 +19,7 @@ from skin_tune.results.store.status import unfinished, usable
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.text.escaping import one_line
 from skin_tune.tuning.search.optuna_journal import Journal
+from skin_tune.tuning.tracking.live_line import announce
 from skin_tune.tuning.tracking.wandb_client import WandbLog
 from skin_tune.tuning.tracking.wandb_sync import write_again
 from skin_tune.tuning.trial.context import FOLD, TRIAL_ID, TrialSetting, hyper_parameters
@@ -51,6 +52,7 @@ class StoreCallback(Callback):
         self._retired: list[str] = []
         self._kept = [row for row in writer.trials() if row.get("ended_at") and row.get("checkpoint")]
         self._fatal: SkinTuneError | None = None
+        self._said = False
         writer.set_types(COLUMNS)
         wandb_log.on_restart(partial(write_again, wandb_log, writer))
         # A run that was killed may have ended trials of which wandb never heard.
@@ -93,6 +95,7 @@ class StoreCallback(Callback):
         if "status" in result:
             self._writer.update_trial(trial_id, status=result["status"], error=result["error"])
             return
+        self._say_once(result.get("not_compiled"))
         known = self._writer.trial(trial_id).get("hardware")
         self._writer.update_trial(trial_id, hardware=append_version(known, result["hardware"]))
         metrics = epoch_metrics(result)
@@ -154,6 +157,11 @@ class StoreCallback(Callback):
             except PackChangedError as error:
                 self._fatal = error
         return self._fatal is not None
+
+    def _say_once(self, failure: str | None) -> None:
+        if failure and not self._said:
+            announce(f"the network is not compiled: {failure}")
+            self._said = True
 
     def _known(self, trial: Trial) -> str:
         """The trial's own id; its row is made if there is none."""

@@ -46,12 +46,21 @@ class TrialSetting:
     ordinal: bool
     include_val: bool = False
     """Whether the validation images are trained on, too."""
+    compiling_pays: bool = False
+    """Whether a process trains on enough images for `compile=auto` to compile."""
     run: str = field(default_factory=lambda: secrets.token_hex(8))
     """Tells this run from others, so that each machine has its pack hashed once in it."""
 
     @classmethod
     def of(
-        cls, pack: Pack, storage: Location, experiment: str, metric: str, *, include_val: bool = False
+        cls,
+        pack: Pack,
+        storage: Location,
+        experiment: str,
+        metric: str,
+        *,
+        include_val: bool = False,
+        compiling_pays: bool = False,
     ) -> "TrialSetting":
         """The setting of trials on `pack`."""
         info = pack.info
@@ -66,6 +75,7 @@ class TrialSetting:
             classes=info.classes,
             ordinal=info.ordinal,
             include_val=include_val,
+            compiling_pays=compiling_pays,
         )
 
     def checkpoints(self, trial_id: str) -> Location:

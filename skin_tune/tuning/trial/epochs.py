@@ -13,7 +13,6 @@ from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.storage.files import cannot_write
 from skin_tune.text.escaping import one_line
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint, save_checkpoint
-from skin_tune.training.device import hardware
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.trial.context import FOLD, TRIAL_ID, TrialSetting, WeightsTable, hyper_parameters
 
@@ -44,6 +43,7 @@ def build_trainer(
         include_val=setting.include_val,
         last_counts=fold is not None,
         weights=weights[trial_config.weights, trial_config.backbone],
+        compiling_pays=setting.compiling_pays,
     )
     last = setting.checkpoints(config[TRIAL_ID]) / "last.pt"
     if last.is_file():
@@ -91,7 +91,8 @@ def epoch_result(trainer: Trainer, config: Mapping[str, Any], setting: TrialSett
         **trainer.history[-1],
         "best_epoch": trainer.best_epoch,
         f"best_{setting.metric}": trainer.best_metrics.get(setting.metric),
-        "hardware": hardware(trainer.device, trainer.world_size),
+        "hardware": trainer.hardware,
+        "not_compiled": trainer.not_compiled,
         "checkpoint": None if FOLD in config else str(setting.checkpoints(config[TRIAL_ID]) / "best.pt"),
         "done": trainer.finished,
     }

@@ -134,6 +134,21 @@ def test_ranks_share_the_plan_without_loss_or_repeat(draws: int, batch_size: int
 
 @settings(max_examples=80)
 @given(st.integers(2, 500), st.integers(2, 64))
+def test_whole_batches_are_as_long_as_asked_but_for_the_last_or_the_last_two(draws: int, batch_size: int) -> None:
+    parts = batches(draws, batch_size, whole=True)
+    assert np.concatenate(parts).tolist() == list(range(draws))
+    sizes = [len(part) for part in parts]
+    others = [size for size in sizes if size != batch_size]
+    assert sizes == [batch_size] * (len(sizes) - len(others)) + others
+    assert len(others) <= 2
+    if batch_size > 2:
+        assert len(sizes) == -(-draws // batch_size), "as many steps as with batches nearly alike"
+        assert min(sizes) >= min(2, draws)
+        assert min(sizes) >= batch_size // 2 or draws < batch_size
+
+
+@settings(max_examples=80)
+@given(st.integers(2, 500), st.integers(2, 64))
 def test_batches_are_full_but_for_a_draw_here_and_there(draws: int, batch_size: int) -> None:
     sizes = [len(batch) for batch in batches(draws, batch_size)]
     assert max(sizes) <= max(batch_size, 3)  # an odd draw joins a pair: batch normalisation cannot train on one image

@@ -56,7 +56,9 @@ class Run:
         self.callback.on_trial_start(0, [trial], trial)
         return trial
 
-    def epoch(self, trial: Trial, epoch: int, score: float, *, best: int | None = None, seconds: float = 10.0) -> None:
+    def epoch(
+        self, trial: Trial, epoch: int, score: float, *, best: int | None = None, seconds: float = 10.0, **more: Any
+    ) -> None:
         """Report an epoch, with the files that a worker keeps by then."""
         folder = self.setting.checkpoints(trial.config[TRIAL_ID])
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,6 +75,7 @@ class Run:
             "best_epoch": best or epoch,
             "checkpoint": str(folder / "best.pt"),
             "training_iteration": epoch,
+            **more,
         }
         self.callback.on_trial_result(0, [trial], trial, result)
 
@@ -137,6 +140,13 @@ def test_every_epoch_is_recorded_and_the_row_has_the_best_one(run: Run):
     assert epochs["epoch"].tolist() == [1, 2]
     assert epochs["val_balanced_acc"].tolist() == [0.7, 0.4]
     assert "training_iteration" not in epochs
+
+
+def test_why_networks_are_not_compiled_is_said_once(run: Run, capsys: pytest.CaptureFixture[str]):
+    for number in range(2):
+        run.epoch(run.begin(number), 1, 0.5, not_compiled="no C++ compiler")
+    run.epoch(run.begin(2), 1, 0.5, not_compiled="")
+    assert capsys.readouterr().err == "the network is not compiled: no C++ compiler\n"
 
 
 def test_a_trial_that_ends_before_its_last_epoch_was_stopped_by_asha_or_by_the_end_of_the_experiment(run: Run):
