@@ -62,9 +62,9 @@ def audit(
     storage: Storage = Path("runs"),
     format: Format = "table",
 ) -> None:
-    """List photos whose grades models contradict that never saw them.
+    """List photos whose grades are in doubt.
 
-    The most doubtful come first: 20 of them in a table, 100 in --pictures, all as csv or json.
+    Models that never saw them contradict their grades. The most doubtful come first: 20 of them in a table, 100 in --pictures, all as csv or json.
     """
     from skin_tune.show.doubtful import print_doubtful
     from skin_tune.show.experiments import check_format

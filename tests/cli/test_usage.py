@@ -74,8 +74,8 @@ def completed(*words: str) -> list[str]:
 
 def test_the_shell_completes_commands_and_options():
     assert completed("t") == ["train", "tune", "trials"]
-    assert completed("tune", "packs/a.arrow", "--t") == ["--trials", "--time-budget"]
-    assert completed("tune", "s3://no-such-bucket/a.arrow", "--t") == ["--trials", "--time-budget"]
+    assert completed("tune", "packs/a.arrow", "--t") == ["--trials", "--time-budget", "--tensorboard"]
+    assert completed("tune", "s3://no-such-bucket/a.arrow", "--t") == ["--trials", "--time-budget", "--tensorboard"]
 
 
 def test_the_script_for_the_shell_is_shown():
