@@ -64,7 +64,8 @@ def audit(
 ) -> None:
     """List photos whose grades are in doubt.
 
-    Models that never saw them contradict their grades. The most doubtful come first: 20 of them in a table, 100 in --pictures, all as csv or json.
+    Models that never saw them contradict their grades. The most doubtful come first: 20 of them in a table, 100 in
+    --pictures, all as csv or json.
     """
     from skin_tune.show.doubtful import print_doubtful
     from skin_tune.show.experiments import check_format
