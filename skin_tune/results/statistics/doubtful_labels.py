@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.results.statistics.label_quality import label_quality
+from skin_tune.results.statistics.label_quality import suggested_labels, with_shares_of
 from skin_tune.results.statistics.run_names import confirmations_of, folds_of, without_fold
 from skin_tune.results.store.classes import class_names
 from skin_tune.results.store.tables import load_predictions, load_trials
@@ -17,14 +17,13 @@ _SAME = ["subject", "label"]
 def doubtful_labels(storage: str | Location, region: str, experiment: str) -> pd.DataFrame:
     """A row for each photo of train and validation, the most doubtful grade first.
 
-    Probabilities are means over all runs of the experiment's confirmations by folds; each is of a model that was
-    trained without the photo's subject. Columns:
+    Probabilities are means over all runs of the experiment's confirmations by folds, each of a model that was trained
+    without the photo's subject, for a population with the grades' own shares. Columns:
 
     - ``source subject``, ``crop`` (0, or the number among several crops of one photo)
     - ``grade`` as given, ``models_grade`` where the models say another, else the same; both names of classes
-    - ``certainty`` and ``grade_probability``: the models' mean probabilities of these two
-    - ``quality`` in [0, 1], see `label_quality`
-    - ``contradicted``; ``of_subject``, the share of the subject's photos that are
+    - ``grade_probability`` and ``certainty``: their probabilities; the first decides the order
+    - ``contradicted``: whether the two differ; ``of_subject``, the share of the subject's photos that are
     - ``runs``: models that graded it
 
     Raises StoreError where there are no out-of-fold predictions, or they are of different packs.
@@ -61,7 +60,8 @@ def _judged(
 ) -> pd.DataFrame:
     if len(np.unique(labels)) < 2:
         raise StoreError("all photos have the same grade: there is nothing that could contradict it")
-    quality, suggested = label_quality(labels, probabilities)
+    probabilities = with_shares_of(labels, probabilities)
+    suggested = suggested_labels(labels, probabilities)
     classes = class_names(trials, np.bincount(labels, minlength=probabilities.shape[1]).tolist())
     each = np.arange(len(labels))
     found = photos[["source", "crop", "subject"]].assign(
@@ -69,9 +69,8 @@ def _judged(
         models_grade=[classes[label] for label in suggested],
         certainty=probabilities[each, suggested],
         grade_probability=probabilities[each, labels],
-        quality=quality,
         contradicted=suggested != labels,
         runs=runs,
     )
     found["of_subject"] = found.groupby("subject", dropna=False)["contradicted"].transform("mean")
-    return found.sort_values(["quality", "source", "crop"], kind="stable").reset_index(drop=True)
+    return found.sort_values(["grade_probability", "source", "crop"], kind="stable").reset_index(drop=True)

@@ -57,9 +57,9 @@ def test_what_is_contradicted_comes_first(pack: Pack, tmp_path: Path):
     for row in first.to_dict("records"):
         assert row["grade"] == pack.classes[given[row["source"]]]
         assert row["models_grade"] == pack.classes[(given[row["source"]] + 1) % len(pack.classes)]
-    assert first["certainty"].to_numpy() == pytest.approx([0.85] * 2, abs=1e-3)  # the mean of both runs
+    assert first["certainty"].between(0.7, 0.95).all()
     assert (found["runs"] == 2).all()
-    assert found["quality"].is_monotonic_increasing
+    assert found["grade_probability"].is_monotonic_increasing
 
 
 def test_the_page_holds_the_crops_and_nothing_from_elsewhere(pack: Pack, tmp_path: Path):
