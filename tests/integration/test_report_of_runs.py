@@ -13,8 +13,8 @@ from tests.integration.report_reader import FIGURES, Reader, browser, needs_chro
 from tests.results.report.report_store import write_trials
 
 SMALL = ("backbone=resnet18", "weights=none", "image_size=24", "batch_size=16", "epochs=2")
-ALL_BUT_IMPORTANCE = ("curves", "parallel", "recall", "calibration")
-ALONE = ("curves", "recall", "calibration")
+ALL_BUT_IMPORTANCE = ("curves", "parallel", "recall", "calibration", "groups")
+ALONE = ("curves", "recall", "calibration", "groups")
 
 pytestmark = needs_chromium
 
