@@ -16,9 +16,11 @@ _ROWS = 20
 
 def print_doubtful(rows: "pd.DataFrame", format: str, limit: int | None = None) -> None:
     """Rows of `doubtful_labels`: all of them for a program, for people the first that are contradicted."""
-    if format != "table":
-        shown = rows if limit is None else rows.head(limit)
-        print(frame_csv(shown) if format == "csv" else json.dumps(shown.to_dict("records"), ensure_ascii=False), end="")
+    if format == "csv":
+        print(frame_csv(rows.head(limit or len(rows))), end="")
+        return
+    if format == "json":
+        print(json.dumps(rows.head(limit or len(rows)).to_dict("records"), ensure_ascii=False))
         return
     console = open_console()
     contradicted = rows[rows["contradicted"]]
@@ -34,13 +36,18 @@ def print_doubtful(rows: "pd.DataFrame", format: str, limit: int | None = None) 
 
 
 def _columns(rows: "pd.DataFrame") -> list[Column]:
-    crop = rows["crop"].gt(0).any()
     return [
-        Column("photo", [f"{source} #{crop + 1}" for source, crop in zip(rows["source"], rows["crop"], strict=True)]
-               if crop else rows["source"].tolist(), left=True),
+        Column("photo", _names(rows), left=True),
         Column("subject", rows["subject"].astype(str).tolist(), drop=1, left=True),
         Column("grade", rows["grade"].tolist()),
         Column("models", rows["models_grade"].tolist()),
         Column("certainty", [f"{value:.2f}" for value in rows["certainty"]]),
         Column("of subject's\nphotos", [f"{value:.0%}" for value in rows["of_subject"]], drop=2),
-    ]  # fmt: skip
+    ]
+
+
+def _names(rows: "pd.DataFrame") -> list[str]:
+    """Photos by name, with the number of the crop where one of them is not the first of its photo."""
+    if not rows["crop"].any():
+        return list(rows["source"])
+    return [f"{source} #{crop + 1}" for source, crop in zip(rows["source"], rows["crop"], strict=True)]

@@ -11,7 +11,6 @@ from skin_tune.results.store.tables import load_predictions, load_trials
 from skin_tune.storage.files import Location
 
 _PHOTO = ["source", "crop"]
-_SAME = ["subject", "label"]
 
 
 def doubtful_labels(storage: str | Location, region: str, experiment: str) -> pd.DataFrame:
@@ -40,7 +39,7 @@ def doubtful_labels(storage: str | Location, region: str, experiment: str) -> pd
     if trials["pack_id"].nunique() > 1:
         raise StoreError(f"{', '.join(names)} were trained on different packs: their grades need not be the same")
     rows["row"] = rows.groupby(_PHOTO, sort=False).ngroup()
-    photos = rows.drop_duplicates("row").set_index("row")[[*_PHOTO, *_SAME]].sort_index()
+    photos = rows.drop_duplicates("row").set_index("row")[[*_PHOTO, "subject", "label"]].sort_index()
     labels = photos["label"].to_numpy(np.int64)
     stacked = np.stack(rows["probabilities"].to_list()).astype(np.float64)
     runs = np.bincount(rows["row"], minlength=len(photos))
