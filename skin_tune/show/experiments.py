@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from skin_tune.errors import SkinTuneError, StoreError
-from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, is_adjusted, val_metric
+from skin_tune.metrics import ADJUSTED, DECISION_METRICS, is_adjusted, val_metric
 from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import Column, print_columns
@@ -31,7 +31,7 @@ def print_training(outcome: "TrainOutcome") -> None:
     """How a single training ended."""
     plain, adjusted = (
         ", ".join(f"{name} {outcome.best[name]:.3f}" for name in names if name in outcome.best)
-        for names in (SELECTION_METRICS[:2], SELECTION_METRICS[2:])
+        for names in (DECISION_METRICS[:2], DECISION_METRICS[2:])
     )
     print(f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: {plain}")
     if adjusted:
