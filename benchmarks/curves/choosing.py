@@ -50,15 +50,16 @@ def load(pack: Pack, folder: Path) -> People:
     return People(found, pack.labels[rows], pack.subjects[rows])
 
 
-def compare_metrics(people: People) -> pd.DataFrame:
+def compare_metrics(people: People, deals: int = _DEALS) -> pd.DataFrame:
     """A row per metric and way to search: means of ``single_balanced_acc single_macro_f1 combined_...`` elsewhere.
 
-    An experiment is 12 of the configs in random order, each to its end or with ASHA's rungs.
+    The people are dealt `deals` times. An experiment is 12 of the configs in random order, each to its end or with
+    ASHA's rungs.
     """
     rng = np.random.default_rng(0)
     rows = [
         {"metric": metric, "asha": asha, **_judged(people, judges, _ranked(chosen, trials, metric, asha=asha))}
-        for choosers in _deals(people, rng)
+        for choosers in _deals(people, deals, rng)
         for judges in [~choosers]
         for chosen in [people.scores(choosers)]
         for trials in [rng.permutation(len(chosen))[:_TRIALS] for _ in range(_EXPERIMENTS)]
@@ -68,11 +69,11 @@ def compare_metrics(people: People) -> pd.DataFrame:
     return pd.DataFrame(rows).groupby(["asha", "metric"]).mean()
 
 
-def _deals(people: People, rng: np.random.Generator) -> Iterator[npt.NDArray[np.bool_]]:
+def _deals(people: People, deals: int, rng: np.random.Generator) -> Iterator[npt.NDArray[np.bool_]]:
     """Half of the people of each class [N], drawn anew each time."""
     names, first = np.unique(people.subjects, return_index=True)
     of_names = people.labels[first]
-    for _ in range(_DEALS):
+    for _ in range(deals):
         drawn = []
         for label in np.unique(of_names):
             own = rng.permutation(names[of_names == label])

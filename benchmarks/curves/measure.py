@@ -24,7 +24,7 @@ def measure(pack: Pack, folder: Path) -> None:
         if not path.exists():
             predictions = _predictions(config, pack)
             with atomic_write(path) as unfinished, unfinished.open("wb") as file:
-                np.savez_compressed(file, **predictions)
+                np.savez_compressed(file, allow_pickle=False, **predictions)
 
 
 def _predictions(config: TrialConfig, pack: Pack) -> dict[str, npt.NDArray[np.float32]]:
