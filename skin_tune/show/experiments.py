@@ -152,7 +152,7 @@ def _endings(outcome: "Outcome") -> Iterator[str]:
     if outcome.reached:
         yield f"{outcome.reached}: the experiment {'ends' if outcome.seconds is not None else 'has ended'}"
     if outcome.interrupted:
-        how = "--resume with a higher metric.target, or none," if outcome.reached else "--resume"
+        how = outcome.reached.how_to_resume if outcome.reached else "--resume"
         them = "it" if len(outcome.interrupted) == 1 else "them"
         was = "was" if len(outcome.interrupted) == 1 else "were"
         yield f"{counted(len(outcome.interrupted), 'trial')} {was} interrupted; {how} resumes {them}"
