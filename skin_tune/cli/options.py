@@ -135,7 +135,7 @@ class TuneOptions:
     until: Annotated[
         str | None,
         typer.Option(
-            metavar="settled|end", help="settled: start none once the last 18 beat the best by no more than its noise."
+            metavar="settled|end", help="settled: start none once the last 32 beat the best by no more than its noise."
         ),
     ] = None
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None

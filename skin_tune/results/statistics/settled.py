@@ -14,11 +14,9 @@ from skin_tune.results.store.status import unfinished, usable
 from skin_tune.results.store.tables import load_predictions
 from skin_tune.storage.files import Location
 
-LIKELY = 0.05
-"""Below this chance the next trial is not expected to beat the best."""
-UNBEATEN = round(1 / LIKELY) - 2
-"""Trials in a row that do not beat the best, after which by the rule of succession (Laplace), 1 / (n + 2), the next one
-does so with no more than that chance."""
+UNBEATEN = 32
+"""Trials in a row that do not beat the best, after which the next one does so with a chance below 3 %: 1 / (n + 2), the
+rule of succession (Laplace)."""
 
 _RESAMPLES = 1_000
 
