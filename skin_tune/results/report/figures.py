@@ -20,7 +20,7 @@ from skin_tune.results.statistics.model_figures import Figure
 MARK = "§"
 Spec = dict[str, Any]
 
-_STATUS_COLOURS = {
+STATUS_COLOURS = {
     "completed": "#3b82d0",
     "stopped_early": "#8b93a1",
     "interrupted": "#c99a2e",
@@ -54,7 +54,7 @@ def learning_curves(section: Section) -> Spec | None:
     epochs = epochs[[*keys, "epoch", section.metric]].merge(section.trials[[*keys, "status"]], on=keys)
     status = epochs["status"].replace("failed", "diverged")
     traces: list[Spec] = []
-    for name, colour in _STATUS_COLOURS.items():
+    for name, colour in STATUS_COLOURS.items():
         of = epochs[status == name]
         if of.empty:
             continue
