@@ -21,8 +21,7 @@ def write_report(
 
     `price` is that of a GPU-hour. Raises StoreError where there is no such trial, or `out` cannot be written.
     """
-    if price is not None and not price >= 0:
-        raise StoreError(f"--price-per-gpu-hour {price} is below 0")
+    check_price(price)
     content = page(sections(storage, region, experiment), str(storage), f"{now():%Y-%m-%d %H:%M} UTC", price).encode()
     try:
         with atomic_write(out) as temporary:
@@ -30,3 +29,9 @@ def write_report(
     except OSError as error:
         raise cannot_write(out, error) from None
     return len(content)
+
+
+def check_price(price: float | None) -> None:
+    """Raise StoreError for a price of a GPU-hour that is none."""
+    if price is not None and not price >= 0:
+        raise StoreError(f"--price-per-gpu-hour {price} is below 0")
