@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from skin_tune.errors import StoreError
-from skin_tune.results.report.page import page
-from skin_tune.results.report.section import sections
 from skin_tune.results.store.schema import now
 from skin_tune.storage.files import Location, atomic_write, cannot_write
 
@@ -21,6 +19,9 @@ def write_report(
 
     `price` is that of a GPU-hour. Raises StoreError where there is no such trial, or `out` cannot be written.
     """
+    from skin_tune.results.report.page import page  # with scipy, which takes a second
+    from skin_tune.results.report.section import sections
+
     check_price(price)
     content = page(sections(storage, region, experiment), str(storage), f"{now():%Y-%m-%d %H:%M} UTC", price).encode()
     try:

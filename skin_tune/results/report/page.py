@@ -12,14 +12,11 @@ from skin_tune.results.report.model_performance import ModelPerformance
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.parallel_coordinates import parallel_coordinates
 from skin_tune.results.report.section import Section
-from skin_tune.results.report.shell import by_language, data_block, language_buttons, own
+from skin_tune.results.report.shell import POLICY, by_language, data_block, language_buttons, own
 from skin_tune.results.report.summary import sentences, times, warnings
 from skin_tune.results.report.translations import WORDS
 from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS
 from skin_tune.results.store.status import are_usable
-
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-"""No request leaves the page, whatever is in it."""
 
 
 def page(found: Sequence[Section], storage: str, made_at: str, price: float | None) -> str:

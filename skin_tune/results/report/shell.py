@@ -8,6 +8,9 @@ from typing import Any
 from skin_tune.results.report.markup import Markup, element
 from skin_tune.results.report.translations import LANGUAGES
 
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+"""No request leaves the page, whatever is in it."""
+
 
 def own(name: str) -> str:
     """The text of a file beside this one."""

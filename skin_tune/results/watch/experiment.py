@@ -62,7 +62,8 @@ class LiveExperiment:
             if changed:
                 self._stored = [row for table in self._trials.read(found) for row in rows_of(table)]
                 self._found = found
-            held = is_held(self._lock_file) if any(map(unfinished, self._stored)) else False
+            asks = is_local(self._lock_file) or any(map(unfinished, self._stored))  # a request for each in a bucket
+            held = is_held(self._lock_file) if asks else False
             if not changed and held == self._held:
                 return False
             self._held = held

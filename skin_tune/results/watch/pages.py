@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from skin_tune.results.report.figures import CHAMPION_COLOUR, STATUS_COLOURS
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.results.report.colours import CHAMPION_COLOUR, STATUS_COLOURS
 from skin_tune.results.report.markup import Markup, element, translated
 from skin_tune.results.report.shell import by_language, data_block, language_buttons
 from skin_tune.results.report.translations import WORDS
+from skin_tune.results.report.watch_words import WATCH_WORDS
 
 LIVE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src data: blob:; connect-src 'self'; "
@@ -25,6 +27,9 @@ _TILES = (
     "cost_so_far",
 )
 _INDEX = ("region", "experiment", "state", "trials_over", "best_so_far", "time_left", "last_written")
+_OTHER_WORDS = ("failed", "diverged_or_failed", "epoch", "money", "show_all")
+_SCRIPTS_WORDS = (*WATCH_WORDS, *STATUS_COLOURS, *SELECTION_METRICS, *_OTHER_WORDS)
+"""Words that `watch.js` says."""
 _TRIALS = ("trial", "status", "score", "best_epoch", "epochs", "hours", "error_of")
 
 
@@ -64,7 +69,8 @@ def _table(headings: tuple[str, ...], name: str) -> Markup:
 
 
 def _page(storage: str, page: dict[str, Any], body: Markup, scripts: list[str]) -> str:
-    data = {**page, "words": by_language(WORDS), "colours": {**STATUS_COLOURS, "champion": CHAMPION_COLOUR}}
+    words = by_language({key: WORDS[key] for key in _SCRIPTS_WORDS})
+    data = {**page, "words": words, "colours": {**STATUS_COLOURS, "champion": CHAMPION_COLOUR}}
     header = element(
         "header",
         element("h1", "skin-tune · ", translated("live")),

@@ -10,8 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from skin_tune.errors import SkinTuneError
-from skin_tune.results.report.page import POLICY
-from skin_tune.results.report.shell import own
+from skin_tune.results.report.shell import POLICY, own
 from skin_tune.results.watch.pages import LIVE_POLICY, experiment_page, index_page
 from skin_tune.results.watch.store import LiveStore
 

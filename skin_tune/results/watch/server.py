@@ -101,8 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
             return Answer(status=204)
         name = asked.path.removeprefix("/")
         if self.server.token:
-            token, _, name = name.partition("/")
-            if not secrets.compare_digest(token.encode(), self.server.token.encode()):
+            token, slash, name = name.partition("/")
+            if not slash or not secrets.compare_digest(token.encode(), self.server.token.encode()):
                 return NOT_FOUND
         return answer(self.server.store, name, dict(parse_qsl(asked.query, keep_blank_values=True)))
 

@@ -2,6 +2,7 @@
 
 import glob
 import math
+import secrets
 import threading
 import time
 from typing import Any
@@ -31,7 +32,7 @@ class LiveStore:
         if not self._results.is_dir():
             raise StoreError(f"no results below {str(storage)!r}; give the --storage of a run")
         self._experiments: dict[Key, LiveExperiment] = {}
-        self._listed_at, self._version = -math.inf, 0
+        self._listed_at, self._version, self._here = -math.inf, 0, secrets.token_hex(4)
         self._reports: dict[Key, tuple[Stamps, bytes]] = {}
         self._lock, self._report_lock = threading.RLock(), threading.Lock()
 
@@ -51,7 +52,7 @@ class LiveStore:
         """The experiments, written last first; None where nothing has changed since the index of that version."""
         with self._lock:
             self._list()
-            version = f"{id(self)}.{self._version}"
+            version = f"{self._here}.{self._version}"
             if since == version:
                 return None
             found = sorted(self._experiments.values(), key=lambda each: each.written_at, reverse=True)
