@@ -8,7 +8,7 @@ WATCH_WORDS: dict[str, tuple[str, str]] = {
     "state_done": ("all trials are over", "모든 트라이얼 종료"),
     "state_idle": ("not running; --resume continues it", "실행 중이 아님(--resume으로 이어서 실행)"),
     "trials_over": ("Trials done", "끝난 트라이얼"),
-    "running_now": ("Running now, epochs done", "실행 중인 트라이얼(마친 에폭)"),
+    "running_now": ("Running now", "지금 실행 중"),
     "best_so_far": ("Best so far", "현재 최고"),
     "images_drawn": ("Images drawn", "학습에 쓴 이미지"),
     "cost_so_far": ("Cost so far", "현재까지 비용"),
