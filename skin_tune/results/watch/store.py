@@ -5,6 +5,7 @@ import math
 import secrets
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from skin_tune.errors import StoreError
@@ -12,7 +13,7 @@ from skin_tune.results.store.schema import now
 from skin_tune.results.watch.experiment import LiveExperiment, pause
 from skin_tune.results.watch.parts import Stamps, stamps
 from skin_tune.storage.files import Location, is_local
-from skin_tune.storage.run_paths import RunPaths
+from skin_tune.storage.run_paths import RunPaths, one_name
 
 _PARTITIONS = "region=*/experiment=*/*.parquet"
 
@@ -70,8 +71,9 @@ class LiveStore:
             return
         by_key: dict[Key, Stamps] = {}
         for file, stamp in stamps(self._results / "trials", _PARTITIONS).items():
-            region, experiment = (part.partition("=")[2] for part in file.parts[-3:-1])
-            by_key.setdefault((region, experiment), {})[file] = stamp
+            with suppress(StoreError):  # such a name is none of ours
+                region, experiment = (one_name(part.partition("=")[2]) for part in file.parts[-3:-1])
+                by_key.setdefault((region, experiment), {})[file] = stamp
         before = self._experiments
         self._experiments = {key: before.get(key) or LiveExperiment(self.storage, *key, self.price) for key in by_key}
         changed = [_look(self._experiments[key], found) for key, found in by_key.items()]
