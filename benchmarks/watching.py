@@ -19,15 +19,19 @@ from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
 
 _METRIC = "val_balanced_acc"
+_APART_SECONDS = 20
+_RARE = 2000
+"""The number from which on epochs end so far apart."""
 
 Moments = dict[int, float]
 """Seconds of the clock, by epoch."""
 
 
 def measure(trials: int = 500, epochs: int = 30, seconds: int = 60) -> list[Row]:
-    """Share of a core, and seconds until a page has a new epoch, while one ends every second.
+    """Share of a core, and seconds until a page has a new epoch.
 
     A run with so many epochs writes its store once in a few seconds: at most a twentieth of its time goes there.
+    That is what epochs wait for that end every second.
     """
     with tempfile.TemporaryDirectory() as folder:
         storage = Path(folder)
@@ -46,17 +50,16 @@ def measure(trials: int = 500, epochs: int = 30, seconds: int = 60) -> list[Row]
             server.terminate()
             server.wait()
         writer.close()
-    delays = [told[epoch] - at for epoch, at in written.items()]
-    median, worst = statistics.median(delays), max(delays)
-    whole = statistics.median(told[epoch] - at for epoch, at in ended.items())
-    beside = f"beside a store of {trials} trials x {epochs} epochs, one new epoch a second"
+    from_store = max(told[epoch] - at for epoch, at in written.items())
+    busy, rare = (
+        [told[epoch] - at for epoch, at in ended.items() if (epoch < _RARE) is often] for often in (True, False)
+    )
+    store = f"a store of {trials} trials x {epochs} epochs"
     return [
-        Row(f"skin-tune watch, one page open, {beside}", 100 * share, "% of a core", "<= 5", share <= 0.05),
-        Row("from the store to a page that is open, median", median, "s", "<= 3", median <= 3),
-        Row("from the store to a page that is open, longest", worst, "s", "<= 3", worst <= 3),
-        Row(
-            "from the end of such an epoch to that page, its wait for the store included, median", whole, "s", "-", True
-        ),
+        Row(f"skin-tune watch, a page open, an epoch a second in {store}", 100 * share, "%", "<= 5", share <= 0.05),
+        Row("from that store to the page, longest of 65 epochs", from_store, "s", "<= 3", from_store <= 3),
+        Row("from an epoch's end to the page, 20 s apart, longest of 5", max(rare), "s", "<= 3", max(rare) <= 3),
+        Row("from an epoch's end to the page, 1 s apart, median", statistics.median(busy), "s", "-", True),
     ]
 
 
@@ -101,6 +104,13 @@ def _follow(
                 _flush(writer, ended, written)
             time.sleep(0.05)
     share = (sum(server.cpu_times()[:2]) - spent) / (time.monotonic() - started)
+    for epoch in range(_RARE, _RARE + 5):
+        _flush(writer, ended, written)
+        time.sleep(_APART_SECONDS)
+        _add_epoch(writer, "big-000", epoch, 0.5)
+        ended[epoch] = time.monotonic()
+        while not writer.due():
+            time.sleep(0.05)
     _flush(writer, ended, written)
     time.sleep(3)
     over.set()
