@@ -41,7 +41,12 @@ _UNCHANGED = Answer(status=204)
 def answer(store: LiveStore, name: str, query: Query) -> Answer:
     """The answer to a request for `name`, the path below the root of the server."""
     route = _ROUTES.get(name)
-    return NOT_FOUND if route is None else route(store, query)
+    if route is None:
+        return NOT_FOUND
+    try:
+        return route(store, query)
+    except (SkinTuneError, OSError) as error:
+        return Answer(f"the storage cannot be read at the moment: {error}\n".encode(), status=503)
 
 
 def _index(store: LiveStore, query: Query) -> Answer:
@@ -82,12 +87,9 @@ def _json(ask: Callable[[], dict[str, Any] | None]) -> Answer:
 
 def _report(store: LiveStore, query: Query) -> Answer:
     region, name = query.get("region", ""), query.get("name", "")
-    try:
-        if store.experiment(region, name) is None:
-            return NOT_FOUND
-        return Answer(store.report(region, name), HTML, policy=f"{POLICY}; frame-ancestors 'none'")
-    except (SkinTuneError, OSError) as error:
-        return Answer(f"there is no report at the moment: {error}\n".encode(), status=503)
+    if store.experiment(region, name) is None:
+        return NOT_FOUND
+    return Answer(store.report(region, name), HTML, policy=f"{POLICY}; frame-ancestors 'none'")
 
 
 def _file(kind: str, text: Callable[[], str]) -> Callable[[LiveStore, Query], Answer]:

@@ -121,6 +121,17 @@ def test_the_report_is_made_when_it_is_asked_for_and_anew_once_the_store_has_cha
     assert b"Of 5 trials the best is" in store.report("neck", "exp")
 
 
+def test_a_report_that_cannot_be_made_is_told_so(tmp_path: Path):
+    write_trials(tmp_path, "neck", "exp", trials=2)
+    with served(tmp_path) as server:
+        (file,) = tmp_path.glob("results/predictions/*/*/exp-000-val.parquet")
+        file.write_bytes(b"PAR1")
+        status, _, content = ask(server, "/report?region=neck&name=exp")
+        assert status == 503
+        assert content.startswith(b"the storage cannot be read at the moment: ")
+        assert b"exp-000-val.parquet" in content
+
+
 def test_a_report_is_served_as_the_file_would_be(server: WatchServer):
     status, headers, content = ask(server, "/report?region=neck&name=exp")
     assert status == 200
