@@ -86,6 +86,7 @@ def tune(
     time_budget: str | float | None = None,
     gpu_hours: float | None = None,
     image_budget: int | None = None,
+    until: str | None = None,
     max_failures: int | None = None,
     keep_checkpoints: int | None = None,
     warm_start: str | Sequence[str] | None = None,

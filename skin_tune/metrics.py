@@ -16,13 +16,20 @@ LESS_IS_BETTER = ("mae",)
 ADJUSTED = "_adjusted"
 """End of the names of metrics that are of the adjusted decision, see `model.prior`; others are of the plain one."""
 
-SELECTION_METRICS = (
+DECISION_METRICS = (
     "val_balanced_acc",
     "val_macro_f1",
     f"val_balanced_acc{ADJUSTED}",
     f"val_macro_f1{ADJUSTED}",
 )
-"""The metrics a model may be chosen by; all count every class alike."""
+"""The metrics of decisions that a model may be chosen by; all count every class alike."""
+
+_SOFT = "soft_"
+SOFT_MACRO_F1 = f"{_SOFT}macro_f1{ADJUSTED}"
+"""`soft_macro_f1` of the adjusted probabilities."""
+
+SELECTION_METRICS = (*DECISION_METRICS, f"val_{SOFT_MACRO_F1}")
+"""The metrics a model may be chosen by."""
 
 Numbers = npt.NDArray[Any]
 Confusion = npt.NDArray[np.int64]
@@ -63,6 +70,30 @@ def formula_of(metric: str) -> str:
 def val_metric(formula: str, adjusted: bool) -> str:
     """The name of one of METRICS on the validation split: `formula_of` turned around."""
     return f"val_{formula}{ADJUSTED if adjusted else ''}"
+
+
+def decision_metric(metric: str) -> str:
+    """The metric of decisions for one of SELECTION_METRICS: macro F1 for the soft one, itself for the others.
+
+    Trials that were chosen by the soft one are compared, and told of, by their decisions.
+    """
+    return metric.replace(_SOFT, "")
+
+
+def soft_macro_f1(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:
+    """Macro F1 of decisions drawn from `probabilities` [N, K], with expected counts in place of counts.
+
+    A class that `labels` [N] has not does not count. Bénédict et al. 2022, "sigmoidF1", eq. 4 to 7, without its
+    sigmoid. A photo that changes sides moves it by what its probabilities change, where macro F1 jumps: of few people
+    it is the steadier measure of a model.
+    """
+    classes = probabilities.shape[1]
+    own = np.eye(classes)[labels]
+    true = own.sum(axis=0)
+    hits = (own * probabilities).sum(axis=0)
+    predicted = probabilities.sum(axis=0, dtype=np.float64)
+    present = true > 0
+    return float((2 * hits[present] / (true + predicted)[present]).mean())
 
 
 def tallies_of(confusion: Numbers) -> Tallies:

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from skin_tune.metrics import METRICS, Tallies, confusion_matrix, metrics_of, scores_of, tallies_of
+from skin_tune.metrics import (
+    METRICS,
+    SELECTION_METRICS,
+    Tallies,
+    confusion_matrix,
+    decision_metric,
+    metrics_of,
+    scores_of,
+    soft_macro_f1,
+    tallies_of,
+)
 
 
 def photos(seed: int, images: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -114,3 +124,25 @@ def test_ordinal_metrics_count_in_steps_of_class_order_and_nominal_classes_have_
     assert ordinal["qwk"] == pytest.approx(reference.cohen_kappa_score(labels, predicted, weights="quadratic"))
     nominal = metrics_of(confusion, halves, ordinal=False)
     assert nominal == {name: value for name, value in ordinal.items() if name not in ("mae", "within_one", "qwk")}
+
+
+def test_soft_macro_f1_of_certain_models_is_macro_f1():
+    labels, predicted = photos(0, 200, 5)
+    certain = np.eye(5)[predicted]
+    assert soft_macro_f1(certain, labels) == pytest.approx(reference.f1_score(labels, predicted, average="macro"))
+
+
+def test_soft_macro_f1_counts_what_decisions_drawn_from_the_probabilities_would():
+    probabilities = np.array([[0.8, 0.2], [0.6, 0.4], [0.5, 0.5]])
+    hits, predicted, true = np.array([1.4, 0.5]), np.array([1.9, 1.1]), np.array([2, 1])
+    assert soft_macro_f1(probabilities, np.array([0, 0, 1])) == pytest.approx(np.mean(2 * hits / (true + predicted)))
+
+
+def test_soft_macro_f1_leaves_out_a_class_without_photos():
+    probabilities = np.array([[0.7, 0.3, 0.0], [0.1, 0.8, 0.1]])
+    assert soft_macro_f1(probabilities, np.array([0, 1])) == pytest.approx(np.mean([1.4 / 1.8, 1.6 / 2.1]))
+
+
+def test_trials_chosen_softly_are_told_of_by_their_decisions():
+    told = [decision_metric(metric) for metric in SELECTION_METRICS]
+    assert told == [*SELECTION_METRICS[:-1], "val_macro_f1_adjusted"]

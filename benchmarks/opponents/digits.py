@@ -1,4 +1,4 @@
-"""scikit-learn's digits with a long tail: nominal classes of 120 down to 3 images."""
+"""scikit-learn's digits with a long tail."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from sklearn.datasets import load_digits
 LARGEST, SMALLEST, SIZE = 120, 3, 32
 
 
-def write_digits(folder: Path) -> None:
+def write_digits(folder: Path, *, largest: int = LARGEST, smallest: int = SMALLEST) -> None:
     """Class folders of PNG files, 32 px; each digit has the same share fewer images than the one before."""
     digits = load_digits()
-    counts = np.rint(np.geomspace(LARGEST, SMALLEST, 10)).astype(int)
+    counts = np.rint(np.geomspace(largest, smallest, 10)).astype(int)
     for digit, count in enumerate(counts):
         (folder / str(digit)).mkdir(parents=True, exist_ok=True)
         for number, row in enumerate(np.flatnonzero(digits.target == digit)[:count]):

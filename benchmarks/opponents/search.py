@@ -48,7 +48,8 @@ def run_skin_tune(task: Task, pack: Pack, space: Path, folder: Path) -> Outcome:
     search = _tuned(task, pack, space, folder)
     best = rank_trials(search.storage, region=pack.info.region, experiment=search.name, sort=search.metric).iloc[0]
     tested = _predicted(Path(best["checkpoint"]), pack, adjusted=is_adjusted(search.metric))
-    return _outcome(search, config_of(best.to_dict()).to_dict(), int(best["best_epoch"]), best[search.metric], tested)
+    score = best[val_metric("balanced_acc", adjusted=is_adjusted(search.metric))]
+    return _outcome(search, config_of(best.to_dict()).to_dict(), int(best["best_epoch"]), score, tested)
 
 
 def run_combination(task: Task, pack: Pack, space: Path, folder: Path) -> Outcome:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from skin_tune.results import load_epochs, load_trials
+from skin_tune.results.store.ranking import best_first, metric_of
 
 WIDTH, HEIGHT = 760, 320
 LEFT, RIGHT, TOP, BOTTOM = 56, 150, 46, 44
@@ -16,7 +17,8 @@ BEST, COMPLETED, STOPPED = "#0b6e4f", "#7fb8a4", "#b9b9b9"
 
 def draw_learning_curves(storage: Path, experiment: str, out: Path) -> None:
     """Write every trial's adjusted balanced accuracy on the validation split by epoch, the best trial's in front."""
-    trials = load_trials(storage, experiment=experiment).sort_values(METRIC)
+    trials = load_trials(storage, experiment=experiment)
+    trials = best_first(trials, metric_of(trials)).iloc[::-1]
     epochs = load_epochs(storage, experiment=experiment).sort_values("epoch")
     curves = {trial: rows.set_index("epoch")[METRIC] for trial, rows in epochs.groupby("trial_id")}
     picture = Picture(last_epoch=int(epochs["epoch"].max()), highest=float(epochs[METRIC].max()))

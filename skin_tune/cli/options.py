@@ -132,6 +132,12 @@ class TuneOptions:
     image_budget: Annotated[
         int | None, typer.Option(help="End once trials have drawn so many images to train on, such as 2e6.")
     ] = None
+    until: Annotated[
+        str | None,
+        typer.Option(
+            metavar="settled|end", help="settled: start none once the last 18 beat the best by no more than its noise."
+        ),
+    ] = None
     price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None
     max_failures: Annotated[
         int | None, typer.Option(help="How often a trial whose process died is restored; 3 if none.")

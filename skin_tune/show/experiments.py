@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from skin_tune.errors import SkinTuneError, StoreError
-from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, is_adjusted, val_metric
+from skin_tune.metrics import ADJUSTED, DECISION_METRICS, is_adjusted, val_metric
 from skin_tune.show.console import open_console
 from skin_tune.show.csv_output import frame_csv
 from skin_tune.show.tables import Column, print_columns
@@ -31,7 +31,7 @@ def print_training(outcome: "TrainOutcome") -> None:
     """How a single training ended."""
     plain, adjusted = (
         ", ".join(f"{name} {outcome.best[name]:.3f}" for name in names if name in outcome.best)
-        for names in (SELECTION_METRICS[:2], SELECTION_METRICS[2:])
+        for names in (DECISION_METRICS[:2], DECISION_METRICS[2:])
     )
     print(f"{outcome.name}: best epoch {outcome.best_epoch} of {outcome.epochs}: {plain}")
     if adjusted:
@@ -152,7 +152,7 @@ def _endings(outcome: "Outcome") -> Iterator[str]:
     if outcome.reached:
         yield f"{outcome.reached}: the experiment {'ends' if outcome.seconds is not None else 'has ended'}"
     if outcome.interrupted:
-        how = "--resume with a higher metric.target, or none," if outcome.reached else "--resume"
+        how = outcome.reached.how_to_resume if outcome.reached else "--resume"
         them = "it" if len(outcome.interrupted) == 1 else "them"
         was = "was" if len(outcome.interrupted) == 1 else "were"
         yield f"{counted(len(outcome.interrupted), 'trial')} {was} interrupted; {how} resumes {them}"

@@ -18,7 +18,15 @@ from skin_tune.data.loading.augmentation import network_input
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
-from skin_tune.metrics import ADJUSTED, Confusion, confusion_matrix, metrics_for, metrics_of
+from skin_tune.metrics import (
+    ADJUSTED,
+    SOFT_MACRO_F1,
+    Confusion,
+    confusion_matrix,
+    metrics_for,
+    metrics_of,
+    soft_macro_f1,
+)
 from skin_tune.model.prior import Floats, adjusted
 from skin_tune.training.compilation import Compiler
 from skin_tune.training.device import autocast
@@ -69,12 +77,16 @@ class Evaluation:
         return self.adjusted_confusion if adjusted and self.adjusted_confusion is not None else self.confusion
 
     def scores(self, classes: list[str], ordinal: bool) -> dict[str, float]:
-        """`metrics_of` the plain decision, and METRICS of the adjusted one as ``<name>_adjusted`` where it is known."""
+        """`metrics_of` the plain decision, and METRICS of the adjusted one as ``<name>_adjusted`` where it is known.
+
+        With the latter goes SOFT_MACRO_F1.
+        """
         plain = metrics_of(self.confusion, classes, ordinal)
-        if self.adjusted_confusion is None:
+        if self.adjusted_probabilities is None or self.adjusted_confusion is None:
             return plain
         adjusted = metrics_of(self.adjusted_confusion, classes, ordinal)
-        return plain | {f"{name}{ADJUSTED}": adjusted[name] for name in metrics_for(ordinal)}
+        told = {f"{name}{ADJUSTED}": adjusted[name] for name in metrics_for(ordinal)}
+        return plain | told | {SOFT_MACRO_F1: soft_macro_f1(self.adjusted_probabilities, self.labels)}
 
 
 @torch.no_grad()

@@ -375,3 +375,20 @@ def test_of_several_regions_each_ends_on_its_own_target(make_pack: PackMaker, tm
     assert set(early.interrupted) == {row["trial_id"] for row in early.rows}
     assert whole.reached is None
     assert [row["status"] for row in whole.rows] == ["completed"] * 4
+
+
+@joins
+def test_an_experiment_with_nothing_left_to_win_starts_no_more_trials(make_pack: PackMaker, tmp_path: Path):
+    space = write_space(tmp_path / "space.yaml", "method: random\n", NOTHING_LEARNED, "epochs: {value: 1}")
+    command = ("tune", make_pack().path, "--storage", tmp_path / "runs", "--name", "flat", *ONE_PROCESS)
+    done = skin_tune_here(*command, "--space", space, "--trials", 30, "--until", "settled")
+    assert done.returncode == 0, done.stderr
+    line = "settled after 19 trials: none of the last 18 beat flat-000 by more than its noise, 0."
+    assert line in " ".join(done.stdout.split())
+    assert load_trials(tmp_path / "runs")["status"].value_counts().to_dict() == {"completed": 19}
+
+    again = skin_tune_here(*command, "--resume")
+    assert "the experiment has ended" in again.stdout
+    further = skin_tune_here(*command, "--resume", "--until", "end", "--trials", 20)
+    assert further.returncode == 0, further.stderr
+    assert len(load_trials(tmp_path / "runs")) == 20

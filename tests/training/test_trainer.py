@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
 
 from skin_tune.config import AUGMENTATION_METHODS, TrialConfig
 from skin_tune.errors import CheckpointError, ConfigError
-from skin_tune.metrics import metrics_of
+from skin_tune.metrics import metrics_of, soft_macro_f1
 from skin_tune.model.losses import class_balanced_weights
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.optimizer import schedule_factor
@@ -40,7 +40,7 @@ def test_training_learns_and_reports_every_metric_of_the_contract(make_pack: Pac
         "epoch train_loss train_acc val_loss val_acc val_balanced_acc val_macro_f1 val_mae val_within_one val_qwk "
         "val_recall_0 val_recall_1 val_recall_2 learning_rate images epoch_seconds images_per_second "
         "val_acc_adjusted val_balanced_acc_adjusted val_macro_f1_adjusted val_mae_adjusted val_within_one_adjusted "
-        "val_qwk_adjusted"
+        "val_qwk_adjusted val_soft_macro_f1_adjusted"
     )
     assert set(history[0]) == set(names.split())
     assert [metrics["epoch"] for metrics in history] == [1, 2, 3, 4]
@@ -67,12 +67,16 @@ def test_the_adjusted_metrics_are_those_of_probabilities_over_draws_times_weight
     decided = (validation.probabilities / prior).argmax(axis=1)
     assert metrics["val_balanced_acc_adjusted"] == pytest.approx(balanced_accuracy_score(validation.labels, decided))
     assert metrics["val_macro_f1_adjusted"] == pytest.approx(f1_score(validation.labels, decided, average="macro"))
+    without_prior = validation.probabilities / prior
+    shares = without_prior / without_prior.sum(axis=1, keepdims=True)
+    assert metrics["val_soft_macro_f1_adjusted"] == pytest.approx(soft_macro_f1(shares, validation.labels), rel=1e-5)
 
 
-def test_the_adjusted_metric_can_choose_the_best_epoch(make_pack: PackMaker):
-    trainer = Trainer(small_config(train_loss="ce"), make_pack(), metric="val_macro_f1_adjusted")
-    history = [trainer.run_epoch()["val_macro_f1_adjusted"] for _ in range(3)]
-    assert trainer.best_metrics["val_macro_f1_adjusted"] == max(history)
+@pytest.mark.parametrize("metric", ["val_macro_f1_adjusted", "val_soft_macro_f1_adjusted"])
+def test_the_adjusted_metric_can_choose_the_best_epoch(make_pack: PackMaker, metric: str):
+    trainer = Trainer(small_config(train_loss="ce"), make_pack(), metric=metric)
+    history = [trainer.run_epoch()[metric] for _ in range(3)]
+    assert trainer.best_metrics[metric] == max(history)
     assert trainer.best_epoch == 1 + int(np.argmax(history))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, formula_of, is_adjusted, val_metric
+from skin_tune.metrics import ADJUSTED, SELECTION_METRICS, decision_metric, formula_of, is_adjusted, val_metric
 from skin_tune.results.report.cost import Cost, cost_of, total
 from skin_tune.results.report.model_performance import ModelPerformance, model_performance
 from skin_tune.results.statistics.combination import Gain, combination_of, combined_from, gain_of
@@ -47,8 +47,10 @@ class Section:
     pack_id: str
     """Empty in stores of older versions."""
     experiments: Sequence[str]
-    metric: str
+    chosen_by: str
     """The champion is the best trial by it."""
+    metric: str
+    """The metric that scores are told in: `chosen_by`, or that of decisions in its place."""
     ordinal: bool
     """Whether the classes have an order; where not, MAE, within-one and QWK are left out."""
     trials: pd.DataFrame
@@ -107,16 +109,17 @@ def _section(
     notes = [read_note(paths.spec(region, experiment)) for experiment in experiments]
     asked = [{} if wrong_spec(note) else note for note in notes]
     metrics = {each.get("metric", DEFAULT_METRIC) for each in asked}
-    metric = metrics.pop() if len(metrics) == 1 else DEFAULT_METRIC
+    chosen_by = metrics.pop() if len(metrics) == 1 else DEFAULT_METRIC
+    metric = decision_metric(chosen_by)
     comparison = compare(storage, region, experiments, metric=metric, resamples=_RESAMPLES)
-    ranked = _ranked(trials, comparison, metric)
+    ranked = _ranked(trials, comparison, chosen_by)
     confirmed = {
         name: _championship(storage, region, confirmations, all_trials, metric)
         for name in experiments
         if (confirmations := [each for each in names if confirmed_by(each) == name])
     }
     best = _champion(ranked, confirmed)
-    is_champion = usable(best.to_dict(), metric)
+    is_champion = usable(best.to_dict(), chosen_by)
     ordinal = comparison.ordinal
     validation = None
     if is_champion:
@@ -129,13 +132,14 @@ def _section(
         region=region,
         pack_id=pack_id,
         experiments=experiments,
+        chosen_by=chosen_by,
         metric=metric,
         ordinal=ordinal,
         trials=ranked,
         epochs=epochs[epochs["experiment"].isin(experiments)],
         comparison=comparison,
         confirmed=confirmed,
-        gains=_gains(storage, region, combined, metric),
+        gains=_gains(storage, region, combined, chosen_by),
         champion=best.to_dict() if is_champion else None,
         validation=validation,
         classes=list(counts) or (class_names(trials, validation.confusion.sum(axis=1).tolist()) if validation else []),
@@ -158,8 +162,8 @@ def _championship(
     return None
 
 
-def _gains(storage: str | Location, region: str, combined: pd.DataFrame, metric: str) -> list[Gain]:
-    adjusted_metric = val_metric(formula_of(metric), adjusted=True)  # by which a combination is chosen
+def _gains(storage: str | Location, region: str, combined: pd.DataFrame, chosen_by: str) -> list[Gain]:
+    adjusted_metric = val_metric(formula_of(chosen_by), adjusted=True)  # by which a combination is chosen
     found = []
     for row in combined.to_dict("records"):
         with suppress(StoreError):  # the predictions of what it is held against are gone

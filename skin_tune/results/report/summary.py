@@ -77,7 +77,9 @@ def _on_champion(section: Section) -> Iterator[Markup]:
     }
     confirmed = section.confirmed.get(section.champion["experiment"])
     score = in_words(score_in(section.champion, section.metric))
-    expected = section.comparison.expected.get(section.metric)
+    expected = None
+    if section.comparison.trials["trial_id"].iloc[0] == section.champion["trial_id"]:
+        expected = section.comparison.expected.get(section.metric)
     if confirmed is not None and confirmed.champion == section.champion["trial_id"]:
         winner = confirmed.winner
         mean = in_words(Figure(winner["mean"], winner["low"], winner["high"]))
@@ -93,6 +95,8 @@ def _on_champion(section: Section) -> Iterator[Markup]:
         yield translated(key, **common, score=score, chance=fraction(1 / len(section.classes)))
     else:
         yield translated("only_is_f1" if len(section.trials) == 1 else "champion_is_f1", **common, score=score)
+    if section.chosen_by != section.metric:
+        yield translated("chosen_by_soft", score=fraction(section.champion[section.chosen_by]))
     if confirmed is None and len(section.trials) > 1 and expected is not None and expected == expected:
         flattery = max(0.0, section.champion[section.metric] - expected)
         compared = len(section.comparison.compared)

@@ -40,6 +40,8 @@ def leaderboard(section: Section) -> Markup:
     trials = section.trials
     several = len(section.experiments) > 1
     scores = sorted(_scores(section), key=lambda score: score != section.metric)
+    if section.chosen_by not in scores:
+        scores.insert(0, section.chosen_by)
     varied = varied_parameters(trials)
     rows = []
     statuses = {

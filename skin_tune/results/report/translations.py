@@ -1,6 +1,6 @@
 """Every word the report says, in English and Korean. Of ``{count:trial|trials}`` the first is said where count is 1."""
 
-from skin_tune.metrics import ADJUSTED, METRICS
+from skin_tune.metrics import ADJUSTED, METRICS, SOFT_MACRO_F1
 from skin_tune.results.report.group_words import GROUP_WORDS
 from skin_tune.results.report.nominal import KOREAN, nominal_key
 from skin_tune.results.report.watch_words import WATCH_WORDS
@@ -45,6 +45,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "champion_is_f1": (
         "Of {trials} trials the best is {trial}: {metric} {score} on the validation split.",
         "트라이얼 {trials}개 중 최고는 {trial}입니다. 검증 세트 {metric} {score}.",
+    ),
+    "chosen_by_soft": (
+        "It was chosen by its soft macro F1, {score}: with probabilities in place of decisions, chance moves it less.",
+        "선택 기준은 소프트 매크로 F1 {score}입니다. 결정 대신 확률로 계산하여 우연의 영향을 덜 받습니다.",
     ),
     "expected": (
         "Being chosen as the best of {count} flatters it by about {flattery}: on people who did not choose it, {score} "
@@ -203,6 +207,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "epochs_run": ("Epochs run", "실행 에폭"),
     "val_balanced_acc": ("Balanced accuracy", "균형 정확도"),
     "val_macro_f1": ("Macro F1", "매크로 F1"),
+    f"val_{SOFT_MACRO_F1}": ("Soft macro F1", "소프트 매크로 F1"),
     "val_acc": ("Accuracy", "정확도"),
     "val_mae": ("MAE (steps)", "평균 절대 오차(단계)"),
     "val_within_one": ("Within one", "1단계 이내"),

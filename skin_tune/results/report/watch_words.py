@@ -6,7 +6,7 @@ WATCH_WORDS: dict[str, tuple[str, str]] = {
     "state_running": ("running", "실행 중"),
     "state_starting": ("starting trials", "트라이얼 시작 중"),
     "state_done": ("all trials are over", "모든 트라이얼 종료"),
-    "state_idle": ("not running; --resume continues it", "실행 중이 아님(--resume으로 이어서 실행)"),
+    "state_idle": ("not running", "실행 중이 아님"),
     "trials_over": ("Trials done", "끝난 트라이얼"),
     "running_now": ("Running now", "지금 실행 중"),
     "best_so_far": ("Best so far", "현재 최고"),

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from skin_tune.metrics import decision_metric
 from skin_tune.results.statistics.compare import compare
-from skin_tune.storage.files import Location
+from skin_tune.results.store.ranking import rank_trials
+from skin_tune.storage.files import Location, location
 
 _COMBINED = "-combined"
 
@@ -45,13 +47,13 @@ class Gain:
         return bool(self.low > 0)
 
 
-def gain_of(storage: str | Location, region: str, experiment: str, trial_id: str, metric: str) -> Gain:
-    """Hold a combination of the models of `experiment` against the best of its trials by `metric`, person by person.
+def gain_of(storage: str | Location, region: str, experiment: str, trial_id: str, chosen_by: str) -> Gain:
+    """Hold a combination of the models of `experiment` against the best of its trials by `chosen_by`.
 
-    Raises StoreError where either has no predictions.
+    They are compared by their decisions, person by person. Raises StoreError where either has no predictions.
     """
-    singles = compare(storage, region, experiment, metric=metric, resamples=1)
-    single = str(singles.trials["trial_id"].iloc[0])
+    ranked = rank_trials(location(storage), region=region, experiment=experiment, sort=chosen_by, limit=1)
+    single, metric = str(ranked["trial_id"].iloc[0]), decision_metric(chosen_by)
     both = compare(
         storage, region, [experiment, combination_of(experiment)], metric=metric, baseline=f"{experiment}/{single}"
     )

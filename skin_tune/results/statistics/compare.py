@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import LESS_IS_BETTER, METRICS, formula_of, is_adjusted, metrics_for, val_metric
+from skin_tune.metrics import LESS_IS_BETTER, METRICS, decision_metric, formula_of, is_adjusted, metrics_for, val_metric
 from skin_tune.results.statistics.attributes import checked_attributes
 from skin_tune.results.statistics.bootstrap import RESAMPLES, resample_counts
 from skin_tune.results.statistics.compared_figures import AGAINST, BOUNDS, figures_of
@@ -172,7 +172,7 @@ def compare_regions(
 ) -> tuple[list[Comparison], list[StoreError]]:
     """`compare` each region that has trials of `experiments` and the `baseline`; what keeps others from it is second.
 
-    Without `metric` it is by that which a region's trials were chosen by.
+    Without `metric` it is by that which a region's trials were chosen by, or its `decision_metric`.
 
     Raises StoreError where not one can be compared.
     """
@@ -191,8 +191,8 @@ def compare_regions(
         if experiments and not here:
             continue
         try:
-            chosen_by = metric or metric_of(of[of["experiment"].isin(here)] if here else of)
-            comparisons.append(compare(storage, str(name), here, metric=chosen_by, baseline=baseline, by=attributes))
+            by_metric = metric or decision_metric(metric_of(of[of["experiment"].isin(here)] if here else of))
+            comparisons.append(compare(storage, str(name), here, metric=by_metric, baseline=baseline, by=attributes))
         except StoreError as error:
             failed.append(error)
     if not comparisons:

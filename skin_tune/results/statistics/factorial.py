@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.metrics import DECISION_METRICS
 from skin_tune.results.statistics.bootstrap import Floats
 from skin_tune.results.statistics.contrasts import contrasts, seeded_runs
 from skin_tune.results.store.classes import class_names
@@ -37,8 +37,8 @@ class Factorial:
 
     @property
     def metrics(self) -> list[str]:
-        """The SELECTION_METRICS that it tells of: those of the adjusted decision only where all of the runs have it."""
-        return [metric for metric in SELECTION_METRICS if metric in self.cells]
+        """The DECISION_METRICS that it tells of: those of the adjusted decision only where all of the runs have it."""
+        return [metric for metric in DECISION_METRICS if metric in self.cells]
 
 
 def factorial(storage: Location, region: str, experiment: str, runs: Mapping[Cell, Sequence[str]]) -> Factorial:
@@ -56,7 +56,7 @@ def factorial(storage: Location, region: str, experiment: str, runs: Mapping[Cel
     weights = effect_weights(list(runs))
     effects = []
     compared = trials.loc[[trial_id for ids in kept for trial_id in ids]]
-    for metric in SELECTION_METRICS:
+    for metric in DECISION_METRICS:
         if metric not in compared or compared[metric].isna().any():  # of a version without adjusted decisions
             continue
         seeded = seeded_runs(storage, region, experiment, kept, metric)

@@ -81,7 +81,7 @@ def gather(
     missing = sum(key not in tallies and not failed for key, failed in zip(keys, unusable, strict=True))
     notes = [
         *_notes_on_trials(trials, metric, {keys[row][0] for row in usable}, missing, len(usable) - len(compared)),
-        *(_notes_on_subjects(whole.true[:, 0], trials, "grade" if ordinal else "class") if whole else ()),
+        *(_notes_on_subjects(whole.true[:, 0], trials, split, "grade" if ordinal else "class") if whole else ()),
     ]
     names = class_names(trials, whole.true.sum(axis=(0, 1)).tolist()) if whole else []
     ordered = trials.iloc[[*compared, *rest]].reset_index(drop=True)
@@ -178,16 +178,16 @@ def _notes_on_trials(
     return notes
 
 
-def _notes_on_subjects(true: Numbers, trials: pd.DataFrame, noun: str) -> list[str]:
+def _notes_on_subjects(true: Numbers, trials: pd.DataFrame, split: str, noun: str) -> list[str]:
     """Notes on rare classes, from images [S, K] of each subject and class; `noun` is the word for a class."""
-    notes = []
+    notes, images = [], {"val": "validation ", "oof": ""}[split]  # out of fold, those of train judge, too
     names, others = class_names(trials, true.sum(axis=0).tolist()), {"grade": "grades", "class": "classes"}[noun]
     subjects = (true > 0).sum(axis=0)
     for place in np.flatnonzero(subjects == 0):
-        notes.append(f"no validation image is of {noun} {names[place]}: balanced accuracy is over the other {others}")
+        notes.append(f"no {images}image is of {noun} {names[place]}: balanced accuracy is over the other {others}")
     for place in np.flatnonzero((subjects > 0) & (subjects < _FEW_SUBJECTS)):
         seen = "one subject" if subjects[place] == 1 else f"{subjects[place]} subjects"
         notes.append(f"{noun} {names[place]} is seen in {seen} only: balanced accuracy and macro F1 hang on it")
     if len(true) == 1:
-        notes.append("all validation images are of one subject: no interval can be given")
+        notes.append(f"all {images}images are of one subject: no interval can be given")
     return notes

@@ -97,9 +97,10 @@ def _are_flags(noted: Mapping[str, Any]) -> bool:
         return False
     siblings = flags.get("warm_start", [])
     words = [flags.get("wandb") or "", *(siblings if isinstance(siblings, list) else [None])]
-    numbers = [value for name, value in flags.items() if name not in ("wandb", "warm_start", "tensorboard")]
+    numbers = [value for name, value in flags.items() if name not in ("wandb", "warm_start", "tensorboard", "until")]
     plain = all(isinstance(value, str | int | float | None) for value in (*overrides.values(), *defaults.values()))
     plain = plain and isinstance(flags.get("tensorboard", False), bool)
+    plain = plain and flags.get("until") in (None, "settled", "end")
     return plain and all(isinstance(word, str) for word in words) and all(map(_is_figure, numbers))
 
 

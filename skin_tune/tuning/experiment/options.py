@@ -16,7 +16,7 @@ from skin_tune.tuning.space.sweep_file import space_of, with_constants
 
 FLAGS = (
     *("trials", "seed", "workers_per_trial", "cpus_per_trial", "gpus_per_trial", "concurrent"),
-    *("time_budget", "gpu_hours", "image_budget", "max_failures", "keep_checkpoints", "warm_start", "wandb"),
+    *("time_budget", "gpu_hours", "image_budget", "until", "max_failures", "keep_checkpoints", "warm_start", "wandb"),
     "tensorboard",
 )
 """Fields of TuneRequest that an experiment notes when it starts; each holds until another value is given."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skin_tune.config import TrialConfig, Values
 from skin_tune.data.pack.format import Pack, open_pack
@@ -24,6 +24,9 @@ from skin_tune.tuning.space.fitting import Limit, fitted
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.space.shipped import SCRATCH, shipped_folder
 from skin_tune.tuning.tracking.live_line import announce
+
+if TYPE_CHECKING:
+    from skin_tune.results.statistics.settled import Settled
 
 _OF_THE_NETWORK = ("backbone", "image_size", "stem_stride", "last_stride")
 _GIVE_AGAIN = (
@@ -55,8 +58,8 @@ class Plan:
     """Configs, with `trial_id`, of trials that continue from their last checkpoint."""
     history: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
     """Selection metric of earlier trials by id and epoch."""
-    reached: Reached | None = None
-    """The earlier trial that reached the target, so that nothing is left to run."""
+    reached: "Reached | Settled | None" = None
+    """What ended the experiment and left nothing to run: a trial that reached the target, or that it settled."""
 
     @property
     def region(self) -> str:

@@ -14,6 +14,9 @@ from skin_tune.tuning.space.sweep_file import load_space
 from skin_tune.tuning.tracking.tensorboard_events import check_tensorboard
 from skin_tune.tuning.tracking.wandb_settings import check_mode
 
+SETTLED, END = "settled", "end"
+"""`until` an experiment has nothing left to win, or all of its trials have run."""
+
 
 @dataclass(frozen=True)
 class TuneRequest:
@@ -38,6 +41,8 @@ class TuneRequest:
     """GPU-hours after which the trials are stopped."""
     image_budget: int | None = None
     """Images drawn for training, over all trials, after which they are stopped."""
+    until: str | None = None
+    """SETTLED: none is started once nothing is left to win; END, as None: all are run."""
     max_failures: int = 3
     """How often a trial whose process died is restored from its last epoch."""
     keep_checkpoints: int = 10
@@ -73,6 +78,10 @@ def check_request(request: TuneRequest) -> Space:
         check_experiment_name(request.name)
     elif request.resume:
         raise ExperimentError("--resume needs the --name of the experiment")
+    if request.until not in (None, SETTLED, END):
+        raise ExperimentError(f"--until {request.until!r} is neither {SETTLED} nor {END}")
+    if request.until == SETTLED and space.method == "grid":
+        raise ExperimentError("--until settled needs a space of method bayes or random; a grid is tried as a whole")
     if request.warm_start and space.method == "grid":
         raise ExperimentError("--warm-start needs a space of method bayes or random; a grid is tried as a whole")
     return space

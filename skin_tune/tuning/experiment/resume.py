@@ -9,10 +9,10 @@ from skin_tune.results.store.status import unfinished
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths, refitted
 from skin_tune.text.wording import counted
+from skin_tune.tuning.experiment.ending import ending_of
 from skin_tune.tuning.experiment.plan import Plan
 from skin_tune.tuning.experiment.spec import read_spec
 from skin_tune.tuning.experiment.trial_count import possible_trials
-from skin_tune.tuning.search.target import first_to_reach
 from skin_tune.tuning.tracking.live_line import announce
 from skin_tune.tuning.trial.context import FOLD
 from skin_tune.tuning.trial.stored_config import config_of, values_of
@@ -31,7 +31,7 @@ def restore(plan: Plan, writer: ExperimentWriter) -> Plan:
         if row and row["status"] != "running":  # stopped_early in stores of older versions
             writer.update_trial(config["trial_id"], status="interrupted")
         _recover_epochs(writer, plan, config)
-    reached = first_to_reach(writer.trials(), writer.epochs(), plan.space.metric, plan.space.target)
+    reached = ending_of(plan, writer)
     if not plan.configs:
         tried = [values_of(row) for row in writer.trials()]
         trials, cut = possible_trials(plan.different_configs, plan.trials, len(started_ids), tried)

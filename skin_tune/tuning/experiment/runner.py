@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -25,15 +25,19 @@ from skin_tune.processes.loading import quick_imports
 from skin_tune.results.store.status import unfinished, usable
 from skin_tune.results.store.tables import ExperimentWriter, trials_frame
 from skin_tune.tuning.experiment.budget import budgets_of
+from skin_tune.tuning.experiment.ending import ending_of
 from skin_tune.tuning.experiment.plan import Experiment, Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest
 from skin_tune.tuning.experiment.resume import mark_interrupted, restore
-from skin_tune.tuning.search.target import Reached, first_to_reach
+from skin_tune.tuning.search.target import Reached
 from skin_tune.tuning.space.bounds import bound_warnings
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.tracking.wandb_sync import finish_runs
 from skin_tune.tuning.trial.stored_config import COLUMNS
+
+if TYPE_CHECKING:
+    from skin_tune.results.statistics.settled import Settled
 
 _CANNOT_START = (ClusterError, EnvironmentVariableError)
 """What is raised before any trial starts, unless it is a ClusterLostError."""
@@ -53,8 +57,8 @@ class Outcome:
     """Duration of this run; None where nothing was left to run."""
     interrupted: Sequence[str]
     """Ids of trials that a budget, the target or a signal interrupted."""
-    reached: Reached | None = None
-    """The trial that reached the target and so ended the experiment."""
+    reached: "Reached | Settled | None" = None
+    """What ended the experiment: a trial that reached the target, or that it settled."""
     ended_here: int | None = None
     """Number of trials that this run ended, where it resumed an earlier one; else None."""
     warnings: Sequence[str] = ()
@@ -192,7 +196,7 @@ def _outcome(experiment: Experiment, started: float) -> Outcome | AllTrialsFaile
         searched=[parameter.name for parameter in plan.space.searched],
         seconds=time.monotonic() - started if plan.to_run else None,
         interrupted=interrupted,
-        reached=first_to_reach(rows, writer.epochs(), plan.space.metric, plan.space.target),
+        reached=ending_of(plan, writer),
         ended_here=len(rows) - len(interrupted) - ended_before if ended_before is not None else None,
         warnings=bound_warnings(plan.space, [row for row in rows if usable(row, plan.space.metric)]),
     )

@@ -24,6 +24,7 @@ from skin_tune.tuning.backend.trainable import trainable_class
 from skin_tune.tuning.experiment.budget import budgets_of
 from skin_tune.tuning.experiment.budget_stopper import BudgetStopper
 from skin_tune.tuning.experiment.compiling import decide_for
+from skin_tune.tuning.experiment.ending import settling_of
 from skin_tune.tuning.experiment.plan import Experiment, Plan
 from skin_tune.tuning.search.asha import rungs_of
 from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
@@ -89,7 +90,14 @@ def _run_tune(
 ) -> None:
     first = experiments[0].plan
     wandb_process = WandbProcess(first.paths.storage, first.request.wandb)
-    targets = RegionTargets({experiment.plan.region: experiment.plan.space for experiment in experiments})
+    targets = RegionTargets(
+        {experiment.plan.region: experiment.plan.space for experiment in experiments},
+        {
+            experiment.plan.region: settling
+            for experiment in experiments
+            if (settling := settling_of(experiment.plan, experiment.writer)) is not None
+        },
+    )
     pays = _compiling_pays([experiment.plan for experiment in experiments], resources)
     runs = [_region_run(experiment, wandb_process, targets, resources, pays) for experiment in experiments]
     writers = {run.region: run.writer for run in runs}
@@ -193,7 +201,7 @@ def _tune_config(
         to_run,
         room=partial(room_for, resources),
         in_order=in_order,
-        has_ended=targets.has_ended,
+        starts_none=targets.starts_none,
         used_up=_say_used_up,
     )
     rungs = {run.region: rungs_of(run.plan.space, run.plan.history) for run in runs}
@@ -202,7 +210,7 @@ def _tune_config(
         mode="max",
         num_samples=sum(to_run.values()),
         search_alg=searcher,
-        scheduler=RegionScheduler(rungs, targets.has_ended),
+        scheduler=RegionScheduler(rungs, targets.starts_none),
         max_concurrent_trials=min(filter(None, (request.concurrent, resources.room)), default=None),
         time_budget_s=request.time_budget,
         reuse_actors=True,

@@ -6,7 +6,7 @@ that is there already.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
@@ -19,20 +19,29 @@ from skin_tune.tuning.search.target import is_reached
 from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.trial.context import REGION
 
+if TYPE_CHECKING:
+    from skin_tune.tuning.search.settling import Settling
+
 
 class RegionTargets(Stopper):
     """Ends each region's experiment once one of its trials reaches the target of its space, and the run with the last.
 
     The trials of an experiment that has ended stop with the next epoch they report, or at once where all have ended.
+    Those of one that is settled run on, but none is started.
     """
 
-    def __init__(self, spaces: Mapping[str, Space]):
-        self._spaces = spaces
+    def __init__(self, spaces: Mapping[str, Space], settling: "Mapping[str, Settling]"):
+        self._spaces, self._settling = spaces, settling
         self._ended: set[str] = set()
 
     def has_ended(self, region: str) -> bool:
         """Whether a trial of the region has reached its target."""
         return region in self._ended
+
+    def starts_none(self, region: str) -> bool:
+        """Whether the region's experiment has ended, or is settled."""
+        settling = self._settling.get(region)
+        return self.has_ended(region) or (settling is not None and settling.settled() is not None)
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         region = result["config"][REGION]
@@ -46,7 +55,7 @@ class RegionTargets(Stopper):
 
 
 def _goes_on(region: str) -> bool:
-    """`has_ended` of experiments without a target: they never end early."""
+    """`starts_none` of experiments that never end early."""
     return False
 
 
@@ -59,7 +68,7 @@ class RegionSearcher(Searcher):
 
     `to_run` trials of each region are suggested. With `in_order` a region waits until those before it have no trial
     left to start. A trial whose config depends on earlier results is suggested one ahead of the `room` there is. None
-    is suggested of a region that `has_ended`; a region whose searcher has no config left is told to `used_up`.
+    is suggested of a region that `starts_none` any more; one whose searcher has no config left is told to `used_up`.
     """
 
     def __init__(
@@ -69,11 +78,11 @@ class RegionSearcher(Searcher):
         *,
         room: Callable[[], int],
         in_order: bool = False,
-        has_ended: Callable[[str], bool] = _goes_on,
+        starts_none: Callable[[str], bool] = _goes_on,
         used_up: Callable[[str], None] = _goes_unsaid,
     ):
         super().__init__(metric=next(iter(searchers.values())).metric, mode="max")
-        self._searchers, self._room, self._in_order, self._has_ended = searchers, room, in_order, has_ended
+        self._searchers, self._room, self._in_order, self._starts_none = searchers, room, in_order, starts_none
         self._used_up = used_up
         self._left = dict(to_run)
         self._running: Counter[str] = Counter()
@@ -83,7 +92,7 @@ class RegionSearcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        waiting = [region for region, left in self._left.items() if left > 0 and not self._has_ended(region)]
+        waiting = [region for region, left in self._left.items() if left > 0 and not self._starts_none(region)]
         if not waiting:
             return Searcher.FINISHED
         region = waiting[0] if self._in_order else min(waiting, key=lambda name: self._running[name])
@@ -109,12 +118,12 @@ class RegionSearcher(Searcher):
 class RegionScheduler(FIFOScheduler):
     """Judges each trial at the rungs of its own region; where a region has none, every trial runs to its end.
 
-    Trials of a region that `has_ended`, and that wait for a place, are dropped.
+    Trials of a region that `starts_none` any more, and that wait for a place, are dropped.
     """
 
-    def __init__(self, rungs: Mapping[str, AshaRungs | None], has_ended: Callable[[str], bool] = _goes_on):
+    def __init__(self, rungs: Mapping[str, AshaRungs | None], starts_none: Callable[[str], bool] = _goes_on):
         super().__init__()
-        self._rungs, self._has_ended = rungs, has_ended
+        self._rungs, self._starts_none = rungs, starts_none
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         rungs = self._rungs[trial.config[REGION]]
@@ -123,7 +132,7 @@ class RegionScheduler(FIFOScheduler):
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         region = trial.config[REGION]
-        if not self._has_ended(region):
+        if not self._starts_none(region):
             return
         for other in tune_controller.get_trials():
             if other.status == Trial.PENDING and other.config[REGION] == region:

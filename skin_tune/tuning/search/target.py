@@ -19,6 +19,11 @@ class Reached:
     trial_id: str
     epoch: int
 
+    @property
+    def how_to_resume(self) -> str:
+        """What an experiment that it ended takes to go on."""
+        return "--resume with a higher metric.target, or none,"
+
     def __str__(self) -> str:
         return f"target {self.metric} {self.target:g} reached by {self.trial_id} in epoch {self.epoch}"
 

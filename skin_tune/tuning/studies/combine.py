@@ -11,7 +11,7 @@ from skin_tune.errors import ExperimentError
 from skin_tune.inference.combination import combined_content
 from skin_tune.inference.evaluate import evaluate_model
 from skin_tune.inference.model_file import load_model
-from skin_tune.metrics import formula_of, val_metric
+from skin_tune.metrics import decision_metric, formula_of, val_metric
 from skin_tune.provenance import code_version, libraries
 from skin_tune.results.statistics.combination import Gain, combination_id, combination_of, gain_of
 from skin_tune.results.store.classes import class_columns
@@ -49,7 +49,7 @@ class Combination:
     members: Sequence[str]
     """Ids of its trials, best first."""
     scores: Sequence[float]
-    """The metric of each of them on the validation split."""
+    """Of the decisions of each on the validation split, by the metric of `gain`."""
     gain: Gain
 
 
@@ -83,7 +83,7 @@ def run_combine(request: CombineRequest) -> Combination:
         region=known.region,
         model=model,
         members=[row["trial_id"] for row in rows],
-        scores=[row[metric] for row in rows],
+        scores=[row[decision_metric(metric)] for row in rows],
         gain=gain_of(known.paths.storage, known.region, known.name, trial_id, metric),
     )
 

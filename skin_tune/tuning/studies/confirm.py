@@ -6,6 +6,7 @@ from typing import Any
 
 from skin_tune.data.pack.folds import Fold
 from skin_tune.errors import ExperimentError
+from skin_tune.metrics import decision_metric
 from skin_tune.results.statistics.run_names import confirmation_of, fold_run_of, run_of
 from skin_tune.storage.files import Location
 from skin_tune.tuning.experiment.fixed_configs import Resources, run_fixed_configs
@@ -73,7 +74,7 @@ def run_confirm(request: ConfirmRequest) -> Confirmation:
     ]
     name = confirmation_of(request.experiment, request.folds)
     outcome = run_fixed_configs(configs, name, pack, known.metric, known.paths.storage, request.resources)
-    return Confirmation(known.region, name, known.metric, runs, outcome)
+    return Confirmation(known.region, name, decision_metric(known.metric), runs, outcome)
 
 
 def _parts(run_id: str, seed: int, folds: int | None) -> list[dict[str, Any]]:

@@ -58,3 +58,18 @@ def test_nothing_better_is_called_so_in_at_most_one_case_in_twenty(tmp_path: Pat
 
 def test_what_is_clearly_better_is_called_so(tmp_path: Path):
     assert all(outcome(tmp_path / str(seed), seed, combined_error=0.02) for seed in range(3))
+
+
+def test_it_is_held_against_the_trial_that_the_soft_metric_chose(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    label = np.repeat(rng.choice(K, SUBJECTS, p=[0.6, 0.3, 0.1]), EACH)
+    store(tmp_path, rng, {"right": 0.1, "soft": 0.4}, "exp", label)
+    store(tmp_path, rng, {"exp-top3": 0.2}, combination_of("exp"), label)
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "exp")
+    for trial, soft in (("right", 0.5), ("soft", 0.6)):
+        writer.update_trial(trial, val_soft_macro_f1_adjusted=soft)
+    writer.flush()
+    writer.close()
+    gain = gain_of(tmp_path, "lip_dryness", "exp", "exp-top3", "val_soft_macro_f1_adjusted")
+    assert (gain.single, gain.metric) == ("soft", "val_macro_f1_adjusted")
+    assert gain.difference > 0

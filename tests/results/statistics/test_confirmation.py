@@ -101,11 +101,11 @@ OUT_OF_FOLD = "exp-confirm-folds3"
 
 
 def write_folds(
-    storage: Path, skill: Mapping[str, float], status: Mapping[str, str] | None = None, shift: int = 0
+    storage: Path, skill: Mapping[str, float], status: Mapping[str, str] | None = None, shift: int = 0, classes: int = 3
 ) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
     """Runs of three folds of two seeds each; what all folds of a run say: labels and predicted classes by run.
 
-    Shifted by a photo, folds have subjects in common.
+    Shifted by a photo, folds have subjects in common. Of more than three classes nobody has the last ones.
     """
     labels = np.repeat(np.arange(SUBJECTS) % 3, PHOTOS)
     writer = ExperimentWriter(storage, "lip_dryness", OUT_OF_FOLD)
@@ -132,7 +132,7 @@ def write_folds(
                     sources=[str(row) for row in own],
                     subjects=[f"s{row // PHOTOS}" for row in own],
                     labels=labels[own],
-                    probabilities=np.eye(3, dtype=np.float32)[predicted[own]],
+                    probabilities=np.eye(classes, dtype=np.float32)[predicted[own]],
                     predicted_adjusted=2 - predicted[own],
                     about={"device": [f"{row % 2}" for row in own]},
                 )
@@ -198,6 +198,12 @@ def test_a_confirmation_with_folds_that_is_named_is_compared_out_of_fold_and_by_
     labels, predicted = said["exp-002", int(first["trial_id"][-1])]
     own = np.arange(len(labels)) % 2 == 0
     assert first["val_balanced_acc"] == pytest.approx(balanced_accuracy_score(labels[own], predicted[own]))
+
+
+def test_a_class_that_nobody_has_is_not_told_of_as_one_of_validation(tmp_path: Path):
+    write_folds(tmp_path, {"exp-001": 0.8}, classes=4)
+    notes = compare(tmp_path, "lip_dryness", OUT_OF_FOLD, resamples=10).notes
+    assert "no image is of grade 3: balanced accuracy is over the other grades" in notes
 
 
 def test_folds_that_share_a_subject_do_not_belong_together(tmp_path: Path):

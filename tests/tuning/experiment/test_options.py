@@ -36,6 +36,7 @@ BEGUN: dict[str, Any] = {
     "cpus_per_trial": 1,
     "gpu_hours": 7.5,
     "image_budget": 2000000,
+    "until": "settled",
     "time_budget": "90s",
     "max_failures": 1,
     "keep_checkpoints": 2,

@@ -36,6 +36,7 @@ def test_what_is_no_duration_is_refused(text: str):
         ({"gpu_hours": math.nan}, "--gpu-hours nan is not above 0"),
         ({"wandb": "on"}, "--wandb 'on' is not one of online, offline, disabled"),
         ({"name": "a/b"}, "experiment name 'a/b' may hold only"),
+        ({"until": "best"}, "--until 'best' is neither settled nor end"),
         ({"resume": True}, "--resume needs the --name of the experiment"),
     ],
 )
@@ -50,3 +51,5 @@ def test_a_grid_is_tried_as_a_whole_and_starts_from_no_sibling():
     space = Space("grid", "val_balanced_acc", (Parameter("gamma", "categorical", (0.5, 1.0)),))
     with pytest.raises(ExperimentError, match="--warm-start needs a space of method bayes or random"):
         check_request(TuneRequest(Path("no pack"), space, warm_start=["other"]))
+    with pytest.raises(ExperimentError, match="--until settled needs a space of method bayes or random"):
+        check_request(TuneRequest(Path("no pack"), space, until="settled"))

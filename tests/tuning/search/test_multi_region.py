@@ -46,7 +46,7 @@ def test_in_order_a_region_waits_for_those_before_it(tmp_path: Path):
 
 def test_a_region_that_has_ended_gets_no_more_trials(tmp_path: Path):
     ended: set[str] = set()
-    searcher = searcher_of(tmp_path, {"lip_dryness": 3, "chin_sagging": 2}, has_ended=ended.__contains__)
+    searcher = searcher_of(tmp_path, {"lip_dryness": 3, "chin_sagging": 2}, starts_none=ended.__contains__)
     assert searcher.suggest("0")["region"] == "lip_dryness"
     ended.add("lip_dryness")
     assert [searcher.suggest(str(number))["region"] for number in (1, 2)] == ["chin_sagging"] * 2

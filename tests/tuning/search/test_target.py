@@ -103,7 +103,7 @@ def result(region: str, value: float, **more: Any) -> dict[str, Any]:
 
 def test_each_region_ends_on_its_own_and_the_run_with_the_last(tmp_path: Path):
     space = space_of(tmp_path, f"{{name: {METRIC}, goal: maximize, target: 0.8}}")
-    targets = RegionTargets({"lip_dryness": space, "chin_sagging": space})
+    targets = RegionTargets({"lip_dryness": space, "chin_sagging": space}, {})
     assert not targets("a", result("lip_dryness", 0.79))
     assert not targets("a", result("lip_dryness", 0.9, status="diverged"))
     assert targets("b", result("lip_dryness", 0.8))
@@ -116,7 +116,7 @@ def test_each_region_ends_on_its_own_and_the_run_with_the_last(tmp_path: Path):
 
 
 def test_without_a_target_nothing_ends(tmp_path: Path):
-    targets = RegionTargets({"lip_dryness": space_of(tmp_path, f"{{name: {METRIC}, goal: maximize}}")})
+    targets = RegionTargets({"lip_dryness": space_of(tmp_path, f"{{name: {METRIC}, goal: maximize}}")}, {})
     assert not targets("a", result("lip_dryness", 1.0))
     assert not targets.stop_all()
 

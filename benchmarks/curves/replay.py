@@ -1,0 +1,143 @@
+"""Searches on measured curves: each asks for configs and hears their epochs, as if they were trained."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.curves.grid import EPOCHS, VALUES
+from benchmarks.curves.table import METRIC, Table
+from skin_tune.tuning.search.asha import rungs_of
+from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.space.sweep_file import space_of
+from skin_tune.tuning.trial.context import TRIAL_ID
+
+TRIALS = 64
+
+
+@dataclass
+class Spent:
+    """What a search has spent and found."""
+
+    best: list[float] = field(default_factory=list)
+    """The best score after each epoch of the search, over all trials."""
+
+    def add(self, score: float) -> None:
+        """An epoch of some trial."""
+        self.best.append(max(score, self.best[-1]) if self.best else score)
+
+    def until(self, goal: float) -> int | None:
+        """Epochs until `goal` was reached; None where it never was."""
+        reached = np.flatnonzero(np.array(self.best) >= goal)
+        return int(reached[0]) + 1 if len(reached) else None
+
+
+Search = Callable[[Table, int], Spent]
+"""A search by its seed."""
+
+
+def space(method: str, *, early: bool) -> dict[str, Any]:
+    """The grid as a search space: learning rates between its ends, all else listed."""
+    rates = VALUES["learning_rate"]
+    listed = {name: {"values": list(values)} for name, values in VALUES.items() if name != "learning_rate"}
+    ends = {"distribution": "log_uniform_values", "min": rates[0], "max": rates[-1]}
+    stop = {"early_terminate": {"type": "hyperband", "min_iter": 1, "eta": 3}} if early else {}
+    parameters = {"learning_rate": ends, **listed, "epochs": {"value": EPOCHS}, "weights": {"value": "none"}}
+    return {"method": method, "metric": {"name": METRIC, "goal": "maximize"}, "parameters": parameters, **stop}
+
+
+def ours(table: Table, seed: int, *, method: str = "bayes", early: bool = True) -> Spent:
+    """The product's searcher and rungs, one trial at a time."""
+    spent, asked = Spent(), space_of(space(method, early=early), {})
+    with tempfile.TemporaryDirectory() as folder:
+        searcher = SpaceSearcher(asked, seed, "replay", Path(folder) / "journal")
+        rungs = rungs_of(asked, {})
+        for number in range(TRIALS):
+            config = searcher.suggest(str(number))
+            if not isinstance(config, dict):
+                break
+            best = -np.inf
+            for epoch, score in enumerate(table.curve(config), start=1):
+                best = max(best, score)
+                spent.add(score)
+                if rungs is not None and rungs.falls_short(config[TRIAL_ID], epoch, best):
+                    break
+            searcher.on_trial_complete(str(number), {f"best_{METRIC}": best})
+    return spent
+
+
+def random_search(table: Table, seed: int) -> Spent:
+    """Independent draws, each trained to its end."""
+    return ours(table, seed, method="random", early=False)
+
+
+def optuna_hyperband(table: Table, seed: int) -> Spent:
+    """Optuna's TPE with its Hyperband pruner, both with their defaults."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=EPOCHS, reduction_factor=3)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
+    spent = Spent()
+
+    def objective(trial: optuna.Trial) -> float:
+        curve = table.curve(_suggested(trial))
+        for epoch, score in enumerate(curve, start=1):
+            spent.add(score)
+            trial.report(score, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return float(curve.max())
+
+    study.optimize(objective, n_trials=TRIALS)
+    return spent
+
+
+def ray_optuna(table: Table, seed: int) -> Spent:
+    """Ray Tune's ASHA and OptunaSearch with their defaults, as its documentation pairs them."""
+    from ray import tune
+    from ray.tune.schedulers.async_hyperband import AsyncHyperBandScheduler, _Bracket
+    from ray.tune.search.optuna import OptunaSearch
+
+    rates = VALUES["learning_rate"]
+    listed = {name: tune.choice(list(values)) for name, values in VALUES.items() if name != "learning_rate"}
+    searcher = OptunaSearch(
+        {"learning_rate": tune.loguniform(rates[0], rates[-1]), **listed}, metric=METRIC, mode="max", seed=seed
+    )
+    bracket = _Bracket(1, EPOCHS, 4, 0)
+    assert AsyncHyperBandScheduler(max_t=EPOCHS)._reduction_factor == 4
+    spent = Spent()
+    for number in range(TRIALS):
+        name = str(number)
+        config = searcher.suggest(name)
+        for epoch, score in enumerate(table.curve(config), start=1):
+            spent.add(score)
+            result = {METRIC: float(score), "training_iteration": epoch}
+            searcher.on_trial_result(name, result)
+            if bracket.on_result(_Named(name), epoch, score) == "STOP":
+                break
+        searcher.on_trial_complete(name, result)
+    return spent
+
+
+@dataclass(frozen=True)
+class _Named:
+    trial_id: str
+
+
+def _suggested(trial: Any) -> dict[str, Any]:
+    rates = VALUES["learning_rate"]
+    config = {"learning_rate": trial.suggest_float("learning_rate", rates[0], rates[-1], log=True)}
+    listed = {name: values for name, values in VALUES.items() if name != "learning_rate"}
+    return config | {name: trial.suggest_categorical(name, list(values)) for name, values in listed.items()}
+
+
+def searches() -> Iterator[tuple[str, Search]]:
+    """All that are compared, by name."""
+    yield "random search", random_search
+    yield "Optuna: TPE, Hyperband", optuna_hyperband
+    yield "Ray Tune: ASHA, OptunaSearch", ray_optuna
+    yield "skin-tune", ours

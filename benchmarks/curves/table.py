@@ -1,0 +1,57 @@
+"""A table of measured curves: what each config of the grid scores after each epoch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmarks.curves.grid import EVEN_ADJUSTED, VALUES, configs
+from skin_tune.config import key_of, settled
+from skin_tune.metrics import confusion_matrix, metrics_of
+
+METRIC = "val_balanced_acc_adjusted"
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Table:
+    """The curves of a data set."""
+
+    name: str
+    scores: npt.NDArray[np.float64]
+    """METRIC [configs, epochs], in the order of the grid's `configs`."""
+
+    def curve(self, config: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+        """The curve [epochs] of a config; a learning rate between those of the grid has that of the nearest."""
+        near = min(VALUES["learning_rate"], key=lambda rate: abs(np.log(rate / config["learning_rate"])))
+        known = {name: config[name] for name in VALUES if config.get(name) is not None}
+        if (known["train_loss"], known["oversample"]) == EVEN_ADJUSTED:
+            known["train_loss"] = "ce"
+        return self.scores[_PLACES[key_of(settled({**_DEFAULTS, **known, "learning_rate": near}))]]
+
+
+_DEFAULTS = configs()[0].to_dict()
+_PLACES = {key_of(settled(config.to_dict())): place for place, config in enumerate(configs())}
+
+
+def load_table(name: str) -> Table:
+    """The table of a data set, as this folder holds it."""
+    frame = pd.read_parquet(_FOLDER / f"{name}.parquet")
+    return Table(name, frame.pivot(index="config", columns="epoch", values=METRIC).to_numpy(np.float64))
+
+
+def write_table(name: str, predictions: Path, labels: npt.NDArray[np.int64], classes: int) -> None:
+    """Write a data set's table from the predictions of its validation images, `labels` [N]."""
+    names = [str(label) for label in range(classes)]
+    rows = []
+    for number in range(len(configs())):
+        with np.load(predictions / f"{number}.npz") as kept:
+            for epoch, probabilities in enumerate(kept["val"], start=1):
+                confusion = confusion_matrix(labels, probabilities.argmax(axis=1), classes)
+                score = metrics_of(confusion, names, ordinal=False)["balanced_acc"]
+                rows.append({"config": number, "epoch": epoch, METRIC: np.float32(score)})
+    pd.DataFrame(rows).to_parquet(_FOLDER / f"{name}.parquet", compression="zstd", index=False)

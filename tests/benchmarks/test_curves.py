@@ -1,0 +1,66 @@
+"""Searches are replayed on measured curves, and metrics compared by what they choose."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks.curves.choosing import People, compare_metrics
+from benchmarks.curves.compared import compare_searches
+from benchmarks.curves.grid import EPOCHS, VALUES, configs
+from benchmarks.curves.replay import TRIALS, Spent, ours, random_search
+from benchmarks.curves.table import Table
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """Curves that rise to heights of their own."""
+    heights = np.random.default_rng(0).uniform(0.2, 0.8, len(configs()))
+    return Table("drawn", heights[:, None] * (1 - np.exp(-np.arange(1, EPOCHS + 1) / 5)))
+
+
+def test_every_config_of_the_space_has_the_curve_of_its_cell(table: Table):
+    for config, curve in zip(configs(), table.scores, strict=True):
+        assert (table.curve(config.to_dict() | {"learning_rate": config.learning_rate * 1.05}) == curve).all()
+    cells = [dict(zip(VALUES, values, strict=True)) for values in itertools.product(*VALUES.values())]
+    assert len(cells) == len(configs()) + len(VALUES["learning_rate"]) * len(VALUES["augmentation_strength"])
+    assert all(len(table.curve(cell)) == EPOCHS for cell in cells)
+
+
+def test_random_search_trains_every_trial_to_its_end(table: Table):
+    assert len(random_search(table, 0).best) == TRIALS * EPOCHS
+
+
+def test_a_search_with_rungs_spends_less(table: Table):
+    assert len(ours(table, 0, method="random").best) < TRIALS * EPOCHS / 2
+
+
+def test_a_goal_is_reached_in_the_epoch_that_scores_it():
+    spent = Spent()
+    for score in (0.1, 0.5, 0.3, 0.7):
+        spent.add(score)
+    assert (spent.until(0.5), spent.until(0.6), spent.until(0.8)) == (2, 4, None)
+
+
+def test_all_searches_are_told_beside_random_search(table: Table):
+    told = compare_searches(table, seeds=1)
+    assert list(told.index) == ["random search", "Optuna: TPE, Hyperband", "Ray Tune: ASHA, OptunaSearch", "skin-tune"]
+    assert told.loc["random search", "epochs"] == TRIALS * EPOCHS
+    expected = told.loc["random search", "expected_epochs"]
+    assert expected == math.inf or told.loc["random search", "share"] == 1
+
+
+def test_a_metric_that_chance_moves_less_chooses_better_models():
+    """Configs as certain as they are good: few photos of a class tell decisions apart badly, probabilities well."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [60, 8, 4])
+    skills = np.linspace(0.2, 0.9, 14)
+    own = np.eye(3)[labels]
+    models = []
+    for skill in skills:
+        noise = rng.dirichlet(np.ones(3), (EPOCHS, len(labels)))
+        models.append((skill * own + (1 - skill) * noise).astype(np.float32))
+    people = People(models, labels, np.arange(len(labels)).astype(str))
+    told = compare_metrics(people, deals=3)["single_balanced_acc"].loc[False]
+    assert told["soft_macro_f1"] >= told["balanced_acc"]
