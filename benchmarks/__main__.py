@@ -33,6 +33,7 @@ from benchmarks import (
     throughput,
     together,
     trial_cost,
+    watching,
 )
 
 _MODULES = (
@@ -53,6 +54,7 @@ _MODULES = (
     result_grid,
     compare,
     report,
+    watching,
     search,
 )
 _RESULTS = Path(__file__).with_name("results.json")

@@ -79,3 +79,7 @@ class NothingGradedError(SkinTuneError):
     """Photos were given and not one of them could be graded."""
 
     exit_code = 1
+
+
+class AddressError(SkinTuneError):
+    """A page cannot be served at the address that was asked for."""

@@ -1,4 +1,4 @@
-"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `audit`, `combine`, `refit`, `report`,
+"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `audit`, `combine`, `refit`,
 `wandb-sync`.
 
 Heavy imports wait until a command runs.
@@ -216,20 +216,3 @@ def wandb_sync(
         synced = sync_experiment(storage, experiment, region, wandb, progress)
     whole, runs = synced.runs - synced.written, counted(synced.runs, "run")
     print(f"{experiment} ({synced.region}): {runs}, {synced.written} written again, {whole} were whole")
-
-
-def report(
-    storage: Storage = Path("runs"),
-    region: Annotated[str | None, typer.Option(help="Only this region.")] = None,
-    experiment: Annotated[str | None, typer.Option(help="Only this experiment.")] = None,
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
-    price_per_gpu_hour: Annotated[float | None, typer.Option(help="Show costs in money, too.")] = None,
-) -> None:
-    """Write one HTML file on trials, champions and costs.
-
-    It opens without a network, in English and Korean.
-    """
-    from skin_tune.results.report import write_report
-
-    size = write_report(storage, out, region=region, experiment=experiment, price=price_per_gpu_hour)
-    print(escaped(f"{out}: {size / 1e6:.1f} MB; open it in a browser"))

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from skin_tune.errors import StoreError
-from skin_tune.results.report.page import page
-from skin_tune.results.report.section import sections
 from skin_tune.results.store.schema import now
 from skin_tune.storage.files import Location, atomic_write, cannot_write
 
@@ -21,8 +19,10 @@ def write_report(
 
     `price` is that of a GPU-hour. Raises StoreError where there is no such trial, or `out` cannot be written.
     """
-    if price is not None and not price >= 0:
-        raise StoreError(f"--price-per-gpu-hour {price} is below 0")
+    from skin_tune.results.report.page import page  # with scipy, which takes a second
+    from skin_tune.results.report.section import sections
+
+    check_price(price)
     content = page(sections(storage, region, experiment), str(storage), f"{now():%Y-%m-%d %H:%M} UTC", price).encode()
     try:
         with atomic_write(out) as temporary:
@@ -30,3 +30,9 @@ def write_report(
     except OSError as error:
         raise cannot_write(out, error) from None
     return len(content)
+
+
+def check_price(price: float | None) -> None:
+    """Raise StoreError for a price of a GPU-hour that is none."""
+    if price is not None and not price >= 0:
+        raise StoreError(f"--price-per-gpu-hour {price} is below 0")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skin_tune.results.report.colours import CHAMPION_COLOUR, STATUS_COLOURS
 from skin_tune.results.report.model_performance import Calibration
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
@@ -19,15 +20,6 @@ from skin_tune.results.statistics.model_figures import Figure
 
 MARK = "§"
 Spec = dict[str, Any]
-
-_STATUS_COLOURS = {
-    "completed": "#3b82d0",
-    "stopped_early": "#8b93a1",
-    "interrupted": "#c99a2e",
-    "running": "#2f9e6e",
-    "diverged": "#d9534f",
-}
-CHAMPION_COLOUR = "#e0662b"
 
 
 def plain(value: Any) -> str:
@@ -54,7 +46,7 @@ def learning_curves(section: Section) -> Spec | None:
     epochs = epochs[[*keys, "epoch", section.metric]].merge(section.trials[[*keys, "status"]], on=keys)
     status = epochs["status"].replace("failed", "diverged")
     traces: list[Spec] = []
-    for name, colour in _STATUS_COLOURS.items():
+    for name, colour in STATUS_COLOURS.items():
         of = epochs[status == name]
         if of.empty:
             continue

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from skin_tune.metrics import formula_of
-from skin_tune.results.report.figures import CHAMPION_COLOUR, Spec, axis, digits, plain, word
+from skin_tune.results.report.colours import CHAMPION_COLOUR
+from skin_tune.results.report.figures import Spec, axis, digits, plain, word
 from skin_tune.results.report.markup import Markup, element, in_words, joined, number, table, translated, with_interval
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section

@@ -1,54 +1,18 @@
 "use strict";
 (() => {
-  const MARK = "§";
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const words = read("words");
   const regions = [...document.querySelectorAll("section.region")];
-  const dark = matchMedia("(prefers-color-scheme: dark)");
   const paper = matchMedia("print");
-  const PRINT_WIDTH = 680;
   const specs = regions.map(() => null);
-  let language = (navigator.language || "en").startsWith("ko") ? "ko" : "en";
+  let language = readersLanguage();
   let printing = false;
-
-  const theme = () => dark.matches && !printing
-    ? { ink: "#e7eaef", paper: "#14171c", grid: "#363d48" }
-    : { ink: "#1c2026", paper: "#ffffff", grid: "#d9dde3" };
-
-  // Copies of a figure with the reader's words and the theme's colours.
-  const filled = (value, table) => {
-    if (typeof value === "string") {
-      return value.startsWith(MARK) ? table[value.slice(MARK.length)] ?? value : value;
-    }
-    if (Array.isArray(value)) return value.map((each) => filled(each, table));
-    if (value && typeof value === "object") {
-      return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, filled(each, table)]));
-    }
-    return value;
-  };
-
-  const draw = (element, spec) => {
-    const colours = theme();
-    const { data, layout } = filled(spec, { ...words[language], ...colours });
-    element.style.minWidth = printing ? "" : `${layout.meta?.min_width ?? 0}px`;
-    for (const axis of ["xaxis", "yaxis", "xaxis2", "yaxis2"].filter((name) => name in layout)) {
-      layout[axis] = { gridcolor: colours.grid, zerolinecolor: colours.grid, linecolor: colours.grid, ...layout[axis] };
-    }
-    Plotly.react(element, data, {
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { color: colours.ink, family: getComputedStyle(document.body).fontFamily, size: 12 },
-      margin: { l: 50, r: 16, t: 30, b: 44 },
-      hoverlabel: { bgcolor: colours.paper, font: { color: colours.ink } },
-      ...layout,
-      width: printing ? PRINT_WIDTH : element.clientWidth,
-    }, { displaylogo: false, displayModeBar: false });
-  };
 
   const drawRegion = (number) => {
     specs[number] ??= read(`figures-${number}`);
     for (const [id, spec] of Object.entries(specs[number])) {
       try {
-        draw(document.getElementById(id), spec);
+        drawFigure(document.getElementById(id), spec, words[language], printing);
       } catch (error) { // the other figures, and the page, do without it
         console.error(`${id} cannot be drawn:`, error);
       }
@@ -135,7 +99,7 @@
     width = innerWidth;
     if (shown() >= 0) drawRegion(shown());
   });
-  dark.addEventListener("change", () => { if (!printing && shown() >= 0) drawRegion(shown()); });
+  darkTheme.addEventListener("change", () => { if (!printing && shown() >= 0) drawRegion(shown()); });
   paper.addEventListener("change", (event) => print(event.matches));
   addEventListener("beforeprint", () => print(true));
   addEventListener("afterprint", () => print(false));

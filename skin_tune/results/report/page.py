@@ -1,8 +1,6 @@
 """The page: one file that needs no other, with everything in it that came from data escaped."""
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from skin_tune.metrics import formula_of
@@ -14,13 +12,11 @@ from skin_tune.results.report.model_performance import ModelPerformance
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.parallel_coordinates import parallel_coordinates
 from skin_tune.results.report.section import Section
+from skin_tune.results.report.shell import POLICY, by_language, data_block, language_buttons, own
 from skin_tune.results.report.summary import sentences, times, warnings
-from skin_tune.results.report.translations import LANGUAGES, WORDS
+from skin_tune.results.report.translations import WORDS
 from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS
 from skin_tune.results.store.status import are_usable
-
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-"""No request leaves the page, whatever is in it."""
 
 
 def page(found: Sequence[Section], storage: str, made_at: str, price: float | None) -> str:
@@ -33,34 +29,23 @@ def page(found: Sequence[Section], storage: str, made_at: str, price: float | No
     for number, section in enumerate(found):
         specs.append({})
         parts.append(_section(number, section, names[number], price, specs[-1]))
-    words = {language: {key: text[place] for key, text in WORDS.items()} for place, language in enumerate(LANGUAGES)}
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             f"<title>skin-tune · {WORDS['report'][0]}</title>",
-            f"<style>{_own('page.css')}</style>\n</head>\n<body>",
+            f"<style>{own('page.css')}</style>\n</head>\n<body>",
             _header(storage, made_at),
             element("main", _summary(found, names, price), _choice(names), *parts),
-            *(_data(f"figures-{number}", each) for number, each in enumerate(specs)),
-            _data("words", words),
+            *(data_block(f"figures-{number}", each) for number, each in enumerate(specs)),
+            data_block("words", by_language(WORDS)),
             f"<script>{get_plotlyjs()}</script>",
-            f"<script>{_own('page.js')}</script>\n</body>\n</html>\n",
+            f"<script>{own('draw.js')}</script>",
+            f"<script>{own('page.js')}</script>\n</body>\n</html>\n",
         ]
     )
-
-
-def _own(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-def _data(name: str, value: Any) -> str:
-    """JSON in which no text can end the element it is in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return f'<script type="application/json" id="{name}">{text}</script>'
 
 
 def _names(found: Sequence[Section]) -> list[Markup]:
@@ -75,15 +60,11 @@ def _names(found: Sequence[Section]) -> list[Markup]:
 
 
 def _header(storage: str, made_at: str) -> Markup:
-    languages = [
-        element("button", name, type="button", data_language=language)
-        for language, name in zip(LANGUAGES, ("English", "한국어"), strict=True)
-    ]
     title = element("h1", "skin-tune · ", translated("report"))
     return element(
         "header",
         title,
-        element("div", *languages, class_="languages"),
+        language_buttons(),
         element("p", translated("made", when=made_at, storage=storage)),
     )
 

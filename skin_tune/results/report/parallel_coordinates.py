@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from skin_tune.results.report.figures import CHAMPION_COLOUR, Spec, digits, plain, word
+from skin_tune.results.report.colours import CHAMPION_COLOUR
+from skin_tune.results.report.figures import Spec, digits, plain, word
 from skin_tune.results.report.importance import MOST_LEVELS, is_logarithmic, is_numeric, is_scale
 from skin_tune.results.report.section import Section
 from skin_tune.results.store.status import are_usable

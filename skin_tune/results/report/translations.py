@@ -3,6 +3,7 @@
 from skin_tune.metrics import ADJUSTED, METRICS, SOFT_MACRO_F1
 from skin_tune.results.report.group_words import GROUP_WORDS
 from skin_tune.results.report.nominal import KOREAN, nominal_key
+from skin_tune.results.report.watch_words import WATCH_WORDS
 
 LANGUAGES = ("en", "ko")
 
@@ -285,7 +286,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "pack_short": ("pack {pack}", "팩 {pack}"),
 }
 
-WORDS |= GROUP_WORDS
+WORDS |= GROUP_WORDS | WATCH_WORDS
 WORDS |= {nominal_key(key): (WORDS[key][0], korean) for key, korean in KOREAN.items()}
 WORDS |= {
     f"val_{name}{ADJUSTED}": (f"{english}, adjusted", f"{korean}(보정)")

@@ -14,7 +14,7 @@ from skin_tune.storage.run_paths import RunPaths
 from skin_tune.storage.scratch import remove_abandoned
 
 _BEAT_SECONDS = 20
-_DEAD_SECONDS = 90
+DEAD_SECONDS = 90
 """So long after its last beat the holder of a lock in a bucket counts as dead."""
 
 
@@ -151,7 +151,7 @@ class BucketLock:
         except FileExistsError:
             etag, age = self._path.version()
             holder = self._path.read_text()
-        if holder not in (self._here.holder, self._here.found) and age < _DEAD_SECONDS:
+        if holder not in (self._here.holder, self._here.found) and age < DEAD_SECONDS:
             raise _held(self._experiment, f"{holder}, last heard of {age:.0f} s ago")
         try:
             return str(self._path.write_if(content, etag))

@@ -1,15 +1,11 @@
 """How far an experiment has come, in one line: trials done and running, the best so far, pace, an honest time left."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from skin_tune.results.store.remaining import WAITING, Row, epochs_left
 from skin_tune.results.store.status import usable
 from skin_tune.text.wording import duration
 
-Row = Mapping[str, Any]
-
-WAITING = "waiting"
-"""Status of a trial that an earlier run began, and that has not gone on yet."""
 _ASIDES = (("stopped_early", "stopped early"), ("diverged", "diverged"), ("failed", "failed"))
 _EPOCHS_SHOWN = 4
 """Trials that run at a time of which each one's epoch is told."""
@@ -91,18 +87,4 @@ def _end(
     ended = len(done) - done_before
     pace = f"{60 * ended / max(seconds, 1e-9):.1f} trials/min, " if ended > 0 else ""
     sure = "about" if ended > 0 else "at most"  # trials may yet be stopped early
-    return pace, f"{sure} {duration(_epochs_left(rows, running, done, trials) * seconds / epochs)} left"
-
-
-def _epochs_left(rows: Sequence[Row], running: Sequence[Row], done: Sequence[Row], trials: int) -> float:
-    """Epochs that are still to be run if trials go on as those that are over have gone."""
-    over = [row["epochs"] for row in done if row["status"] in ("completed", "stopped_early")]
-    rows = [row for row in rows if row.get("config/epochs")]  # what a crash left may be half a row
-    whole = [int(row["config/epochs"]) for row in rows] or [0]
-    usual = sum(over) / len(over) if over else sum(whole) / len(whole)
-    left = usual * max(trials - len(rows), 0)
-    for row in rows:
-        if row in running or row["status"] == WAITING:
-            epochs, full = row.get("epochs") or 0, int(row["config/epochs"])
-            left += (usual if epochs < usual else full) - epochs
-    return left
+    return pace, f"{sure} {duration(epochs_left(rows, trials) * seconds / epochs)} left"
