@@ -113,6 +113,9 @@ def refit(
     ] = None,
     storage: Storage = Path("runs"),
     wandb: Wandb = None,
+    wandb_artifacts: Annotated[
+        bool, typer.Option("--wandb-artifacts", help="Log model.pt and model_card.md to wandb, too; never a photo.")
+    ] = False,
 ) -> None:
     """Train the best config once more, and test it once.
 
@@ -134,6 +137,7 @@ def refit(
             pack=pack,
             storage=storage,
             wandb=wandb,
+            wandb_artifacts=wandb_artifacts,
         )
         outcome = run_refit(request, progress)
     print_refit(outcome)
