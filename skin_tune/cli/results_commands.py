@@ -1,5 +1,4 @@
-"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `audit`, `combine`, `refit`, `report`,
-`wandb-sync`.
+"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `audit`, `combine`, `refit`, `report`.
 
 Heavy imports wait until a command runs.
 """
@@ -200,26 +199,6 @@ def compare(
     print_comparisons(comparisons, format, limit)
     for error in failed:
         print(error_line(f"not compared: {error}"), file=sys.stderr)
-
-
-def wandb_sync(
-    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
-    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
-    storage: Storage = Path("runs"),
-    wandb: Wandb = None,
-) -> None:
-    """Write an experiment's wandb runs again from the store.
-
-    Under the ids they have, as far as they lack anything; what is whole is left as it is.
-    """
-    from skin_tune.show.progress import counting
-    from skin_tune.text.wording import counted
-    from skin_tune.tuning.tracking.wandb_sync import sync_experiment
-
-    with counting("wandb runs") as progress:
-        synced = sync_experiment(storage, experiment, region, wandb, progress)
-    whole, runs = synced.runs - synced.written, counted(synced.runs, "run")
-    print(f"{experiment} ({synced.region}): {runs}, {synced.written} written again, {whole} were whole")
 
 
 def report(
