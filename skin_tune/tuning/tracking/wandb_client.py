@@ -20,6 +20,9 @@ from skin_tune.tuning.tracking.wandb_settings import configured_mode
 CLOSING_SECONDS = 30
 """How long wandb may stand still at the end of an experiment before it is given up."""
 
+_SHARED_CORE = "WANDB_SERVICE"
+"""Where a process that has used wandb, such as a notebook, leaves the address of its wandb-core, which ends with it."""
+
 _MOST_RESTARTS = 3
 """How often a process that was killed is started anew: what kills it each time will do so again."""
 
@@ -52,6 +55,7 @@ class WandbProcess:
             stdout=self._said,
             stderr=self._moved,
             text=True,
+            env={name: value for name, value in os.environ.items() if name != _SHARED_CORE},
             start_new_session=True,  # Ctrl-C ends the experiment, which then closes its runs
         )
         self._messages.put({"folder": str(self.paths.wandb.resolve()), "mode": self._mode})

@@ -23,6 +23,7 @@ def logged(folder: Path, files: dict[str, str]) -> dict[str, Path]:
     run = wandb.init(mode="offline", dir=folder, id="abc", project="p", reinit="create_new", settings=settings)
     log_model(run, "lip_dryness-exp", files, {"epochs": 3})
     run.finish()
+    wandb.teardown()  # else every process that is started from here on shares this one's wandb-core
     wait_until(lambda: on_disk(folder, "abc").ended)
     (model,) = offline_runs(folder)["abc"].models
     return {entry.path: Path(entry.local_path) for entry in model.manifest.contents}

@@ -41,5 +41,6 @@ def write_run(
     for row in rows:
         run.log(dict(row))
     run.finish(exit_code=exit_code)
+    wandb.teardown()  # else every process that is started from here on shares this one's wandb-core
     wait_until(lambda: on_disk(folder, run_id).ended)  # wandb returns before
     return Path(run.dir).parent / f"run-{run_id}.wandb"
