@@ -6,7 +6,14 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from skin_tune.cli import data_commands, model_commands, report_commands, results_commands, tuning_commands
+from skin_tune.cli import (
+    data_commands,
+    model_commands,
+    report_commands,
+    results_commands,
+    tuning_commands,
+    wandb_commands,
+)
 from skin_tune.cli.options import read_numbers_strictly
 from skin_tune.errors import ClusterLostError, SkinTuneError
 from skin_tune.processes import interruption
@@ -114,7 +121,8 @@ for function in (
     results_commands.refit,
     report_commands.report,
     report_commands.watch,
-    results_commands.wandb_sync,
+    wandb_commands.wandb_sync,
+    wandb_commands.import_wandb,
     model_commands.evaluate,
     model_commands.predict,
     model_commands.export,

@@ -1,5 +1,4 @@
-"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `audit`, `combine`, `refit`,
-`wandb-sync`.
+"""Commands on what experiments have left: `trials`, `compare`, `confirm`, `audit`, `combine`, `refit`.
 
 Heavy imports wait until a command runs.
 """
@@ -113,6 +112,9 @@ def refit(
     ] = None,
     storage: Storage = Path("runs"),
     wandb: Wandb = None,
+    wandb_artifacts: Annotated[
+        bool, typer.Option("--wandb-artifacts", help="Log model.pt and model_card.md to wandb, too; never a photo.")
+    ] = False,
 ) -> None:
     """Train the best config once more, and test it once.
 
@@ -134,6 +136,7 @@ def refit(
             pack=pack,
             storage=storage,
             wandb=wandb,
+            wandb_artifacts=wandb_artifacts,
         )
         outcome = run_refit(request, progress)
     print_refit(outcome)
@@ -196,23 +199,3 @@ def compare(
     print_comparisons(comparisons, format, limit)
     for error in failed:
         print(error_line(f"not compared: {error}"), file=sys.stderr)
-
-
-def wandb_sync(
-    experiment: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="An experiment of the store.")],
-    region: Annotated[str | None, typer.Option(help="Its region, where several have one of that name.")] = None,
-    storage: Storage = Path("runs"),
-    wandb: Wandb = None,
-) -> None:
-    """Write an experiment's wandb runs again from the store.
-
-    Under the ids they have, as far as they lack anything; what is whole is left as it is.
-    """
-    from skin_tune.show.progress import counting
-    from skin_tune.text.wording import counted
-    from skin_tune.tuning.tracking.wandb_sync import sync_experiment
-
-    with counting("wandb runs") as progress:
-        synced = sync_experiment(storage, experiment, region, wandb, progress)
-    whole, runs = synced.runs - synced.written, counted(synced.runs, "run")
-    print(f"{experiment} ({synced.region}): {runs}, {synced.written} written again, {whole} were whole")

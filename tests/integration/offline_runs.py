@@ -25,6 +25,8 @@ class OfflineRun:
     steps: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
     exit_code: int | None = None
+    models: list[Any] = field(default_factory=list)
+    """Artifacts of the type of models; wandb makes one of a chart's table, too."""
 
 
 def offline_runs(storage: Path) -> dict[str, OfflineRun]:
@@ -66,5 +68,7 @@ def _add(run: OfflineRun, record: Record) -> None:
         run.steps.append(items)
     elif kind == "summary":
         run.summary |= {(item.key or item.nested_key[0]): json.loads(item.value_json) for item in record.summary.update}
+    elif kind == "artifact" and record.artifact.type == "model":
+        run.models.append(record.artifact)
     elif kind == "exit":
         run.exit_code = record.exit.exit_code

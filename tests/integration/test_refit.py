@@ -43,12 +43,14 @@ def tuned(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> P
 
 def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     storage = tuned / "runs"
-    command = ("refit", "exp", "--workers", 2, "--include-val", "--storage", storage, "--wandb", "offline")
+    options = ("--workers", 2, "--include-val", "--wandb", "offline", "--wandb-artifacts")
+    command = ("refit", "exp", "--storage", storage, *options)
     done = skin_tune_here(*command)
     assert done.returncode == 0, done.stderr
     again = skin_tune_here(*command)
     assert again.returncode == 0, again.stderr
     assert "the test split was not opened again" in again.stdout
+    assert "artifact lip_dryness-exp:champion was logged before" in again.stderr
 
     folder = storage / "experiments" / "lip_dryness" / "exp" / "refit" / "exp-001-refit-train-val"
     facts = json.loads((folder / "metrics.json").read_text())
@@ -91,6 +93,11 @@ def test_the_champion_is_trained_on_two_workers_and_tested_once(tuned: Path):
     assert f"| {facts['classes'][2]['class']} | 14 | 3 |" in card
 
     (run,) = offline_runs(storage).values()
+    (model,) = run.models
+    assert {Path(entry.local_path) for entry in model.manifest.contents} == {
+        folder / "model.pt",
+        folder / "model_card.md",
+    }
     assert run.summary["test_balanced_acc"] == facts["metrics"]["test_balanced_acc"]
     assert run.summary["status"] == "completed"
     assert [step["_step"] for step in run.steps if "train_loss" in step] == [1, 2]
@@ -121,6 +128,8 @@ def test_what_cannot_be_refitted_is_refused_in_one_line(tuned: Path, tmp_path: P
     common = ("--storage", tuned / "runs")
     assert_one_line_error(skin_tune_here("refit", "none", *common), "'none'", "lip_dryness/exp")
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--trial", "exp-9"), "no trial 'exp-9'")
+    artifacts = ("--wandb-artifacts", "--wandb", "disabled")
+    assert_one_line_error(skin_tune_here("refit", "exp", *common, *artifacts), "--wandb-artifacts", "--wandb offline")
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--workers", 0), "--workers 0", "below 1")
     assert_one_line_error(skin_tune_here("refit", "exp", *common, "--workers", 8), "batch_size=16", "8 workers")
     other = write_synthetic_pack(tmp_path / "other.arrow", seed=1)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from wandb.wandb_agent import Agent
 
+from skin_tune import result_grid
 from skin_tune.config import FIELDS, TrialConfig, canonical, live
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.tuning.tracking import wandb_client as wandb_log
@@ -61,6 +62,29 @@ def test_every_trial_is_a_run_that_says_what_the_store_says(tmp_path: Path):
     assert runs["exp-000"].summary["best_val_balanced_acc"] == trials.loc["exp-000", "val_balanced_acc"]
     assert (runs["exp-000"].exit_code, runs["exp-001"].exit_code) == (0, 1)
     assert runs["exp-001"].summary["error"] == trials.loc["exp-001", "error"]
+
+
+def test_a_training_comes_back_from_its_wandb_run_as_the_store_has_it(tmp_path: Path):
+    pack = write_synthetic_pack(tmp_path / "pack.arrow")
+    command = ("train", pack.path, *SMALL, "epochs=2", "--name", "hand", "--wandb", "offline")
+    done = skin_tune_here(*command, "--storage", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    done = skin_tune_here("import-wandb", tmp_path / "runs", "--storage", tmp_path / "other")
+    assert done.stdout == "hand (lip_dryness): 1 run imported (1 completed), 2 epochs\n"
+    assert done.stderr == ""
+    wanted, found = (load_epochs(tmp_path / name) for name in ("runs", "other"))
+    pd.testing.assert_frame_equal(found, wanted, check_exact=True, check_like=True)
+    wanted, found = (load_trials(tmp_path / name) for name in ("runs", "other"))
+    same = [
+        name
+        for name in map(str, wanted)
+        if name.startswith(("config/", "val_", "train_", "best_", "trial_id", "status"))
+    ]
+    pd.testing.assert_frame_equal(found[same], wanted[same], check_exact=True)
+    best = result_grid(tmp_path / "other", experiment="hand").get_best_result("val_balanced_acc", "max", scope="all")
+    assert best.config["backbone"] == "resnet18"
+    assert best.metrics_dataframe["val_balanced_acc"].max() == wanted["val_balanced_acc"].item()
+    assert best.checkpoint is None
 
 
 def test_a_resumed_training_goes_on_in_the_run_it_is_told(tmp_path: Path):

@@ -170,7 +170,10 @@ def _notes_on_trials(
         if experiment not in predicting and (metric not in of or of[metric].isna().all()):
             notes.append(f"experiment {experiment} has no trial that finished an epoch")
     for count, why in (
-        (missing, "the store has no predictions of theirs, as from older versions or before a first epoch"),
+        (
+            missing,
+            "the store has no predictions of theirs, as from older versions, imports or before a first epoch",
+        ),
         (other_images, "their predictions are of other images than the rest's"),
     ):
         if count:

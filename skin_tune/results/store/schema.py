@@ -89,6 +89,9 @@ TEST_OPENINGS = pa.schema(
 )
 SCHEMAS = {"trials": TRIALS, "epochs": EPOCHS, "predictions": PREDICTIONS, "test_openings": TEST_OPENINGS}
 
+WANDB_RUN = "wandb_run"
+"""Further column of `trials` that were imported: the project and id of the wandb run. No other trial has it."""
+
 
 def now() -> datetime:
     """The time as the store keeps it."""

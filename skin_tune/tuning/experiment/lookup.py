@@ -10,6 +10,7 @@ from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import ExperimentError, PackError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.results.store.ranking import rank_trials
+from skin_tune.results.store.schema import WANDB_RUN
 from skin_tune.results.store.status import are_usable
 from skin_tune.storage.files import Location, location
 from skin_tune.storage.run_paths import RunPaths
@@ -63,11 +64,17 @@ def find_experiment(
 ) -> StoredExperiment:
     """The experiment `name` below `storage`; `pack` is where its pack is now, if it was moved.
 
-    Raises ExperimentError or StoreError where there is no such experiment, or several regions have one.
+    Raises ExperimentError or StoreError where there is no such experiment, several regions have one, or it was
+    imported.
     """
     paths = RunPaths(storage.resolve())
     trials = rank_trials(paths.storage, region=region, experiment=name)
     region = only_region(trials["region"], name)
+    if WANDB_RUN in trials and trials[WANDB_RUN].notna().any():
+        raise ExperimentError(
+            f"experiment {name!r} was imported from wandb, which does not say on which pack its trials were trained; "
+            f"try its best configs first on one with: skin-tune tune PACK --warm-start {name}"
+        )
     spec_file = paths.spec(region, name)
     asked = read_spec(spec_file) if spec_file.is_file() else None
     if pack is None and asked is None:

@@ -16,7 +16,7 @@ from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, refit_name
 from skin_tune.training.compatibility import check_compatibility
 from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
-from skin_tune.tuning.tracking.wandb_settings import check_mode
+from skin_tune.tuning.tracking.wandb_settings import check_artifacts, check_mode
 from skin_tune.tuning.trial.stored_config import config_of
 
 
@@ -36,6 +36,8 @@ class RefitRequest:
     """None: where it was when the experiment started."""
     storage: Location = Path("runs")
     wandb: str | None = None
+    wandb_artifacts: bool = False
+    """Log the model and its card as an artifact."""
 
 
 class Member(NamedTuple):
@@ -62,6 +64,8 @@ class RefitPlan:
     pack: Pack
     trials: int
     """How many the experiment had."""
+    val_metrics: Mapping[str, float]
+    """Validation metrics of the trial, as the store has them."""
 
     @property
     def model(self) -> str:
@@ -109,6 +113,8 @@ def plan_refit(request: RefitRequest) -> RefitPlan:
     Raises ExperimentError, PackError or StoreError where it cannot be carried out.
     """
     check_mode(request.wandb)
+    if request.wandb_artifacts:
+        check_artifacts(request.wandb)
     if request.workers < 1:
         raise ExperimentError(f"--workers {request.workers} is below 1")
     known = find_experiment(request.storage, request.experiment, request.region, request.pack)
@@ -129,6 +135,11 @@ def plan_refit(request: RefitRequest) -> RefitPlan:
         members=members,
         pack=pack,
         trials=len(known.trials),
+        val_metrics={
+            str(name): float(value)
+            for name, value in row.items()
+            if str(name).startswith("val_") and not pd.isna(value)
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """The champion: an experiment's best config trained once more, and tested once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from skin_tune.errors import StoreError
@@ -12,13 +12,13 @@ from skin_tune.results.store.lock import lock_experiment
 from skin_tune.results.store.notes import note_as, wrong_facts
 from skin_tune.results.store.tables import record_test_opening
 from skin_tune.storage.files import Location, cannot_write
-from skin_tune.training.checkpoint import load_run, save_checkpoint
+from skin_tune.training.checkpoint import save_checkpoint
 from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.experiment.compiling import decide, images_of
 from skin_tune.tuning.refit.artifacts import facts_of, write_refit
 from skin_tune.tuning.refit.plan import Member, RefitPlan, RefitRequest, plan_refit
+from skin_tune.tuning.refit.wandb_log import RefitLog, log_complete
 from skin_tune.tuning.tracking.live_line import doing
-from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.trial.context import TrialSetting
 
 _MAX_FAILURES = 3
@@ -50,7 +50,8 @@ def run_refit(
     try:
         complete = plan.folder / "metrics.json"
         if complete.is_file():
-            return Refit(plan.model, plan.folder, _facts_in(complete), new=False)
+            facts = _facts_in(complete)
+            return Refit(plan.model, plan.folder, facts, new=False, wandb=log_complete(plan, facts))
         return _run(plan, on_epoch)
     except OSError as error:
         raise cannot_write(plan.folder, error) from None
@@ -65,12 +66,12 @@ def _facts_in(file: Location) -> CardFacts:
 
 
 def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) -> Refit:
-    log = _RefitLog(plan)
+    log = RefitLog(plan)
     status = "failed"
     try:
         facts, evaluation = _train_and_test(plan, log, on_epoch)
         write_refit(plan, facts, evaluation)
-        log.wandb.test(plan.model, facts.metrics, facts.confusion, plan.pack.classes)
+        log.result(facts)
         status = "completed"
     except KeyboardInterrupt:
         status = "interrupted"
@@ -80,51 +81,8 @@ def _run(plan: RefitPlan, on_epoch: Callable[[Mapping[str, float], int], None]) 
     return Refit(plan.model, plan.folder, facts, new=True, wandb=message)
 
 
-class _RefitLog:
-    """The epochs of a refit, those before an interruption included, and its wandb run.
-
-    The epochs of a combination are those of its members, one after the other.
-    """
-
-    def __init__(self, plan: RefitPlan):
-        self._plan = plan
-        self.epochs: dict[int, Mapping[str, float]] = {}
-        for member in plan.members:
-            last = plan.checkpoints_of(member.model) / "last.pt"
-            for metrics in load_run(last)["history"] if last.is_file() else ():
-                self._keep(member, metrics)
-        self._process = WandbProcess(plan.paths.storage, plan.request.wandb)
-        self.wandb = WandbLog(self._process, plan.region, plan.request.experiment)
-        self.wandb.on_restart(self._start)
-        self._start()
-
-    @property
-    def seconds(self) -> float:
-        return sum(row["epoch_seconds"] for row in self.epochs.values())
-
-    def add(self, member: Member, metrics: Mapping[str, float]) -> Mapping[str, float]:
-        """Log an epoch of a member; returns its metrics with its number among all epochs."""
-        numbered = self._keep(member, metrics)
-        self.wandb.log(self._plan.model, numbered)
-        return numbered
-
-    def _keep(self, member: Member, metrics: Mapping[str, float]) -> Mapping[str, float]:
-        number = member.epochs_before + int(metrics["epoch"])
-        self.epochs[number] = {**metrics, "epoch": number}
-        return self.epochs[number]
-
-    def close(self, status: str) -> str:
-        """Close the wandb run, unless the refit was interrupted and will continue it; messages about the run."""
-        if status != "interrupted":
-            self.wandb.end(self._plan.model, {"status": status})
-        return self._process.close()
-
-    def _start(self, trials: Sequence[str] = ()) -> None:
-        self.wandb.start(self._plan.model, self._plan.hyper_parameters, list(self.epochs.values()))
-
-
 def _train_and_test(
-    plan: RefitPlan, log: _RefitLog, on_epoch: Callable[[Mapping[str, float], int], None]
+    plan: RefitPlan, log: RefitLog, on_epoch: Callable[[Mapping[str, float], int], None]
 ) -> tuple[CardFacts, Evaluation]:
     request, pack = plan.request, plan.pack
     wanted = {(member.config.weights, member.config.backbone) for member in plan.members}

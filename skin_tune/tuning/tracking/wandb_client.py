@@ -20,6 +20,9 @@ from skin_tune.tuning.tracking.wandb_settings import configured_mode
 CLOSING_SECONDS = 30
 """How long wandb may stand still at the end of an experiment before it is given up."""
 
+_SHARED_CORE = "WANDB_SERVICE"
+"""Where a process that has used wandb, such as a notebook, leaves the address of its wandb-core, which ends with it."""
+
 _MOST_RESTARTS = 3
 """How often a process that was killed is started anew: what kills it each time will do so again."""
 
@@ -52,6 +55,7 @@ class WandbProcess:
             stdout=self._said,
             stderr=self._moved,
             text=True,
+            env={name: value for name, value in os.environ.items() if name != _SHARED_CORE},
             start_new_session=True,  # Ctrl-C ends the experiment, which then closes its runs
         )
         self._messages.put({"folder": str(self.paths.wandb.resolve()), "mode": self._mode})
@@ -73,19 +77,19 @@ class WandbProcess:
         self._sent += 1
         return self._sent
 
-    def close(self) -> str:
-        """End the runs that are open; what the user should know, or nothing."""
+    def close(self, upload_seconds: float = 0.0) -> str:
+        """End the runs that are open, of which files may take long to upload; what the user should know, or nothing."""
         if self._mode == "disabled":
             return ""
         late = ""
         while self._process is not None:
             self._messages.put(None)
             try:
-                self._wait_while_it_moves(self._process)
-            except subprocess.TimeoutExpired:
+                self._wait_while_it_moves(self._process, CLOSING_SECONDS + upload_seconds)
+            except subprocess.TimeoutExpired as stuck:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 files = self.paths.wandb / "wandb"
-                late = f"wandb: no answer for {CLOSING_SECONDS} s; upload later with: wandb sync {files}/*run-*"
+                late = f"wandb: no answer for {stuck.timeout:.0f} s; upload later with: wandb sync {files}/*run-*"
                 break
             if not self._process.returncode:
                 break
@@ -118,14 +122,14 @@ class WandbProcess:
         commands = "; ".join(f"skin-tune wandb-sync {name} --storage {self.paths.storage}" for name in sorted(names))
         return f"wandb: its process died {times} ({how}), and runs are incomplete; write them again with: {commands}"
 
-    def _wait_while_it_moves(self, process: subprocess.Popen[str]) -> None:
-        """Raise TimeoutExpired where the process does nothing for CLOSING_SECONDS and does not end."""
-        done, until = 0, time.monotonic() + CLOSING_SECONDS
+    def _wait_while_it_moves(self, process: subprocess.Popen[str], seconds: float) -> None:
+        """Raise TimeoutExpired where the process does nothing for so many seconds and does not end."""
+        done, until = 0, time.monotonic() + seconds
         while process.poll() is None:
             if (size := os.fstat(self._moved.fileno()).st_size) > done:
-                done, until = size, time.monotonic() + CLOSING_SECONDS
+                done, until = size, time.monotonic() + seconds
             if time.monotonic() > until:
-                raise subprocess.TimeoutExpired(process.args, CLOSING_SECONDS)
+                raise subprocess.TimeoutExpired(process.args, seconds)
             time.sleep(0.05)
 
     @staticmethod
@@ -190,6 +194,10 @@ class WandbLog:
         """Log test metrics; the confusion matrix [K][K] has the true class by row."""
         counts = [list(row) for row in confusion]
         self._send("test", trial, metrics=_plain(metrics), confusion=counts, classes=list(classes))
+
+    def artifact(self, trial: str, name: str, files: Mapping[str, str], metadata: Mapping[str, Any]) -> None:
+        """Log a model's files, by their names in the artifact `name`."""
+        self._send("artifact", trial, name=name, files=dict(files), metadata=dict(metadata))
 
     def end(self, trial: str, row: Mapping[str, Any]) -> None:
         """A trial is over; `row` is its row in the store."""

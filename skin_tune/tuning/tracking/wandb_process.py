@@ -22,6 +22,7 @@ from skin_tune.errors import StoreError
 from skin_tune.results.store.status import UNUSABLE
 from skin_tune.storage.files import Location, atomic_write, is_local, location
 from skin_tune.text.escaping import one_line
+from skin_tune.tuning.tracking.wandb_artifacts import CHAMPION, log_model
 from skin_tune.tuning.tracking.wandb_client import ending
 from skin_tune.tuning.tracking.wandb_files import on_disk
 from skin_tune.tuning.tracking.wandb_session import WandbSession
@@ -133,6 +134,15 @@ class WandbWriter:
             title="test split",
         )
         self._runs[run].log({"test_confusion_matrix": chart})
+
+    def artifact(self, run: str, name: str, files: dict[str, str], metadata: dict[str, Any]) -> None:
+        """Log a model's files, by their names in the artifact, and note that they were."""
+        noted = self._notes[run][1]
+        if noted.get("artifact") == name:  # sent again, for fear that it was lost
+            return
+        log_model(self._runs[run], name, files, metadata)
+        noted["artifact"] = name
+        self.say(f"artifact {name}:{CHAMPION} holds {' and '.join(files)}")
 
     def end(self, run: str, status: str, error: str | None, best: dict[str, Any]) -> None:
         """Close a trial's run with its best values and final status."""

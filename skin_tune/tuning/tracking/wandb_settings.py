@@ -35,6 +35,15 @@ def check_mode(mode: str | None) -> None:
     _given_name("WANDB_PROJECT")
 
 
+def check_artifacts(mode: str | None) -> None:
+    """Raise ExperimentError where `--wandb-artifacts` is given and there is no wandb run to log them to."""
+    if configured_mode(mode) == "disabled":
+        raise ExperimentError(
+            "--wandb-artifacts needs a wandb run, and wandb is disabled, by --wandb or WANDB_MODE; "
+            "give --wandb online or --wandb offline"
+        )
+
+
 def run_id_given() -> str | None:
     """The run that wandb's agent wants a training to be. Raises EnvironmentVariableError for an impossible name."""
     return _given_name("WANDB_RUN_ID")

@@ -9,6 +9,7 @@ from skin_tune.config import canonical
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.results.store.notes import read_note
 from skin_tune.results.store.ranking import rank_trials
+from skin_tune.results.store.schema import WANDB_RUN
 from skin_tune.results.store.status import unfinished
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
@@ -86,6 +87,8 @@ def sync_experiment(
         raise ExperimentError(f"{', '.join(regions)} have an experiment {experiment!r} each; give --region")
     store = ExperimentWriter(storage, regions[0], experiment)
     try:
+        if any(row.get(WANDB_RUN) for row in store.trials()):
+            raise ExperimentError(f"experiment {experiment!r} was imported from wandb runs; upload those: wandb sync")
         return _sync(store, RunPaths(storage), regions[0], experiment, chosen, progress)
     finally:
         store.close()

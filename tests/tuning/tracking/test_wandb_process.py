@@ -130,6 +130,14 @@ def test_one_that_is_killed_after_the_last_epoch_is_noticed_at_the_end(storage: 
     check(storage)
 
 
+def test_the_wandb_core_of_a_notebook_is_not_what_runs_are_written_by(storage: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("WANDB_SERVICE", "3-1-tcp-localhost-9")  # which has ended
+    run = Run(storage)
+    all_of(run)
+    assert run.close().startswith("wandb: 3 runs were written offline")
+    check(storage)
+
+
 def test_one_that_dies_each_time_is_given_up_and_the_way_out_is_named(storage: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wandb_log, "_MOST_RESTARTS", 0)
     run = Run(storage)
