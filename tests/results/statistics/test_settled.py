@@ -1,5 +1,6 @@
 """A search is settled once none of its last trials beat the best by more than its noise."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ METRIC = "val_soft_macro_f1_adjusted"
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def ended(scores: list[float | None]) -> list[dict[str, Any]]:
+def ended(scores: Sequence[float | None]) -> list[dict[str, Any]]:
     """Rows of trials that ended one after the other, those without a score failed."""
     return [
         {
