@@ -20,7 +20,7 @@ from rich.console import Console
 from benchmarks.curves.choosing import compare_metrics, load
 from benchmarks.curves.data import DATA_SETS, pack_of
 from benchmarks.curves.measure import measure as measure_curves
-from benchmarks.curves.table import load_table, write_table
+from benchmarks.curves.table import load_table, table_file, write_table
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
 
@@ -54,6 +54,8 @@ def searches(
     """Compare searches by the epochs that they need."""
     from benchmarks.curves.compared import compare_searches
 
+    if not table_file(name).is_file():
+        raise typer.BadParameter(f"{name} has no table yet: measure it first")
     Console(width=160).print(compare_searches(load_table(name), seeds, syne_tune).to_string())
 
 

@@ -38,9 +38,14 @@ _DEFAULTS = configs()[0].to_dict()
 _PLACES = {key_of(settled(config.to_dict())): place for place, config in enumerate(configs())}
 
 
+def table_file(name: str) -> Path:
+    """Where the table of a data set is."""
+    return _FOLDER / f"{name}.parquet"
+
+
 def load_table(name: str) -> Table:
     """The table of a data set, as this folder holds it."""
-    frame = pd.read_parquet(_FOLDER / f"{name}.parquet")
+    frame = pd.read_parquet(table_file(name))
     return Table(name, frame.pivot(index="config", columns="epoch", values=METRIC).to_numpy(np.float64))
 
 
@@ -54,4 +59,4 @@ def write_table(name: str, predictions: Path, labels: npt.NDArray[np.int64], cla
                 confusion = confusion_matrix(labels, probabilities.argmax(axis=1), classes)
                 score = metrics_of(confusion, names, ordinal=False)["balanced_acc"]
                 rows.append({"config": number, "epoch": epoch, METRIC: np.float32(score)})
-    pd.DataFrame(rows).to_parquet(_FOLDER / f"{name}.parquet", compression="zstd", index=False)
+    pd.DataFrame(rows).to_parquet(table_file(name), compression="zstd", index=False)
