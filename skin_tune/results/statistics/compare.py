@@ -1,7 +1,7 @@
 """Which of a region's trials is better, and how sure that is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,9 @@ from skin_tune.results.statistics.attributes import checked_attributes
 from skin_tune.results.statistics.bootstrap import RESAMPLES, resample_counts
 from skin_tune.results.statistics.compared_figures import AGAINST, BOUNDS, figures_of
 from skin_tune.results.statistics.compared_groups import compared_groups
-from skin_tune.results.statistics.run_names import folds_of
+from skin_tune.results.statistics.run_names import confirmed_by, folds_of
 from skin_tune.results.statistics.trial_predictions import ComparableTrials, gather
-from skin_tune.results.store.ranking import metric_of, no_trial
+from skin_tune.results.store.ranking import best_first, metric_of, no_trial
 from skin_tune.results.store.status import are_usable
 from skin_tune.results.store.tables import load_trials
 from skin_tune.storage.files import Location
@@ -191,13 +191,26 @@ def compare_regions(
         if experiments and not here:
             continue
         try:
-            by_metric = metric or decision_metric(metric_of(of[of["experiment"].isin(here)] if here else of))
-            comparisons.append(compare(storage, str(name), here, metric=by_metric, baseline=baseline, by=attributes))
+            own = of[of["experiment"].isin(here)] if here else of
+            chosen_by = metric or metric_of(own)
+            by_metric = decision_metric(chosen_by)
+            found = compare(storage, str(name), here, metric=by_metric, baseline=baseline, by=attributes)
+            comparisons.append(found if by_metric == chosen_by else _with_chosen(found, own, chosen_by))
         except StoreError as error:
             failed.append(error)
     if not comparisons:
         raise failed[0]
     return comparisons, failed
+
+
+def _with_chosen(comparison: Comparison, trials: pd.DataFrame, chosen_by: str) -> Comparison:
+    """The comparison with a note on the trial that `chosen_by` chooses, which need not be the best by decisions."""
+    searched = trials[trials["experiment"].map(confirmed_by).isna()]
+    if searched.empty:
+        return comparison
+    chosen = best_first(searched, chosen_by).iloc[0]["trial_id"]
+    note = f"{chosen} is best by {chosen_by}, which chance moves less: confirm, combine and refit go by that"
+    return replace(comparison, notes=(note, *comparison.notes))
 
 
 def _position(compared: pd.DataFrame, baseline: str) -> int:

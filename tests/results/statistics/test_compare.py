@@ -368,3 +368,20 @@ def test_trials_are_compared_by_the_adjusted_decision_where_that_is_asked_for(tm
     assert found.trials["compared"].tolist() == [True, True, False]
     assert any("1 trial is not compared" in note for note in found.notes)
     assert compare(tmp_path, "lip_dryness").compared["trial_id"].tolist() == ["a", "b", "old"]
+
+
+def test_of_trials_that_were_chosen_softly_the_chosen_one_is_named(tmp_path: Path):
+    write(tmp_path, {"a": graded(0.5, seed=1), "b": graded(0.6, seed=2)})
+    writer = ExperimentWriter(tmp_path, "lip_dryness", "one")
+    for trial, soft in (("a", 0.5), ("b", 0.4)):
+        own = {"metric": "val_soft_macro_f1_adjusted", "val_soft_macro_f1_adjusted": soft}
+        writer.update_trial(trial, val_macro_f1_adjusted=soft, **own)
+    writer.flush()
+    writer.close()
+    ([found], _) = compare_regions(tmp_path)
+    assert found.metric == "val_macro_f1_adjusted"
+    assert found.notes[0] == (
+        "a is best by val_soft_macro_f1_adjusted, which chance moves less: confirm, combine and refit go by that"
+    )
+    ([asked], _) = compare_regions(tmp_path, metric="val_macro_f1")
+    assert not any("is best by" in note for note in asked.notes)
