@@ -28,7 +28,12 @@ _SOFT = "soft_"
 SOFT_MACRO_F1 = f"{_SOFT}macro_f1{ADJUSTED}"
 """`soft_macro_f1` of the adjusted probabilities."""
 
-SELECTION_METRICS = (*DECISION_METRICS, f"val_{SOFT_MACRO_F1}")
+WORST_GROUP = {
+    name: f"worst_{name}_balanced_acc{ADJUSTED}" for name in ("device", "angle", "age", "gender", "skin_type")
+}
+"""Balanced accuracy of the adjusted decision in the worst group, by the column about photos that tells groups apart."""
+
+SELECTION_METRICS = (*DECISION_METRICS, f"val_{SOFT_MACRO_F1}", *(f"val_{name}" for name in WORST_GROUP.values()))
 """The metrics a model may be chosen by."""
 
 Numbers = npt.NDArray[Any]
@@ -73,11 +78,18 @@ def val_metric(formula: str, adjusted: bool) -> str:
 
 
 def decision_metric(metric: str) -> str:
-    """The metric of decisions for one of SELECTION_METRICS: macro F1 for the soft one, itself for the others.
+    """One of DECISION_METRICS for one of SELECTION_METRICS: what trials are compared by, and told of.
 
-    Trials that were chosen by the soft one are compared, and told of, by their decisions.
+    It is macro F1 for the soft one, balanced accuracy for that of a worst group, and itself for the others.
     """
+    if metric.removeprefix("val_") in WORST_GROUP.values():
+        return val_metric("balanced_acc", adjusted=True)
     return metric.replace(_SOFT, "")
+
+
+def grouped_by(metric: str) -> str | None:
+    """What tells the groups of a worst group's metric apart, such as ``gender``; None for all other metrics."""
+    return next((name for name, worst in WORST_GROUP.items() if metric == f"val_{worst}"), None)
 
 
 def soft_macro_f1(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:

@@ -7,16 +7,20 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from skin_tune.metrics import (
+    DECISION_METRICS,
     METRICS,
     SELECTION_METRICS,
+    WORST_GROUP,
     Tallies,
     confusion_matrix,
     decision_metric,
+    grouped_by,
     metrics_of,
     scores_of,
     soft_macro_f1,
     tallies_of,
 )
+from skin_tune.storage.photo_columns import ABOUT
 
 
 def photos(seed: int, images: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,4 +149,9 @@ def test_soft_macro_f1_leaves_out_a_class_without_photos():
 
 def test_trials_chosen_softly_are_told_of_by_their_decisions():
     told = [decision_metric(metric) for metric in SELECTION_METRICS]
-    assert told == [*SELECTION_METRICS[:-1], "val_macro_f1_adjusted"]
+    assert told == [*DECISION_METRICS, "val_macro_f1_adjusted", *["val_balanced_acc_adjusted"] * len(WORST_GROUP)]
+
+
+def test_groups_are_told_apart_by_every_column_about_photos():
+    assert tuple(WORST_GROUP) == tuple(ABOUT)
+    assert [grouped_by(metric) for metric in SELECTION_METRICS] == [None] * 5 + list(ABOUT)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from skin_tune.errors import StoreError
-from skin_tune.metrics import ADJUSTED, ORDINAL_METRICS, SOFT_MACRO_F1, formula_of, is_adjusted, val_metric
+from skin_tune.metrics import ADJUSTED, ORDINAL_METRICS, SOFT_MACRO_F1, WORST_GROUP, formula_of, is_adjusted, val_metric
 from skin_tune.results.store.schema import TRIALS
 from skin_tune.show.tables import Column
 
@@ -22,6 +22,7 @@ _METRICS = {
 }
 METRIC_HEADINGS = _METRICS | {f"{name}{ADJUSTED}": f"adj. {heading}" for name, heading in _METRICS.items()}
 METRIC_HEADINGS |= {f"val_{SOFT_MACRO_F1}": "soft F1"}
+METRIC_HEADINGS |= {f"val_{metric}": f"worst {name.replace('_', ' ')}" for name, metric in WORST_GROUP.items()}
 _HEADINGS = {"trial_id": "trial", "best_epoch": "best epoch", "gpu_seconds": "GPU-seconds", **METRIC_HEADINGS}
 _WORDS = ("region", "experiment", "trial_id", "status")
 _SHOWN = ("balanced_acc", "macro_f1", "acc", "mae")

@@ -21,6 +21,7 @@ from skin_tune.errors import ConfigError
 from skin_tune.metrics import (
     ADJUSTED,
     SOFT_MACRO_F1,
+    WORST_GROUP,
     Confusion,
     confusion_matrix,
     metrics_for,
@@ -30,6 +31,7 @@ from skin_tune.metrics import (
 from skin_tune.model.prior import Floats, adjusted
 from skin_tune.training.compilation import Compiler
 from skin_tune.training.device import autocast
+from skin_tune.training.worst_group import groups_to_judge, worst_balanced_acc
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,22 @@ class Evaluation:
     def scores(self, classes: list[str], ordinal: bool) -> dict[str, float]:
         """`metrics_of` the plain decision, and METRICS of the adjusted one as ``<name>_adjusted`` where it is known.
 
-        With the latter goes SOFT_MACRO_F1.
+        With the latter go SOFT_MACRO_F1, and WORST_GROUP by each attribute that has groups to judge.
         """
         plain = metrics_of(self.confusion, classes, ordinal)
         if self.adjusted_probabilities is None or self.adjusted_confusion is None:
             return plain
         adjusted = metrics_of(self.adjusted_confusion, classes, ordinal)
         told = {f"{name}{ADJUSTED}": adjusted[name] for name in metrics_for(ordinal)}
-        return plain | told | {SOFT_MACRO_F1: soft_macro_f1(self.adjusted_probabilities, self.labels)}
+        soft = {SOFT_MACRO_F1: soft_macro_f1(self.adjusted_probabilities, self.labels)}
+        return plain | told | soft | self._worst_groups(self.adjusted_probabilities.argmax(axis=1))
+
+    def _worst_groups(self, predicted: npt.NDArray[np.int64]) -> dict[str, float]:
+        classes, found = self.probabilities.shape[1], {}
+        for attribute, name in WORST_GROUP.items():
+            if groups := groups_to_judge(self.about[attribute], attribute, self.labels, self.subjects):
+                found[name] = worst_balanced_acc(groups, self.labels, predicted, classes)
+        return found
 
 
 @torch.no_grad()

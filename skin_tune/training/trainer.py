@@ -38,6 +38,7 @@ from skin_tune.training.evaluation import Evaluation, evaluate
 from skin_tune.training.freezing import freeze_backbone
 from skin_tune.training.optimizer import build_optimizer, schedule_factor, warmup_of
 from skin_tune.training.weight_average import WeightAverage
+from skin_tune.training.worst_group import check_groups
 
 MAX_GRADIENT_NORM = 5.0
 """Gradients are clipped to this norm: far above an ordinary step's, low enough to survive a bad batch."""
@@ -81,6 +82,8 @@ class Trainer:
         check_compatibility(config, pack, world_size, include_val=include_val)
         if metric not in SELECTION_METRICS:
             raise ConfigError(f"metric {metric!r} is not one of {', '.join(SELECTION_METRICS)}")
+        if not (last_counts or include_val):
+            check_groups(metric, pack)
         self.config, self.pack, self.metric, self.include_val = config, pack, metric, include_val
         self.last_counts = last_counts or include_val
         self.device, self.rank, self.world_size = torch.device(device), rank, world_size
@@ -238,7 +241,8 @@ class Trainer:
         self._check_finite("val_loss", validation.loss)
         scores = validation.scores(self.pack.classes, self.pack.info.ordinal)
         metrics = {"val_loss": validation.loss, **{f"val_{name}": value for name, value in scores.items()}}
-        self._check_finite(self.metric, metrics[self.metric])
+        if self.metric in metrics:  # people of a fold may be too few for groups, but choose no epoch
+            self._check_finite(self.metric, metrics[self.metric])
         return metrics
 
     def _beats_best(self, metrics: dict[str, float]) -> bool:

@@ -8,8 +8,7 @@ from typing import Any
 
 from skin_tune.metrics import is_adjusted
 from skin_tune.results.report.card_facts import CardFacts
-from skin_tune.results.statistics.attributes import UNKNOWN
-from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS
+from skin_tune.storage.photo_columns import FEWEST_SUBJECTS, UNKNOWN
 from skin_tune.text.escaping import escaped
 from skin_tune.text.numbers import figure, p_value
 from skin_tune.text.wording import counted

@@ -9,9 +9,9 @@ from skin_tune.results.report.figures import Spec, axis, digits, plain, word
 from skin_tune.results.report.markup import Markup, element, in_words, joined, number, table, translated, with_interval
 from skin_tune.results.report.nominal import noun
 from skin_tune.results.report.section import Section
-from skin_tune.results.statistics.attributes import UNKNOWN
 from skin_tune.results.statistics.model_figures import Figure
-from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS, Group, Grouping
+from skin_tune.results.statistics.subgroups import Group, Grouping
+from skin_tune.storage.photo_columns import FEWEST_SUBJECTS, UNKNOWN
 
 _SCORES = ("balanced_acc", "macro_f1")
 _SMALL_COLOUR = "#8b93a1"

@@ -15,8 +15,8 @@ from skin_tune.results.report.section import Section
 from skin_tune.results.report.shell import POLICY, by_language, data_block, language_buttons, own
 from skin_tune.results.report.summary import sentences, times, warnings
 from skin_tune.results.report.translations import WORDS
-from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS
 from skin_tune.results.store.status import are_usable
+from skin_tune.storage.photo_columns import FEWEST_SUBJECTS
 
 
 def page(found: Sequence[Section], storage: str, made_at: str, price: float | None) -> str:

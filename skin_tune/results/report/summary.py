@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skin_tune.metrics import formula_of, is_adjusted
+from skin_tune.metrics import formula_of, grouped_by, is_adjusted
 from skin_tune.results.report.markup import Markup, fraction, in_words, percent, translated
 from skin_tune.results.report.markup import hours as as_hours
 from skin_tune.results.report.nominal import noun
@@ -96,7 +96,8 @@ def _on_champion(section: Section) -> Iterator[Markup]:
     else:
         yield translated("only_is_f1" if len(section.trials) == 1 else "champion_is_f1", **common, score=score)
     if section.chosen_by != section.metric:
-        yield translated("chosen_by_soft", score=fraction(section.champion[section.chosen_by]))
+        key = "chosen_by_soft" if grouped_by(section.chosen_by) is None else "chosen_by_group"
+        yield translated(key, metric=(section.chosen_by, {}), score=fraction(section.champion[section.chosen_by]))
     if confirmed is None and len(section.trials) > 1 and expected is not None and expected == expected:
         flattery = max(0.0, section.champion[section.metric] - expected)
         compared = len(section.comparison.compared)

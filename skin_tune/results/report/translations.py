@@ -1,6 +1,6 @@
 """Every word the report says, in English and Korean. Of ``{count:trial|trials}`` the first is said where count is 1."""
 
-from skin_tune.metrics import ADJUSTED, METRICS, SOFT_MACRO_F1
+from skin_tune.metrics import ADJUSTED, METRICS, SOFT_MACRO_F1, WORST_GROUP
 from skin_tune.results.report.group_words import GROUP_WORDS
 from skin_tune.results.report.nominal import KOREAN, nominal_key
 from skin_tune.results.report.watch_words import WATCH_WORDS
@@ -49,6 +49,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "chosen_by_soft": (
         "It was chosen by its soft macro F1, {score}: with probabilities in place of decisions, chance moves it less.",
         "선택 기준은 소프트 매크로 F1 {score}입니다. 결정 대신 확률로 계산하여 우연의 영향을 덜 받습니다.",
+    ),
+    "chosen_by_group": (
+        "It was chosen by {metric}: {score}.",
+        "선택 기준은 {metric} {score}입니다.",
     ),
     "expected": (
         "Being chosen as the best of {count} flatters it by about {flattery}: on people who did not choose it, {score} "
@@ -287,6 +291,10 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 WORDS |= GROUP_WORDS | WATCH_WORDS
+WORDS |= {
+    f"val_{metric}": (f"Balanced accuracy of the worst group ({name})", f"가장 낮은 그룹의 균형 정확도({name})")
+    for name, metric in WORST_GROUP.items()
+}
 WORDS |= {nominal_key(key): (WORDS[key][0], korean) for key, korean in KOREAN.items()}
 WORDS |= {
     f"val_{name}{ADJUSTED}": (f"{english}, adjusted", f"{korean}(보정)")

@@ -209,7 +209,7 @@ def _with_chosen(comparison: Comparison, trials: pd.DataFrame, chosen_by: str) -
     if searched.empty:
         return comparison
     chosen = best_first(searched, chosen_by).iloc[0]["trial_id"]
-    note = f"{chosen} is best by {chosen_by}, which chance moves less: confirm, combine and refit go by that"
+    note = f"{chosen} is best by {chosen_by}, which its experiment asks for: confirm, combine and refit go by that"
     return replace(comparison, notes=(note, *comparison.notes))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from skin_tune.results.statistics.model_figures import Figure
-from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS, Group, Grouping
+from skin_tune.results.statistics.subgroups import Group, Grouping
+from skin_tune.storage.photo_columns import FEWEST_SUBJECTS
 
 Named = Callable[[str], str]
 """From one of METRICS to the name of its column."""

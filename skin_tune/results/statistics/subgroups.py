@@ -11,15 +11,10 @@ import numpy as np
 import pandas as pd
 
 from skin_tune.metrics import LESS_IS_BETTER, Numbers, Tallies, scores_of
-from skin_tune.results.statistics.attributes import UNKNOWN
 from skin_tune.results.statistics.bootstrap import Floats, bootstrap_sums, tally_subjects
 from skin_tune.results.statistics.model_figures import Figure, score_figures
 from skin_tune.results.statistics.multiple_comparisons import range_of
-
-FEWEST_SUBJECTS = 30
-"""A group of fewer people is too small to say anything of: statistics offices do not present a share of so few (Parker
-et al. 2017, National Center for Health Statistics Data Presentation Standards for Proportions, Vital Health Stat
-2(175)), and a balanced accuracy is a mean of shares of even fewer."""
+from skin_tune.storage.photo_columns import FEWEST_SUBJECTS, UNKNOWN
 
 GROUP_RESAMPLES = 2000
 """Resamples: a fifth of those of `compare`, as there are several groups of each trial."""

@@ -381,7 +381,7 @@ def test_of_trials_that_were_chosen_softly_the_chosen_one_is_named(tmp_path: Pat
     ([found], _) = compare_regions(tmp_path)
     assert found.metric == "val_macro_f1_adjusted"
     assert found.notes[0] == (
-        "a is best by val_soft_macro_f1_adjusted, which chance moves less: confirm, combine and refit go by that"
+        "a is best by val_soft_macro_f1_adjusted, which its experiment asks for: confirm, combine and refit go by that"
     )
     ([asked], _) = compare_regions(tmp_path, metric="val_macro_f1")
     assert not any("is best by" in note for note in asked.notes)

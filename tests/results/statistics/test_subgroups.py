@@ -11,15 +11,16 @@ from scipy import stats
 
 from skin_tune.errors import StoreError
 from skin_tune.metrics import metrics_for, scores_of
-from skin_tune.results.statistics.attributes import age_band, checked_attributes
+from skin_tune.results.statistics.attributes import checked_attributes
 from skin_tune.results.statistics.bootstrap import bootstrap_sums, intervals, resample_counts, tally_subjects
 from skin_tune.results.statistics.compare import compare, compare_regions
 from skin_tune.results.statistics.multiple_comparisons import range_of
-from skin_tune.results.statistics.subgroups import FEWEST_SUBJECTS, Grouping, grouping_of
+from skin_tune.results.statistics.subgroups import Grouping, grouping_of
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
 from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.storage.photo_columns import FEWEST_SUBJECTS, age_band
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 
 DRAWS = partial(resample_counts, resamples=400, seed=0)
