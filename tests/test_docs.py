@@ -12,6 +12,7 @@ import pytest
 import typer
 import yaml
 
+from benchmarks.curves.__main__ import app as curves
 from benchmarks.opponents.__main__ import app as opponents
 from skin_tune.cli.job_commands import ablation, tune_all, tune_region
 from skin_tune.cli.main import UsageError, app
@@ -30,6 +31,7 @@ JOBS = {
     "jobs/refit_best.py": refit,
     "jobs/ablation.py": ablation,
 }
+BENCHMARKS = {"benchmarks.curves": curves, "benchmarks.opponents": opponents}
 OTHERS = ("ray", "export", "pre-commit")
 """Programs that are not ours to check."""
 VARIABLES = {"RAY_ADDRESS", "WANDB_MODE", "ORDINAL_METRICS", "LEGACY_VALUES"}
@@ -96,10 +98,10 @@ def check_python(arguments: list[str]) -> None:
         parse_overrides(context.params.get("overrides") or [])
     elif arguments[:2] == ["-m", "benchmarks"]:
         assert all((ROOT / "benchmarks" / f"{module}.py").is_file() for module in arguments[2:])
-    elif arguments[:2] == ["-m", "benchmarks.opponents"]:
-        group = typer.main.get_command(opponents)
+    elif arguments[0] == "-m" and arguments[1] in BENCHMARKS:
+        group = typer.main.get_command(BENCHMARKS[arguments[1]])
         command = group.get_command(None, arguments[2])  # type: ignore[attr-defined]
-        assert command is not None, f"the opponents have no command {arguments[2]}"
+        assert command is not None, f"{arguments[1]} has no command {arguments[2]}"
         command.make_context(arguments[2], arguments[3:])
     elif arguments[:2] == ["-m", "pytest"]:
         assert all((ROOT / path).exists() for path in arguments[2:])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from skin_tune.metrics import ADJUSTED, METRICS, SOFT_MACRO_F1, WORST_GROUP
+from skin_tune.metrics import ADJUSTED, METRICS, SELECTION_ONLY
 from skin_tune.storage.photo_columns import ABOUT
 
 # The grades of the built-in regions: always there, so that partitions of different regions share a schema.
@@ -22,8 +22,7 @@ _METRICS = [
         "val_within_one",
         "val_qwk",
         *(f"val_{name}{ADJUSTED}" for name in METRICS),
-        f"val_{SOFT_MACRO_F1}",
-        *(f"val_{name}" for name in WORST_GROUP.values()),
+        *(f"val_{name}" for name in SELECTION_ONLY),
     )
 ]
 TRIALS = pa.schema(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from skin_tune.data.preparation.side_tables import quarantined_by_reason
-from skin_tune.metrics import METRICS, Confusion, class_table, is_adjusted, metrics_of
+from skin_tune.metrics import METRICS, SELECTION_ONLY, Confusion, class_table, is_adjusted, metrics_of
 from skin_tune.provenance import code_version, libraries
 from skin_tune.results.report.card_facts import CardFacts
 from skin_tune.results.report.model_card import model_card
@@ -48,6 +48,7 @@ def facts_of(
         if name.startswith("recall_")
     }
     scores = evaluation.scores(info.classes, info.ordinal) | recalls
+    scores = {name: value for name, value in scores.items() if name not in SELECTION_ONLY}
     by_decision = performance_by_decision(evaluation, info.ordinal)
     own = by_decision.get(adjusted, by_decision[False])
     groups, gaps = group_facts(own, info.classes)
