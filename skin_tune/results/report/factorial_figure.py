@@ -53,10 +53,10 @@ def figure_of(result: Factorial) -> go.Figure:
     figure.add_vline(row=2, col=1, x=0, line={"color": "#8c8c8c", "dash": "dot"})
     figure.update_layout(
         template="plotly_white",
-        height=900,
+        height=960,
         width=1000,
-        legend={"orientation": "h", "y": 1.08},
-        margin={"l": 40, "r": 20, "t": 90, "b": 40},
+        legend={"orientation": "h", "y": 1.06, "yanchor": "bottom"},
+        margin={"l": 40, "r": 20, "t": 150, "b": 40},
     )
     figure.update_yaxes(automargin=True)
     return figure
