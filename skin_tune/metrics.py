@@ -80,19 +80,17 @@ def val_metric(formula: str, adjusted: bool) -> str:
     return f"val_{formula}{ADJUSTED if adjusted else ''}"
 
 
+def grouped_by(metric: str) -> str | None:
+    """What tells the groups of a worst group's metric apart, such as ``gender``; None for all other metrics."""
+    return next((name for name, worst in WORST_GROUP.items() if metric == f"val_{worst}"), None)
+
+
 def decision_metric(metric: str) -> str:
     """One of DECISION_METRICS for one of SELECTION_METRICS: what trials are compared by, and told of.
 
     It is macro F1 for the soft one, balanced accuracy for that of a worst group, and itself for the others.
     """
-    if metric.removeprefix("val_") in WORST_GROUP.values():
-        return val_metric("balanced_acc", adjusted=True)
-    return metric.replace(_SOFT, "")
-
-
-def grouped_by(metric: str) -> str | None:
-    """What tells the groups of a worst group's metric apart, such as ``gender``; None for all other metrics."""
-    return next((name for name, worst in WORST_GROUP.items() if metric == f"val_{worst}"), None)
+    return val_metric("balanced_acc", adjusted=True) if grouped_by(metric) else metric.replace(_SOFT, "")
 
 
 def soft_macro_f1(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:

@@ -28,13 +28,12 @@ def measure(pack: Pack, folder: Path) -> None:
 
 
 def _predictions(config: TrialConfig, pack: Pack) -> dict[str, npt.NDArray[np.float32]]:
-    """``val`` and ``test``, adjusted probabilities [epochs, N, K], fewer epochs where training diverged; `images`."""
+    """``val`` and ``test``, adjusted probabilities [epochs, N, K]; fewer epochs where training diverged."""
     trainer = Trainer(config, pack, weights={})
     kept: dict[str, list[npt.NDArray[np.float32]]] = {split: [] for split in SPLITS}
-    images = []
     while not trainer.finished:
         try:
-            images.append(trainer.run_epoch()["images"])
+            trainer.run_epoch()
         except TrainingDivergedError:
             break
         for split in SPLITS:
@@ -42,4 +41,4 @@ def _predictions(config: TrialConfig, pack: Pack) -> dict[str, npt.NDArray[np.fl
             assert evaluation is not None
             assert evaluation.adjusted_probabilities is not None
             kept[split].append(evaluation.adjusted_probabilities)
-    return {split: np.array(parts, np.float32) for split, parts in kept.items()} | {"images": np.array(images)}
+    return {split: np.array(parts, np.float32) for split, parts in kept.items()}

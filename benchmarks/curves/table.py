@@ -21,7 +21,6 @@ _FOLDER = Path(__file__).parent
 class Table:
     """The curves of a data set."""
 
-    name: str
     scores: npt.NDArray[np.float64]
     """METRIC [configs, epochs], in the order of the grid's `configs`."""
 
@@ -46,7 +45,7 @@ def table_file(name: str) -> Path:
 def load_table(name: str) -> Table:
     """The table of a data set, as this folder holds it."""
     frame = pd.read_parquet(table_file(name))
-    return Table(name, frame.pivot(index="config", columns="epoch", values=METRIC).to_numpy(np.float64))
+    return Table(frame.pivot(index="config", columns="epoch", values=METRIC).to_numpy(np.float64))
 
 
 def write_table(name: str, predictions: Path, labels: npt.NDArray[np.int64], classes: int) -> None:

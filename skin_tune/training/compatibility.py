@@ -5,6 +5,8 @@ from skin_tune.config.choices import is_timm
 from skin_tune.data.loading.sampling import draws_per_class
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ConfigError
+from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.training.worst_group import check_groups
 
 _LEAST_IMAGES_PER_WORKER = 4
 """A global batch can be half of `batch_size`, and batch normalisation of a worker's own share needs two images."""
@@ -30,6 +32,14 @@ def check_compatibility(config: TrialConfig, pack: Pack, workers: int = 1, *, in
         raise ConfigError(f"batch_size={config.batch_size} is larger than an epoch of {images} images")
     if not include_val and not len(pack.indices("val")):
         raise ConfigError(f"pack {str(pack.path)!r} has no validation image; prepare it with another --split-seed")
+
+
+def check_metric(metric: str, pack: Pack | None = None) -> None:
+    """Raise ConfigError where a model cannot be chosen by `metric`, or not on the validation split of `pack`."""
+    if metric not in SELECTION_METRICS:
+        raise ConfigError(f"metric {metric!r} is not one of {', '.join(SELECTION_METRICS)}")
+    if pack is not None:
+        check_groups(metric, pack)
 
 
 def check_network(config: TrialConfig) -> None:

@@ -78,10 +78,11 @@ class Evaluation:
         """The confusion matrix of one of the decisions; of the plain one where the adjusted one is not known."""
         return self.adjusted_confusion if adjusted and self.adjusted_confusion is not None else self.confusion
 
-    def scores(self, classes: list[str], ordinal: bool) -> dict[str, float]:
+    def scores(self, classes: list[str], ordinal: bool, grouped_by: str | None = None) -> dict[str, float]:
         """`metrics_of` the plain decision, and METRICS of the adjusted one as ``<name>_adjusted`` where it is known.
 
-        With the latter go SOFT_MACRO_F1, and WORST_GROUP by each attribute that has groups to judge.
+        With the latter goes SOFT_MACRO_F1, and with `grouped_by` WORST_GROUP by that attribute, where it has groups to
+        judge.
         """
         plain = metrics_of(self.confusion, classes, ordinal)
         if self.adjusted_probabilities is None or self.adjusted_confusion is None:
@@ -89,14 +90,16 @@ class Evaluation:
         adjusted = metrics_of(self.adjusted_confusion, classes, ordinal)
         told = {f"{name}{ADJUSTED}": adjusted[name] for name in metrics_for(ordinal)}
         soft = {SOFT_MACRO_F1: soft_macro_f1(self.adjusted_probabilities, self.labels)}
-        return plain | told | soft | self._worst_groups(self.adjusted_probabilities.argmax(axis=1))
+        return plain | told | soft | self._worst_group(grouped_by)
 
-    def _worst_groups(self, predicted: npt.NDArray[np.int64]) -> dict[str, float]:
-        classes, found = self.probabilities.shape[1], {}
-        for attribute, name in WORST_GROUP.items():
-            if groups := groups_to_judge(self.about[attribute], attribute, self.labels, self.subjects):
-                found[name] = worst_balanced_acc(groups, self.labels, predicted, classes)
-        return found
+    def _worst_group(self, attribute: str | None) -> dict[str, float]:
+        if attribute is None or self.adjusted_probabilities is None:
+            return {}
+        groups = groups_to_judge(self.about[attribute], attribute, self.labels, self.subjects)
+        if not groups:
+            return {}
+        decided = self.adjusted_probabilities.argmax(axis=1)
+        return {WORST_GROUP[attribute]: worst_balanced_acc(groups, self.labels, decided, self.probabilities.shape[1])}
 
 
 @torch.no_grad()

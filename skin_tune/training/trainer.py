@@ -16,8 +16,8 @@ from skin_tune.data.loading.mixing import by_label, hits
 from skin_tune.data.loading.oversampling import EpochPlan
 from skin_tune.data.loading.sampling import draws_per_class, plan_epoch
 from skin_tune.data.pack.format import Pack
-from skin_tune.errors import ConfigError, SkinTuneError
-from skin_tune.metrics import SELECTION_METRICS
+from skin_tune.errors import SkinTuneError
+from skin_tune.metrics import grouped_by
 from skin_tune.model.distributed_layers import average_buffers, average_gradients, synchronised
 from skin_tune.model.losses import build_loss
 from skin_tune.model.network import StateDict, backbone_parameters, build_network, dropout_of, load_weights
@@ -30,7 +30,7 @@ from skin_tune.training.checkpoint_checks import (
     check_same_run,
     check_tensors,
 )
-from skin_tune.training.compatibility import check_compatibility, train_splits
+from skin_tune.training.compatibility import check_compatibility, check_metric, train_splits
 from skin_tune.training.compilation import Compiler
 from skin_tune.training.compile_policy import wants_compiling
 from skin_tune.training.device import autocast, hardware
@@ -38,7 +38,6 @@ from skin_tune.training.evaluation import Evaluation, evaluate
 from skin_tune.training.freezing import freeze_backbone
 from skin_tune.training.optimizer import build_optimizer, schedule_factor, warmup_of
 from skin_tune.training.weight_average import WeightAverage
-from skin_tune.training.worst_group import check_groups
 
 MAX_GRADIENT_NORM = 5.0
 """Gradients are clipped to this norm: far above an ordinary step's, low enough to survive a bad batch."""
@@ -80,10 +79,7 @@ class Trainer:
         compiling_pays: bool = False,
     ):
         check_compatibility(config, pack, world_size, include_val=include_val)
-        if metric not in SELECTION_METRICS:
-            raise ConfigError(f"metric {metric!r} is not one of {', '.join(SELECTION_METRICS)}")
-        if not (last_counts or include_val):
-            check_groups(metric, pack)
+        check_metric(metric, None if last_counts or include_val else pack)
         self.config, self.pack, self.metric, self.include_val = config, pack, metric, include_val
         self.last_counts = last_counts or include_val
         self.device, self.rank, self.world_size = torch.device(device), rank, world_size
@@ -239,7 +235,7 @@ class Trainer:
     def _validate(self) -> dict[str, float]:
         self.validation = validation = self.evaluate("val")
         self._check_finite("val_loss", validation.loss)
-        scores = validation.scores(self.pack.classes, self.pack.info.ordinal)
+        scores = validation.scores(self.pack.classes, self.pack.info.ordinal, grouped_by(self.metric))
         metrics = {"val_loss": validation.loss, **{f"val_{name}": value for name, value in scores.items()}}
         if self.metric in metrics:  # people of a fold may be too few for groups, but choose no epoch
             self._check_finite(self.metric, metrics[self.metric])

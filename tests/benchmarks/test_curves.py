@@ -17,7 +17,7 @@ from benchmarks.curves.table import Table
 def table() -> Table:
     """Curves that rise to heights of their own."""
     heights = np.random.default_rng(0).uniform(0.2, 0.8, len(configs()))
-    return Table("drawn", heights[:, None] * (1 - np.exp(-np.arange(1, EPOCHS + 1) / 5)))
+    return Table(heights[:, None] * (1 - np.exp(-np.arange(1, EPOCHS + 1) / 5)))
 
 
 def test_every_config_of_the_space_has_the_curve_of_its_cell(table: Table):

@@ -108,8 +108,7 @@ def _section(
     trials = all_trials[all_trials["experiment"].isin(experiments)]
     notes = [read_note(paths.spec(region, experiment)) for experiment in experiments]
     asked = [{} if wrong_spec(note) else note for note in notes]
-    metrics = {each.get("metric", DEFAULT_METRIC) for each in asked}
-    chosen_by = metrics.pop() if len(metrics) == 1 else DEFAULT_METRIC
+    chosen_by = _chosen_by(asked)
     metric = decision_metric(chosen_by)
     comparison = compare(storage, region, experiments, metric=metric, resamples=_RESAMPLES)
     ranked = _ranked(trials, comparison, chosen_by)
@@ -180,6 +179,12 @@ def _champion(ranked: pd.DataFrame, confirmed: Mapping[str, Championship | None]
         if len(row):
             return row.iloc[0]
     return ranked.iloc[0]
+
+
+def _chosen_by(asked: Sequence[Mapping[str, Any]]) -> str:
+    """The metric of all experiments, if it is one."""
+    metrics = {each.get("metric", DEFAULT_METRIC) for each in asked}
+    return str(*metrics) if len(metrics) == 1 else DEFAULT_METRIC
 
 
 def _training_counts(asked: Sequence[Mapping[str, Any]], classes: int | None) -> dict[str, int]:

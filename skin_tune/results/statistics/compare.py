@@ -192,10 +192,11 @@ def compare_regions(
             continue
         try:
             own = of[of["experiment"].isin(here)] if here else of
-            chosen_by = metric or metric_of(own)
-            by_metric = decision_metric(chosen_by)
+            chosen_by = metric_of(own)
+            by_metric = metric or decision_metric(chosen_by)
             found = compare(storage, str(name), here, metric=by_metric, baseline=baseline, by=attributes)
-            comparisons.append(found if by_metric == chosen_by else _with_chosen(found, own, chosen_by))
+            told = metric is not None or by_metric == chosen_by
+            comparisons.append(found if told else _with_chosen(found, own, chosen_by))
         except StoreError as error:
             failed.append(error)
     if not comparisons:

@@ -91,16 +91,15 @@ def wrong_spec(content: Mapping[str, Any]) -> str:
 
 
 def _are_flags(noted: Mapping[str, Any]) -> bool:
-    """Whether what an experiment has noted of its command is plain: numbers, two flags of words, one on or off."""
+    """Whether what an experiment has noted of its command is plain: numbers, three flags of words, one on or off."""
     flags, overrides, defaults = (noted.get(name, {}) for name in ("flags", "overrides", "defaults"))
     if not all(isinstance(each, dict) for each in (flags, overrides, defaults)):
         return False
     siblings = flags.get("warm_start", [])
-    words = [flags.get("wandb") or "", *(siblings if isinstance(siblings, list) else [None])]
-    numbers = [value for name, value in flags.items() if name not in ("wandb", "warm_start", "tensorboard", "until")]
+    words = [flags.get("wandb") or "", flags.get("until") or "", *(siblings if isinstance(siblings, list) else [None])]
+    numbers = [value for name, value in flags.items() if name not in ("wandb", "until", "warm_start", "tensorboard")]
     plain = all(isinstance(value, str | int | float | None) for value in (*overrides.values(), *defaults.values()))
     plain = plain and isinstance(flags.get("tensorboard", False), bool)
-    plain = plain and flags.get("until") in (None, "settled", "end")
     return plain and all(isinstance(word, str) for word in words) and all(map(_is_figure, numbers))
 
 

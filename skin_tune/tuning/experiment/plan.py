@@ -12,8 +12,7 @@ from skin_tune.errors import ExperimentError, SkinTuneError
 from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
-from skin_tune.training.compatibility import check_compatibility, check_network
-from skin_tune.training.worst_group import check_groups
+from skin_tune.training.compatibility import check_compatibility, check_metric, check_network
 from skin_tune.tuning.experiment.options import noted_space, settings_to_note
 from skin_tune.tuning.experiment.request import TuneRequest, check_request
 from skin_tune.tuning.experiment.spec import ExperimentSpec, in_words, read_spec
@@ -172,7 +171,7 @@ def _check_pack_and_space(space: Space, pack: Pack, request: TuneRequest) -> Non
     }
     config = TrialConfig.from_mapping({"seed": request.seed, **smallest})
     check_compatibility(config, pack, request.workers_per_trial)
-    check_groups(space.metric, pack)
+    check_metric(space.metric, pack)
     if all(parameter.is_constant for parameter in space.parameters if parameter.name in _OF_THE_NETWORK):
         check_network(config)
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,6 @@ from ray.tune.experiment import Trial
 from ray.tune.stopper import CombinedStopper
 
 from skin_tune.errors import ClusterError, ClusterLostError
-from skin_tune.results.store.tables import ExperimentWriter
 from skin_tune.storage.files import cannot_write
 from skin_tune.storage.scratch import ScratchFolder
 from skin_tune.text.escaping import one_line
@@ -24,35 +22,15 @@ from skin_tune.tuning.backend.trainable import trainable_class
 from skin_tune.tuning.experiment.budget import budgets_of
 from skin_tune.tuning.experiment.budget_stopper import BudgetStopper
 from skin_tune.tuning.experiment.compiling import decide_for
-from skin_tune.tuning.experiment.ending import settling_of
 from skin_tune.tuning.experiment.plan import Experiment, Plan
+from skin_tune.tuning.experiment.region_run import RegionRun, region_run, searcher_of, targets_of
 from skin_tune.tuning.search.asha import rungs_of
 from skin_tune.tuning.search.multi_region import RegionCallbacks, RegionScheduler, RegionSearcher, RegionTargets
-from skin_tune.tuning.search.optuna_journal import Journal
-from skin_tune.tuning.search.searcher import SpaceSearcher
-from skin_tune.tuning.search.warm_start import chosen_once
-from skin_tune.tuning.space.configs import Units
 from skin_tune.tuning.tracking.live_line import LiveLine, announce, live_line
 from skin_tune.tuning.tracking.progress_callback import ProgressCallback
-from skin_tune.tuning.tracking.store_callback import StoreCallback
 from skin_tune.tuning.tracking.tensorboard_callback import TensorboardCallback, TensorboardExperiment
-from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
-from skin_tune.tuning.trial.context import REGION, TRIAL_ID, TrialSetting, WeightsTable
-
-
-@dataclass(frozen=True)
-class RegionRun:
-    """One region's share of a Tune run."""
-
-    plan: Plan
-    writer: ExperimentWriter
-    setting: TrialSetting
-    journal: Journal
-    store: StoreCallback
-
-    @property
-    def region(self) -> str:
-        return self.plan.region
+from skin_tune.tuning.tracking.wandb_client import WandbProcess
+from skin_tune.tuning.trial.context import REGION, TRIAL_ID, WeightsTable
 
 
 def run_trials(experiments: Sequence[Experiment], weights: WeightsTable, *, in_order: bool = False) -> None:
@@ -90,16 +68,9 @@ def _run_tune(
 ) -> None:
     first = experiments[0].plan
     wandb_process = WandbProcess(first.paths.storage, first.request.wandb)
-    targets = RegionTargets(
-        {experiment.plan.region: experiment.plan.space for experiment in experiments},
-        {
-            experiment.plan.region: settling
-            for experiment in experiments
-            if (settling := settling_of(experiment.plan, experiment.writer)) is not None
-        },
-    )
+    targets = targets_of(experiments)
     pays = _compiling_pays([experiment.plan for experiment in experiments], resources)
-    runs = [_region_run(experiment, wandb_process, targets, resources, pays) for experiment in experiments]
+    runs = [region_run(experiment, wandb_process, targets, resources, pays) for experiment in experiments]
     writers = {run.region: run.writer for run in runs}
     metric = first.space.metric if len(runs) == 1 else None
     progress = ProgressCallback(writers, metric, sum(run.plan.trials for run in runs), line)
@@ -149,31 +120,6 @@ def _compiling_pays(plans: Sequence[Plan], resources: TrialResources) -> bool:
     return decide_for(plans, places)
 
 
-def _region_run(
-    experiment: Experiment,
-    wandb_process: WandbProcess,
-    targets: RegionTargets,
-    resources: TrialResources,
-    compiling_pays: bool,
-) -> RegionRun:
-    plan = experiment.plan
-    setting = TrialSetting.of(
-        plan.pack, plan.paths.storage, plan.name, plan.space.metric, compiling_pays=compiling_pays
-    )
-    journal = Journal(plan.paths.search_journal(plan.region, plan.name))
-    store = StoreCallback(
-        experiment.writer,
-        setting,
-        WandbLog(wandb_process, plan.region, plan.name),
-        journal,
-        plan.request.keep_checkpoints,
-        resources.gpus * resources.workers,
-        partial(targets.has_ended, plan.region),
-        plan.pack,
-    )
-    return RegionRun(plan, experiment.writer, setting, journal, store)
-
-
 def _settings(plan: Plan) -> dict[str, Any]:
     """What Ray's run is told whatever it runs: checkpoints are the trials' own, and lines `progress`'s."""
     return {
@@ -197,7 +143,7 @@ def _tune_config(
     request = runs[0].plan.request
     to_run = {run.region: run.plan.to_run for run in runs}
     searcher = RegionSearcher(
-        {run.region: _searcher(run, runs) for run in runs},
+        {run.region: searcher_of(run, runs) for run in runs},
         to_run,
         room=partial(room_for, resources),
         in_order=in_order,
@@ -215,32 +161,6 @@ def _tune_config(
         time_budget_s=request.time_budget,
         reuse_actors=True,
         trial_dirname_creator=_dirname,
-    )
-
-
-def _searcher(run: RegionRun, runs: Sequence[RegionRun]) -> SpaceSearcher:
-    plan = run.plan
-
-    def choose() -> Sequence[Units]:
-        for sibling in runs:  # regions to start from may be part of this run
-            sibling.store.save(force=True)
-        return plan.best_of_siblings()
-
-    def warm_start() -> Sequence[Units]:
-        if not plan.request.warm_start:
-            return ()
-        return chosen_once(plan.paths.warm_start(plan.region, plan.name), choose)
-
-    return SpaceSearcher(
-        plan.space,
-        plan.request.seed,
-        plan.name,
-        run.journal.file,
-        defaults=plan.defaults,
-        started_ids=plan.started_ids,
-        tried=plan.tried,
-        unfinished=plan.unfinished,
-        warm_start=warm_start,
     )
 
 

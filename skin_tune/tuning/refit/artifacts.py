@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from skin_tune.data.pack.info import PackInfo
 from skin_tune.data.preparation.side_tables import quarantined_by_reason
 from skin_tune.metrics import METRICS, SELECTION_ONLY, Confusion, class_table, is_adjusted, metrics_of
 from skin_tune.provenance import code_version, libraries
@@ -42,13 +43,6 @@ def facts_of(
     info, request = plan.pack.info, plan.request
     adjusted = is_adjusted(plan.metric)
     confusion = evaluation.confusion_by(adjusted)
-    recalls = {
-        name: value
-        for name, value in metrics_of(confusion, info.classes, info.ordinal).items()
-        if name.startswith("recall_")
-    }
-    scores = evaluation.scores(info.classes, info.ordinal) | recalls
-    scores = {name: value for name, value in scores.items() if name not in SELECTION_ONLY}
     by_decision = performance_by_decision(evaluation, info.ordinal)
     own = by_decision.get(adjusted, by_decision[False])
     groups, gaps = group_facts(own, info.classes)
@@ -73,7 +67,7 @@ def facts_of(
         metrics={
             "test_loss": evaluation.loss,
             **{f"test_{name}": None for name in METRICS},  # what nominal classes cannot have stays a gap
-            **{f"test_{name}": none_if_nan(value) for name, value in scores.items()},
+            **_test_scores(evaluation, info, confusion),
         },
         intervals=interval_facts(
             by_decision, dict(zip(info.classes, own.recall, strict=True)), loss_figure(evaluation)
@@ -93,6 +87,15 @@ def facts_of(
         people=people_facts(plan.pack),
         quarantined=quarantined_by_reason(quarantine_path(plan.pack.path)),
     )
+
+
+def _test_scores(evaluation: Evaluation, info: PackInfo, confusion: Confusion) -> dict[str, float | None]:
+    """The figures of both decisions, and the recalls of the one that the model takes."""
+    own = metrics_of(confusion, info.classes, info.ordinal)
+    scores = evaluation.scores(info.classes, info.ordinal) | {
+        name: value for name, value in own.items() if name.startswith("recall_")
+    }
+    return {f"test_{name}": none_if_nan(value) for name, value in scores.items() if name not in SELECTION_ONLY}
 
 
 def _class_rows(plan: RefitPlan, confusion: Confusion, bounds: list[dict[str, Any]]) -> list[dict[str, Any]]:

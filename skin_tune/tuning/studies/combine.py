@@ -11,7 +11,7 @@ from skin_tune.errors import ExperimentError
 from skin_tune.inference.combination import combined_content
 from skin_tune.inference.evaluate import evaluate_model
 from skin_tune.inference.model_file import load_model
-from skin_tune.metrics import decision_metric, formula_of, val_metric
+from skin_tune.metrics import decision_metric, formula_of, grouped_by, val_metric
 from skin_tune.provenance import code_version, libraries
 from skin_tune.results.statistics.combination import Gain, combination_id, combination_of, gain_of
 from skin_tune.results.store.classes import class_columns
@@ -140,7 +140,7 @@ def _record(
     """Its row of `trials`, without a config, and its predictions of the validation split."""
     info = pack.info
     write_predictions(paths.storage, info.region, name, trial_id, "val", **evaluation.columns())
-    scores = evaluation.scores(info.classes, info.ordinal)
+    scores = evaluation.scores(info.classes, info.ordinal, grouped_by(metric))
     writer.update_trial(
         trial_id,
         status="completed",
