@@ -44,7 +44,7 @@ OF_LOSSES = {"gamma", "beta", "smoothing", "reweight_after", "tau", "sord_width"
 )
 def test_what_others_switch_off_is_dead(changes: dict[str, Any], dead: set[str]):
     values = TrialConfig.from_mapping(changes).to_dict()
-    of_the_loss = set() if "train_loss" in changes else OF_LOSSES - {"gamma", "beta", "reweight_after"}
+    of_the_loss = set() if "train_loss" in changes else OF_LOSSES
     assert FIELDS.keys() - live(values) == dead | of_the_loss
     form = canonical(values)
     assert {name for name, value in form.items() if value is None} == dead | of_the_loss

@@ -2,16 +2,17 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.curves.grid import EPOCHS, VALUES
-from benchmarks.curves.table import METRIC, Table
+from benchmarks.curves.table import Table
 from skin_tune.tuning.search.asha import rungs_of
 from skin_tune.tuning.search.searcher import SpaceSearcher
+from skin_tune.tuning.space.parameters import Space
 from skin_tune.tuning.space.sweep_file import space_of
 from skin_tune.tuning.trial.context import TRIAL_ID
 
@@ -39,19 +40,28 @@ Search = Callable[[Table, int], Spent]
 """A search by its seed."""
 
 
-def space(method: str, *, early: bool) -> dict[str, Any]:
+def space(table: Table, method: str, *, early: bool) -> dict[str, Any]:
     """The grid as a search space: learning rates between its ends, all else listed."""
     rates = VALUES["learning_rate"]
     listed = {name: {"values": list(values)} for name, values in VALUES.items() if name != "learning_rate"}
     ends = {"distribution": "log_uniform_values", "min": rates[0], "max": rates[-1]}
     stop = {"early_terminate": {"type": "hyperband", "min_iter": 1, "eta": 3}} if early else {}
     parameters = {"learning_rate": ends, **listed, "epochs": {"value": EPOCHS}, "weights": {"value": "none"}}
-    return {"method": method, "metric": {"name": METRIC, "goal": "maximize"}, "parameters": parameters, **stop}
+    return {"method": method, "metric": {"name": table.metric, "goal": "maximize"}, "parameters": parameters, **stop}
 
 
-def ours(table: Table, seed: int, *, method: str = "bayes", early: bool = True) -> Spent:
+def ours(table: Table, seed: int) -> Spent:
     """The product's searcher and rungs, one trial at a time."""
-    spent, asked = Spent(), space_of(space(method, early=early), {})
+    return _searched(table, seed, space_of(space(table, "bayes", early=True), {}))
+
+
+def random_search(table: Table, seed: int, *, early: bool = False) -> Spent:
+    """Independent draws, each trained to its end unless the product's rungs may stop it `early`."""
+    return _searched(table, seed, replace(space_of(space(table, "random", early=early), {}), defaults_first=False))
+
+
+def _searched(table: Table, seed: int, asked: Space) -> Spent:
+    spent = Spent()
     with tempfile.TemporaryDirectory() as folder:
         searcher = SpaceSearcher(asked, seed, "replay", Path(folder) / "journal")
         rungs = rungs_of(asked, {})
@@ -65,13 +75,8 @@ def ours(table: Table, seed: int, *, method: str = "bayes", early: bool = True) 
                 spent.add(score)
                 if rungs is not None and rungs.falls_short(config[TRIAL_ID], epoch, best):
                     break
-            searcher.on_trial_complete(str(number), {f"best_{METRIC}": best})
+            searcher.on_trial_complete(str(number), {f"best_{table.metric}": best})
     return spent
-
-
-def random_search(table: Table, seed: int) -> Spent:
-    """Independent draws, each trained to its end."""
-    return ours(table, seed, method="random", early=False)
 
 
 def optuna_hyperband(table: Table, seed: int) -> Spent:
@@ -105,7 +110,7 @@ def ray_optuna(table: Table, seed: int) -> Spent:
     rates = VALUES["learning_rate"]
     listed = {name: tune.choice(list(values)) for name, values in VALUES.items() if name != "learning_rate"}
     searcher = OptunaSearch(
-        {"learning_rate": tune.loguniform(rates[0], rates[-1]), **listed}, metric=METRIC, mode="max", seed=seed
+        {"learning_rate": tune.loguniform(rates[0], rates[-1]), **listed}, metric=table.metric, mode="max", seed=seed
     )
     bracket = _Bracket(1, EPOCHS, 4, 0)
     assert AsyncHyperBandScheduler(max_t=EPOCHS)._reduction_factor == 4
@@ -115,7 +120,7 @@ def ray_optuna(table: Table, seed: int) -> Spent:
         config = searcher.suggest(name)
         for epoch, score in enumerate(table.curve(config), start=1):
             spent.add(score)
-            result = {METRIC: float(score), "training_iteration": epoch}
+            result = {table.metric: float(score), "training_iteration": epoch}
             searcher.on_trial_result(name, result)
             if bracket.on_result(_Named(name), epoch, score) == "STOP":
                 break

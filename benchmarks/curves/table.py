@@ -11,9 +11,10 @@ import pandas as pd
 
 from benchmarks.curves.grid import EVEN_ADJUSTED, VALUES, configs
 from skin_tune.config import key_of, settled
-from skin_tune.metrics import confusion_matrix, metrics_of
+from skin_tune.metrics import confusion_matrix, metrics_of, soft_macro_f1
 
-METRIC = "val_balanced_acc_adjusted"
+METRICS = ("val_soft_macro_f1_adjusted", "val_balanced_acc_adjusted")
+"""What a search can go by: that of the shipped spaces first."""
 _FOLDER = Path(__file__).parent
 
 
@@ -21,8 +22,10 @@ _FOLDER = Path(__file__).parent
 class Table:
     """The curves of a data set."""
 
+    metric: str
+    """One of METRICS."""
     scores: npt.NDArray[np.float64]
-    """METRIC [configs, epochs], in the order of the grid's `configs`."""
+    """Of that metric, [configs, epochs], in the order of the grid's `configs`."""
 
     def curve(self, config: Mapping[str, Any]) -> npt.NDArray[np.float64]:
         """The curve [epochs] of a config; a learning rate between those of the grid has that of the nearest."""
@@ -42,10 +45,10 @@ def table_file(name: str) -> Path:
     return _FOLDER / f"{name}.parquet"
 
 
-def load_table(name: str) -> Table:
+def load_table(name: str, metric: str = METRICS[0]) -> Table:
     """The table of a data set, as this folder holds it."""
     frame = pd.read_parquet(table_file(name))
-    return Table(frame.pivot(index="config", columns="epoch", values=METRIC).to_numpy(np.float64))
+    return Table(metric, frame.pivot(index="config", columns="epoch", values=metric).to_numpy(np.float64))
 
 
 def write_table(name: str, predictions: Path, labels: npt.NDArray[np.int64], classes: int) -> None:
@@ -56,6 +59,11 @@ def write_table(name: str, predictions: Path, labels: npt.NDArray[np.int64], cla
         with np.load(predictions / f"{number}.npz") as kept:
             for epoch, probabilities in enumerate(kept["val"], start=1):
                 confusion = confusion_matrix(labels, probabilities.argmax(axis=1), classes)
-                score = metrics_of(confusion, names, ordinal=False)["balanced_acc"]
-                rows.append({"config": number, "epoch": epoch, METRIC: np.float32(score)})
+                scores = (
+                    soft_macro_f1(probabilities, labels),
+                    metrics_of(confusion, names, ordinal=False)["balanced_acc"],
+                )
+                rows.append(
+                    {"config": number, "epoch": epoch, **dict(zip(METRICS, map(np.float32, scores), strict=True))}
+                )
     pd.DataFrame(rows).to_parquet(table_file(name), compression="zstd", index=False)

@@ -10,6 +10,7 @@ from skin_tune.config.trial_config import (
     parse_overrides,
     range_of,
 )
+from skin_tune.config.unread import unread
 
 __all__ = [
     "AUGMENTATION_METHODS",
@@ -27,4 +28,5 @@ __all__ = [
     "parse_overrides",
     "range_of",
     "settled",
+    "unread",
 ]

@@ -57,7 +57,7 @@ class TrialConfig:
     """Epochs at the start in which only the classifier is trained, >= 0; as many as `epochs`: a linear probe."""
     image_size: int = 224
     """Side of the network's input in pixels; at most the pack's."""
-    train_loss: str = "cb"
+    train_loss: str = "ce"
     """Training loss, see `choices.LOSSES`."""
     gamma: float = 2.0
     """Focusing exponent of `focal` and `cb`, >= 0; 0 turns the focal term off."""
@@ -168,10 +168,11 @@ class TrialConfig:
 LEGACY_VALUES: Mapping[str, str | int | float | bool] = {
     "augmentation_methods": "horizontal_flip rotation color_jitter",
     "augment": "added",
+    "train_loss": "cb",
     "epoch_images": -1,
     "compile": "off",
 }
-"""What versions before a hyper-parameter did in its place, where that is not its default today."""
+"""What older versions did where a config does not name a hyper-parameter, and that is not its default today."""
 
 FIELDS = {field.name: field.type for field in fields(TrialConfig)}
 

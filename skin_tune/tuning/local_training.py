@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from skin_tune.config import TrialConfig, canonical
+from skin_tune.config import TrialConfig, canonical, unread
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.uses import note_use
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
@@ -80,6 +80,8 @@ def run_training(
     pack = open_pack(request.pack)
     state = load_run(request.resume) if request.resume is not None else None
     config = _config(request, state, pack)
+    for line in unread(request.overrides, {name: [value] for name, value in config.to_dict().items()}):
+        announce(line)
     run_id = request.wandb_id or run_id_given()
     name = _run_name(request, state, pack.info.region)
     trainer = _build_trainer(request, state, config, pack, name)

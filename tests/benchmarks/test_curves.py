@@ -9,15 +9,15 @@ import pytest
 from benchmarks.curves.choosing import People, compare_metrics
 from benchmarks.curves.compared import compare_searches
 from benchmarks.curves.grid import EPOCHS, VALUES, configs
-from benchmarks.curves.replay import TRIALS, Spent, ours, random_search
-from benchmarks.curves.table import Table
+from benchmarks.curves.replay import TRIALS, Spent, random_search
+from benchmarks.curves.table import METRICS, Table
 
 
 @pytest.fixture(scope="module")
 def table() -> Table:
     """Curves that rise to heights of their own."""
     heights = np.random.default_rng(0).uniform(0.2, 0.8, len(configs()))
-    return Table(heights[:, None] * (1 - np.exp(-np.arange(1, EPOCHS + 1) / 5)))
+    return Table(METRICS[0], heights[:, None] * (1 - np.exp(-np.arange(1, EPOCHS + 1) / 5)))
 
 
 def test_every_config_of_the_space_has_the_curve_of_its_cell(table: Table):
@@ -33,7 +33,7 @@ def test_random_search_trains_every_trial_to_its_end(table: Table):
 
 
 def test_a_search_with_rungs_spends_less(table: Table):
-    assert len(ours(table, 0, method="random").best) < TRIALS * EPOCHS / 2
+    assert len(random_search(table, 0, early=True).best) < TRIALS * EPOCHS / 2
 
 
 def test_a_goal_is_reached_in_the_epoch_that_scores_it():

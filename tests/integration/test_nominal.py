@@ -161,7 +161,9 @@ def test_a_model_of_one_kind_does_not_grade_a_pack_of_the_other(lab: Lab, tmp_pa
 def test_a_search_and_a_refit_by_two_workers_keep_the_gaps_and_whom_photos_show(tmp_path: Path):
     pack, storage = nominal_pack(tmp_path), tmp_path / "runs"
     constants = "\n".join("  {}: {{value: {}}}".format(*word.split("=")) for word in SMALL)
-    (tmp_path / "space.yaml").write_text(f"method: grid\nparameters:\n{constants}\n  gamma: {{values: [1, 2]}}\n")
+    (tmp_path / "space.yaml").write_text(
+        f"method: grid\nparameters:\n{constants}\n  weight_decay: {{values: [0.01, 0.1]}}\n"
+    )
     where = ("--storage", storage, "--name", "exp", "--space", tmp_path / "space.yaml")
     done = skin_tune_here("tune", pack.path, *where, *ONE_PROCESS)
     assert done.returncode == 0, done.stderr

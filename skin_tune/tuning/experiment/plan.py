@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from skin_tune.config import TrialConfig, Values
+from skin_tune.config import TrialConfig, Values, unread
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import ExperimentError, SkinTuneError
 from skin_tune.results.store.tables import ExperimentWriter
@@ -140,8 +140,10 @@ def make_plan(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
         return _resumed(replace(plan, space=_as_started(space, fitting, stored)), stored)
     if request.space == shipped_folder() / SCRATCH:
         lost.insert(0, f"the weights start at random: searching {SCRATCH}, whose learning rates are made for that")
+    named = {*request.overrides, *(parameter.name for parameter in fitting.searched)}
+    dead = unread(sorted(named), {name: [value] for name, value in plan.defaults.items()} | fitting.options)
     trials, cut = possible_trials(plan.different_configs, plan.trials)
-    for line in filter(None, (*lost, cut)):
+    for line in filter(None, (*lost, *dead, cut)):
         announce(f"{region}: {line}")
     return replace(plan, trials=trials)
 

@@ -141,6 +141,11 @@ class Space:
         """The parameters that are not constant."""
         return tuple(parameter for parameter in self.parameters if not parameter.is_constant)
 
+    @property
+    def options(self) -> dict[str, tuple[Value, ...]]:
+        """The values of each parameter; of an endless distribution its ends and its middle."""
+        return {each.name: each.listed() or (each.at(0.0), each.at(0.5), each.at(1.0)) for each in self.parameters}
+
     def largest(self, name: str) -> float:
         """The largest value of a numeric hyper-parameter that a trial can have; its default if it is not named."""
         for parameter in self.parameters:

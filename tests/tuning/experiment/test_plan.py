@@ -18,7 +18,7 @@ from tests.conftest import PackMaker
 from tests.tuning.stored_experiment import SMALL, trial_row, write_experiment
 
 SEARCH = "learning_rate: {distribution: log_uniform_values, min: 1.0e-5, max: 1.0e-2}"
-GRID = "learning_rate: {values: [1.0e-3, 1.0e-4]}\n  gamma: {values: [0.5, 1.0, 2.0]}"
+GRID = "learning_rate: {values: [1.0e-3, 1.0e-4]}\n  dropout_prob: {values: [0.1, 0.2, 0.4]}"
 
 
 @pytest.fixture
@@ -199,3 +199,21 @@ def test_a_message_tells_how_to_resume_what_was_started(request_of: Any):
     plan = make_plan(request_of())
     assert plan.how_to_resume == "--name exp --resume resumes it"
     assert replace(plan, configs=[{"trial_id": "exp-000"}]).how_to_resume == "the same command resumes it"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "overrides", "told"),
+    [
+        ("gamma: {values: [1, 2]}", {}, "gamma does nothing with train_loss=ce"),
+        ("learning_rate: {min: 0.001, max: 0.01}", {"beta": 0.9}, "beta does nothing with train_loss=ce"),
+        ("gamma: {values: [1, 2]}\n  train_loss: {values: [ce, focal]}", {"beta": 0.9}, "beta does nothing with"),
+        ("gamma: {values: [1, 2]}\n  train_loss: {values: [ce, focal]}", {}, ""),
+    ],
+)
+def test_what_is_searched_or_given_and_does_nothing_is_told(
+    request_of: Any, parameters: str, overrides: dict[str, Any], told: str, capsys: pytest.CaptureFixture[str]
+):
+    make_plan(request_of(parameters, overrides=overrides))
+    lines = capsys.readouterr().err
+    assert told in lines
+    assert ("nothing" in lines) == bool(told)

@@ -12,6 +12,7 @@ LISTS = {
     "gamma": {"values": [0.5, 1.0]},
     "oversample": {"values": ["none", "sqrt"]},
 }
+LOGITS = {"train_loss": {"value": "logit_adjustment"}}
 ENDLESS = {**LISTS, "learning_rate": {"min": 0.1, "max": 0.2}}
 
 
@@ -29,8 +30,14 @@ def configs_of(parameters: dict[str, Any], method: str) -> Configs:
             "10 trials, not 99: the space has 10 different configs; "
             "2 of its 12 combinations would train like another and are left out",
         ),
-        ({"gamma": {"values": [0.5, 1.0]}}, "random", 3, 2, "2 trials, not 3: the space has 2 different configs"),
-        ({"gamma": {"values": [0.5, 1.0]}}, "grid", 2, 2, ""),
+        (
+            {"tau": {"values": [0.5, 1.0]}, **LOGITS},
+            "random",
+            3,
+            2,
+            "2 trials, not 3: the space has 2 different configs",
+        ),
+        ({"tau": {"values": [0.5, 1.0]}, **LOGITS}, "grid", 2, 2, ""),
         (
             *(LISTS, "grid", 7, 7),
             "7 trials: the space has 10 different configs; "

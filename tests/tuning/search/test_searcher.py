@@ -63,8 +63,10 @@ def test_the_first_trial_has_the_defaults_as_far_as_the_space_can_draw_them(tmp_
     assert (first["learning_rate"], first["oversample"]) == (pytest.approx(1e-4), "balanced")
     assert (first["batch_size"], first["weight_decay"]) == (16, pytest.approx(0.6)), "the middle"
     assert second["learning_rate"] != pytest.approx(1e-4)
-    resumed = searcher_of(tmp_path / "again", method, text, seed=3, defaults={**TrialConfig().to_dict(), "gamma": 9.0})
-    assert resumed.suggest("0") == {**first, "gamma": 9.0}
+    resumed = searcher_of(
+        tmp_path / "again", method, text, seed=3, defaults={**TrialConfig().to_dict(), "dropout_prob": 0.7}
+    )
+    assert resumed.suggest("0") == {**first, "dropout_prob": 0.7}
 
 
 @pytest.mark.parametrize("method", ["bayes", "random"])
@@ -92,12 +94,12 @@ def test_a_suggestion_is_a_whole_legal_config_and_the_seed_decides_it(tmp_path: 
 
 
 def test_a_grid_is_walked_once(tmp_path: Path):
-    text = "method: grid\nparameters:\n  gamma: {{values: [0, 1]}}\n  oversample: {{values: [none, balanced]}}\n"
+    text = "method: grid\nparameters:\n  batch_size: {{values: [8, 16]}}\n  oversample: {{values: [none, balanced]}}\n"
     searcher = searcher_of(tmp_path, "grid", text)
     drawn = [searcher.suggest(str(number)) for number in range(5)]
     assert drawn[4] == Searcher.FINISHED
-    assert {(config["gamma"], config["oversample"]) for config in drawn[:4]} == {
-        (gamma, oversample) for gamma in (0.0, 1.0) for oversample in ("none", "balanced")
+    assert {(config["batch_size"], config["oversample"]) for config in drawn[:4]} == {
+        (size, oversample) for size in (8, 16) for oversample in ("none", "balanced")
     }
 
 
@@ -143,13 +145,14 @@ def test_the_longest_trial_sets_ashas_horizon(tmp_path: Path):
     assert most_epochs(space_of(tmp_path, "random", swept)) == 9
     ranged = "method: random\nparameters:\n  epochs: {{min: 2, max: 12}}\n"
     assert most_epochs(space_of(tmp_path, "random", ranged)) == 12
-    silent = "method: random\nparameters:\n  gamma: {{values: [1, 2]}}\n"
+    silent = "method: random\nparameters:\n  batch_size: {{values: [8, 16]}}\n"
     assert most_epochs(space_of(tmp_path, "random", silent)) == TrialConfig().epochs
 
 
 @pytest.mark.parametrize("method", ["random", "grid"])
 def test_a_resumed_search_goes_on_with_the_draws_an_unbroken_one_would_make(tmp_path: Path, method: str):
-    text = "method: {method}\nparameters:\n  gamma: {{values: [0, 1, 2, 3]}}\n  oversample: {{values: [none, sqrt]}}\n"
+    lists = "  batch_size: {{values: [8, 16, 32, 64]}}\n  oversample: {{values: [none, sqrt]}}\n"
+    text = "method: {method}\nparameters:\n" + lists
     unbroken = searcher_of(tmp_path / "a", method, text)
     drawn = [unbroken.suggest(str(number)) for number in range(6)]
     resumed = searcher_of(
