@@ -141,7 +141,7 @@ def make_plan(request: TuneRequest, *, siblings_to_come: bool = False) -> Plan:
     if request.space == shipped_folder() / SCRATCH:
         lost.insert(0, f"the weights start at random: searching {SCRATCH}, whose learning rates are made for that")
     named = {*request.overrides, *(parameter.name for parameter in fitting.searched)}
-    dead = unread(sorted(named), {name: [value] for name, value in plan.defaults.items()} | fitting.options)
+    dead = unread(sorted(named), {**{name: (value,) for name, value in plan.defaults.items()}, **fitting.options})
     trials, cut = possible_trials(plan.different_configs, plan.trials)
     for line in filter(None, (*lost, *dead, cut)):
         announce(f"{region}: {line}")
