@@ -77,9 +77,9 @@ def test_all_regions_come_of_one_tree_with_each_photo_opened_once(
             reds = np.arange(part, part + 32)
             if part in (4, 6):
                 reds = reds[::-1]
-            assert (pack.images[row, :, :, 0] == reds[None, :]).all()
-            assert (pack.images[row, :, :, 1] == np.arange(20, 52)[:, None]).all()
-            assert (pack.images[row, :, :, 2] == subject).all()
+            assert (pack.images[row][:, :, 0] == reds[None, :]).all()
+            assert (pack.images[row][:, :, 1] == np.arange(20, 52)[:, None]).all()
+            assert (pack.images[row][:, :, 2] == subject).all()
 
 
 def test_the_pack_is_readable_with_plain_pyarrow(tree: Path, tmp_path: Path) -> None:
