@@ -37,13 +37,22 @@ def found_in_bucket(folder: Location) -> Iterator[Find]:
         def find(crops: SharedCrops) -> tuple[Path, str]:
             source = folder / crops.file
             try:
-                return held.enter_context(node_copy(source, crops.crops_id, hashed_crops)), str(source)
+                return held.enter_context(node_copy(source, _copy_id(crops.crops_id), _hashed)), str(source)
             except FileNotFoundError:
                 raise _unfit(crops.file, "and there is no such file") from None
             except PackError as error:
                 raise CropsFileError(f"needs {crops.file!r} beside it: {error}") from None
 
         yield find
+
+
+def _copy_id(crops_id: str) -> str:
+    """The name of a copy, which no pack's can have: a pack that claims the id of its crops would wait for itself."""
+    return f"crops-{crops_id}"
+
+
+def _hashed(file: Path) -> str:
+    return _copy_id(hashed_crops(file))
 
 
 def crops_of(info: PackInfo, crops: SharedCrops, opened: PackFile, find: Find) -> npt.NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from skin_tune.data.sources.manifest import Manifest, Row
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.data.synthetic.dataset import draw_sample
 from skin_tune.errors import PackError
-from skin_tune.storage.files import Location, download
+from skin_tune.storage.files import Location, download, upload
 from skin_tune.storage.run_paths import RunPaths
 from tests.conftest import Bucket
 from tests.data.pack.sharing import crops_beside
@@ -267,6 +267,18 @@ def test_crops_of_a_bucket_are_checked_as_they_are_fetched(tree: Path, tmp_path:
         open_pack(bucket.path / "packs" / "forehead_wrinkle-32.arrow")
     assert "\n" not in str(caught.value)
     assert not [path for path in (tmp_path / "cache" / "packs").iterdir() if not path.suffix]
+
+
+@pytest.mark.timeout(60)
+def test_a_pack_in_a_bucket_that_claims_the_id_of_its_crops_waits_for_nobody(
+    tree: Path, tmp_path: Path, bucket: Bucket
+):
+    pack = packs_of(tree, FOREHEAD, tmp_path / "packs")["forehead_wrinkle"]
+    assert pack.info.crops is not None
+    for file in (local(pack.path), crops_beside(local(pack.path))):
+        upload(file, bucket.path / file.name)
+    with pytest.raises(PackError, match=f"is damaged: its content is {pack.info.pack_id}, not"):
+        open_pack(bucket.path / pack.path.name, pack.info.crops.crops_id)
 
 
 def test_new_crops_in_a_bucket_leave_no_old_ones(tree: Path, bucket: Bucket):
