@@ -15,6 +15,7 @@ from skin_tune.config import AUGMENTATION_METHODS
 from skin_tune.data.loading.augmentation import network_input
 from skin_tune.data.loading.prefetch import prefetched
 from skin_tune.data.loading.randoms import RANDOMS_PER_DRAW
+from skin_tune.data.pack.images import Images
 
 _CROPS = 512
 _BATCH = 32
@@ -69,7 +70,7 @@ def _ours(crops: np.ndarray, size: int, methods: Collection[str]) -> int:
     order = np.random.default_rng(1).permutation(len(crops))
     randoms = torch.rand(_BATCH, RANDOMS_PER_DRAW)
     chosen = torch.ones(_BATCH, dtype=torch.bool)
-    for pixels in prefetched(crops, np.split(order, len(crops) // _BATCH), torch.device("cpu")):
+    for pixels in prefetched(Images(crops), np.split(order, len(crops) // _BATCH), torch.device("cpu")):
         network_input(pixels, size, randoms, chosen, methods)
     return len(crops)
 

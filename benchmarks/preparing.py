@@ -20,6 +20,7 @@ from benchmarks.rows import Row
 from skin_tune.data.preparation.prepare import prepare
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.regions import CATALOGUE
+from skin_tune.storage.run_paths import CROPS_SUFFIX
 from tests.data.icc import DISPLAY_P3, rgb_profile
 
 _SIZE = 256
@@ -57,6 +58,7 @@ def measure(photos: int = 512) -> list[Row]:
             plain = _pace(partial(_plain_loop, ".jpg"), small, folder)
         clock = plain / _pace(_prepare, small, folder)
         written, memory = _command_costs(small, folder)
+        shared = _shared_bytes(few, folder)
     with_profile, without = (min(cost) for cost in zip(*costs, strict=True))
     converting = with_profile / without
     faster, linear = one_core / png, all_cores / one_core / len(cores)
@@ -80,6 +82,7 @@ def measure(photos: int = 512) -> list[Row]:
             clock <= 0.6,
         ),
         Row("bytes written by preparing / bytes of its packs", written, "ratio", "<= 1.05", written <= 1.05),
+        Row("bytes of all regions' packs / of each prepared alone", shared, "ratio", "<= 0.75", shared <= 0.75),
         Row(f"anonymous memory of preparing on {len(cores)} cores", memory, "MB", "<= 200", memory <= 200),
     ]
 
@@ -140,7 +143,21 @@ def _command_costs(tree: Path, folder: Path) -> tuple[float, float]:
                 family = [command, *command.children(recursive=True)]
                 most = max(most, sum(map(_anonymous, family)))
             time.sleep(0.01)
-        return written / sum(pack.stat().st_size for pack in Path(out).glob("*.arrow")), most / 1e6
+        return written / _pack_bytes(Path(out)), most / 1e6
+
+
+def _shared_bytes(tree: Path, folder: Path) -> float:
+    """Bytes of the packs of all regions, prepared in one go, as a share of those of each region by itself."""
+    with tempfile.TemporaryDirectory(dir=folder) as together, tempfile.TemporaryDirectory(dir=folder) as alone:
+        _prepare(tree, Path(together))
+        for region in CATALOGUE:
+            prepare(PrepareRequest([tree], region, size=_SIZE, out=Path(alone)))
+        return _pack_bytes(Path(together)) / _pack_bytes(Path(alone))
+
+
+def _pack_bytes(folder: Path) -> int:
+    """Of packs and the files of crops that they share."""
+    return sum(file.stat().st_size for file in folder.iterdir() if file.suffix in (".arrow", CROPS_SUFFIX))
 
 
 def _anonymous(process: psutil.Process) -> int:

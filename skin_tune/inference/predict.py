@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from skin_tune.data.loading.prefetch import prefetched
+from skin_tune.data.pack.images import Images
 from skin_tune.data.preparation.inference_crops import Wanted, cut_crops
 from skin_tune.inference.model_file import TrainedModel
 from skin_tune.text.grades import grade_values
@@ -83,7 +84,7 @@ def _probabilities(
     batch = 2 * model.config.batch_size
     steps = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     parts = [torch.zeros(0, len(model.classes))]
-    parts += [model.probabilities(images).cpu() for images in prefetched(pixels, steps, device)]
+    parts += [model.probabilities(images).cpu() for images in prefetched(Images(pixels), steps, device)]
     return torch.cat(parts).numpy()
 
 

@@ -68,6 +68,7 @@ def print_prepared(outcome: Prepared) -> None:
         return
     pack = open_pack(outcome.path)
     console.print(f"{outcome.region}: {counted(len(pack.labels), 'crop')} of {pack.info.size} px -> {outcome.path}")
+    _print_shared(console, pack)
     _print_counts(console, pack)
     shared = shared_subjects(np.array([SPLITS.index(part) for part in pack.split]), pack.subjects.tolist())
     subjects = len(set(pack.subjects.tolist()))
@@ -96,6 +97,7 @@ def print_pack(pack: Pack) -> None:
     console.print(f"{info.region}: {counted(len(pack.labels), 'crop')} of {info.size} px, pack {info.pack_id}")
     console.print(f"number of classes: {len(pack.classes)}")
     console.print(f"class list: {', '.join(pack.classes)} ({'ordinal' if info.ordinal else 'nominal'})")
+    _print_shared(console, pack)
     console.print(info.split_words)
     _print_counts(console, pack)
     current = pack.class_counts("train")
@@ -140,6 +142,11 @@ def _print_weights(console: Console, pack: Pack) -> None:
 
 
 _BETAS = (0.9, 0.99, 0.999, 0.9999)
+
+
+def _print_shared(console: Console, pack: Pack) -> None:
+    if pack.info.crops is not None:
+        console.print(f"its crops are shared: they lie beside it in {pack.info.crops.file}")
 
 
 def _print_counts(console: Console, pack: Pack) -> None:

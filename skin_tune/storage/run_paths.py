@@ -1,6 +1,7 @@
 """The only owner of file and folder names under a storage root."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from skin_tune.storage.files import Location, is_local
 from skin_tune.text.escaping import has_control, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+CROPS_SUFFIX = ".crops"
 _LONGEST_EXPERIMENT = 200
 """Its files are named by its trials, whose names begin with its own: file systems take 255 bytes."""
 
@@ -127,6 +129,14 @@ def made_by(model: Location) -> tuple[str, str] | None:
 def pack_path(folder: Location, region: str, size: int) -> Location:
     """Path of a region's pack, as `prepare` writes it."""
     return folder / f"{region}-{size}.arrow"
+
+
+def crops_name(regions: Iterable[str], size: int, crops_id: str) -> str:
+    """Name of the file, beside their packs, of the crops that `regions` share.
+
+    The id is in it, so that no name ever stands for other crops: packs are whole while newer ones are on their way.
+    """
+    return f"{'_and_'.join(sorted(regions))}-{size}-{crops_id[:8]}{CROPS_SUFFIX}"
 
 
 def quarantine_path(pack: Location) -> Location:

@@ -16,7 +16,8 @@ def move_together(files: Sequence[Path], folder: Location, obsolete: Sequence[st
 
     Where one cannot be moved, or a signal comes, those that were are taken back and what they replaced is put back. On
     this machine's disks no file is missing meanwhile, and none is seen half-written; both folders are of one file
-    system. What was replaced in a bucket does not come back.
+    system. What was replaced in a bucket does not come back; once that has begun the files moved so far stay, since
+    later ones may need earlier ones.
     """
     if not is_local(folder):
         _upload_together(files, folder, obsolete)
@@ -37,21 +38,26 @@ def move_together(files: Sequence[Path], folder: Location, obsolete: Sequence[st
         for name in obsolete:
             (folder / name).unlink(missing_ok=True)
     except BaseException:
-        for name in new:
-            (folder / name).unlink(missing_ok=True)
-        for old in before.iterdir():
-            old.replace(folder / old.name)
+        kept = {old.name for old in before.iterdir()}
+        for name in kept:
+            (before / name).replace(folder / name)
+        if all(file.exists() or file.name in kept or file.name in new for file in files):  # else one cannot come back
+            for name in new:
+                (folder / name).unlink(missing_ok=True)
         raise
 
 
 def _upload_together(files: Sequence[Path], folder: Location, obsolete: Sequence[str]) -> None:
     new = [folder / file.name for file in files if not (folder / file.name).exists()]
+    replacing = False
     try:
         for file in files:
+            replacing = replacing or folder / file.name not in new
             upload(file, folder / file.name)
         for name in obsolete:
             (folder / name).unlink(missing_ok=True)
     except BaseException:
-        for path in new:
-            path.unlink(missing_ok=True)
+        if not replacing:
+            for path in new:
+                path.unlink(missing_ok=True)
         raise

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
+from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_id, wrong_region, wrong_size
 from skin_tune.data.pack.info import PackInfo
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
@@ -234,7 +234,7 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "region": wrong_region,
     "ordinal": _wrong_flag("ordinal"),
     "compiled": _wrong_flag("compiled"),
-    "pack_id": wrong_pack_id,
+    "pack_id": wrong_id,
     "pack_size": lambda value: wrong_size(value, "pack_size"),
     "metric": _wrong_metric,
     "members": _wrong_members,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skin_tune.data.pack.format import Pack
@@ -33,8 +34,9 @@ SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=32", 
 def flipped(pack: Pack) -> bytes:
     """The content of a pack with other pixels, which claims to be the same pack."""
     content = bytearray(pack.path.read_bytes())
-    start = content.index(pack.images.tobytes())
-    content[start : start + pack.images.nbytes] = bytes(255 - pack.images).ljust(pack.images.nbytes, b"\0")
+    pixels = np.asarray(pack.images)
+    start = content.index(pixels.tobytes())
+    content[start : start + pixels.nbytes] = (255 - pixels).tobytes()
     return bytes(content)
 
 

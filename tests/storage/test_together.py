@@ -78,6 +78,31 @@ def test_a_link_in_the_place_of_a_file_is_put_back_as_a_link(
     assert content(tmp_path / "out") == {"a": "old a"}
 
 
+def test_where_something_cannot_come_back_what_it_may_need_stays(
+    tmp_path: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = written("a", "b", "c")
+    (tmp_path / "out" / "b").write_text("old b")
+
+    def no_links(*_: Any, **__: Any) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.link", no_links)
+    monkeypatch.setattr(Path, "replace", failing_after(2, OSError(5, "Input/output error"), Path.replace))
+    with pytest.raises(OSError, match="Input/output"):
+        move_together(files, tmp_path / "out")
+    assert content(tmp_path / "out") == {"a": "new a", "b": "new b"}
+
+
+def test_in_a_bucket_what_a_replaced_file_may_need_stays(bucket: Bucket, written: Written) -> None:
+    files, folder = written("a", "b", "c"), bucket.path / "packs"
+    (folder / "b").write_text("old b")
+    files[2].unlink()
+    with pytest.raises(FileNotFoundError):
+        move_together(files, folder)
+    assert [(folder / name).read_text() for name in "ab"] == ["new a", "new b"]
+
+
 def test_in_a_bucket_a_failure_leaves_no_new_file(
     bucket: Bucket, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from skin_tune.data.pack.images import Images
+
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -18,7 +20,7 @@ _AHEAD = 2
 
 
 def prefetched(
-    images: npt.NDArray[np.uint8],
+    images: Images,
     index_batches: Sequence[npt.NDArray[np.int64]],
     device: torch.device,
     check: Callable[[], None] = lambda: None,
@@ -34,7 +36,7 @@ def prefetched(
     def gathered(indices: npt.NDArray[np.int64]) -> Tensor:
         check()
         batch = torch.empty((len(indices), *images.shape[1:]), dtype=torch.uint8, pin_memory=device.type == "cuda")
-        np.take(images, indices, axis=0, out=batch.numpy(), mode="clip")  # "clip" writes to `out` without a buffer
+        images.take(indices, out=batch.numpy())
         return batch
 
     if device.type != "cuda":

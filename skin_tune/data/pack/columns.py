@@ -3,7 +3,7 @@
 Every problem is a PackError that names the column and what it holds; `open_pack` adds the file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from skin_tune.data.pack.info import PackInfo
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackError
 from skin_tune.text.escaping import shown
@@ -19,18 +20,30 @@ _LONGEST_TEXT = 4096
 """Bytes of a subject, a path or a word about a photo: as much as the path of a file may have."""
 
 
-def check_schema(schema: Any, size: int, about: Mapping[str, Any]) -> None:
-    """Raise PackError unless `schema` has a pack's columns in their types, images of `size` pixels among them.
+def check_schema(schema: Any, info: PackInfo, about: Mapping[str, Any]) -> None:
+    """Raise PackError unless `schema` has a pack's columns in their types, and images of its size or their places.
 
     Columns of `about` may be missing; others are not looked at.
     """
     wanted = {"label": pa.int16(), "subject": pa.string(), "split": pa.string(), "source": pa.string(), **about}
-    for name in ("image", *wanted):
-        found = schema.get_all_field_indices(name)
-        if len(found) > 1 or (not found and name not in about):
-            raise PackError(f"it has {len(found)} columns {name}" if found else f"it has no column {name}")
-        if found and name != "image" and schema.field(name).type != wanted[name]:
-            raise PackError(f"column {name} is of type {_type(schema, name)}, not {wanted[name]}")
+    if info.crops is not None:
+        wanted["crop"] = pa.int32()
+    check_columns(schema, wanted, optional=about)
+    if info.crops is None:
+        check_images(schema, info.size)
+
+
+def check_columns(schema: Any, wanted: Mapping[str, Any], optional: Collection[str] = ()) -> None:
+    """Raise PackError unless `schema` has each column that is `wanted` once, in its type; `optional` may be missing."""
+    for name, kind in wanted.items():
+        found = _is_there(schema, name, optional)
+        if found and schema.field(name).type != kind:
+            raise PackError(f"column {name} is of type {_type(schema, name)}, not {kind}")
+
+
+def check_images(schema: Any, size: int) -> None:
+    """Raise PackError unless `schema` has a column of images of `size` pixels."""
+    _is_there(schema, "image")
     image = schema.field("image").type
     if not isinstance(image, pa.FixedShapeTensorType) or image.value_type != pa.uint8():
         raise PackError(f"column image is of type {_type(schema, 'image')}, not a tensor of uint8")
@@ -38,29 +51,47 @@ def check_schema(schema: Any, size: int, about: Mapping[str, Any]) -> None:
         raise PackError(f"images are of shape {shown(list(image.shape))}, and its size {size} says {[size, size, 3]}")
 
 
+def _is_there(schema: Any, name: str, optional: Collection[str] = ()) -> bool:
+    found = len(schema.get_all_field_indices(name))
+    if found > 1 or (not found and name not in optional):
+        raise PackError(f"it has {found} columns {name}" if found else f"it has no column {name}")
+    return bool(found)
+
+
 def _type(schema: Any, name: str) -> str:
     return str(schema.field(name).type)[:80]
 
 
-def only_batch(reader: Any, source: Any, size: int, about: Mapping[str, Any]) -> Any:
-    """The rows of a pack: one record batch, so that its images of `size` pixels are one array of the mapped `source`.
+def rows_of_pack(reader: Any, source: Any, info: PackInfo, about: Collection[str]) -> Any:
+    """The rows of a pack: one record batch, so that its images are one array of the mapped `source`."""
+    if info.crops is None:
+        first, row_bytes = "image", info.size * info.size * 3
+    else:
+        first, row_bytes = "crop", 6  # with the label
+    return only_batch(reader, source, "label", row_bytes, [first, "subject", "split", "source"], about)
 
-    Raises PackError where there are more batches or no row, where a column lacks a value that it must have, and where
-    a text is damaged or endless.
+
+def only_batch(
+    reader: Any, source: Any, small: str, row_bytes: int, others: Sequence[str], optional: Collection[str] = ()
+) -> Any:
+    """The one record batch of a file, of the mapped `source`; a row has `row_bytes` or more.
+
+    Its rows are counted by the column `small`. Raises PackError where there are more batches or no row, where a column
+    that is not `optional` lacks a value, and where a text is damaged or endless.
     """
     if reader.num_record_batches > 1:
         raise PackError(f"it has {reader.num_record_batches} record batches, not one")
-    labels = pa.ipc.IpcReadOptions(included_fields=[reader.schema.get_field_index("label")])
-    rows = pa.ipc.open_file(source, options=labels).get_batch(0).num_rows if reader.num_record_batches else 0
+    counted = pa.ipc.IpcReadOptions(included_fields=[reader.schema.get_field_index(small)])
+    rows = pa.ipc.open_file(source, options=counted).get_batch(0).num_rows if reader.num_record_batches else 0
     if not rows:
         raise PackError("it is empty")
-    if rows * size * size * 3 > source.size():  # compressed ones would be unpacked into memory by the next line
-        raise PackError(f"its file is too short for {rows} images of {size} px: they are compressed or missing")
+    if rows * row_bytes > source.size():  # compressed ones would be unpacked into memory by the next line
+        raise PackError(f"its file is too short for {rows} rows of {row_bytes} bytes: they are compressed or missing")
     batch = reader.get_batch(0)
     batch.validate()  # without looking at values: every buffer is as long as its column needs it
-    for name in ("image", "label", "subject", "split", "source", *about):
+    for name in (small, *others, *optional):
         if name in batch.schema.names:
-            _check_column(batch.column(name), name, may_lack=name in about)
+            _check_column(batch.column(name), name, may_lack=name in optional)
     return batch
 
 
@@ -81,6 +112,13 @@ def encoded(column: Any) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.integer]]
     if any(word.endswith("\0") for word in words):  # numpy would take it for the same word without
         raise PackError("it has a text that ends in a zero byte")
     return np.asarray(words, dtype=np.str_), found.indices.to_numpy()
+
+
+def check_places(places: npt.NDArray[np.int64], crops: int) -> None:
+    """Raise PackError for a place [N] that is none of so many `crops`."""
+    for place in (places.min(), places.max()):
+        if not 0 <= place < crops:
+            raise PackError(f"column crop holds {place}, and there are {crops} crops, counted from 0")
 
 
 def check_labels(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any, TypeGuard
 
 from skin_tune.regions import is_region_name
+from skin_tune.storage.run_paths import CROPS_SUFFIX
 from skin_tune.text.escaping import has_control, shown
 
 SIZES = (16, 2048)
@@ -25,10 +26,23 @@ def wrong_region(value: object) -> str:
     return "" if is_region_name(value) else f"region {shown(value)} is not one plain name"
 
 
-def wrong_pack_id(value: object) -> str:
-    """Why `value` is no `pack_id`, which names files of a cache; empty if it is."""
+def wrong_id(value: object, name: str = "pack_id") -> str:
+    """Why `value` is no hash of a content, by which files of a cache are named; empty if it is."""
     fits = isinstance(value, str) and _ID.fullmatch(value)
-    return "" if fits else f"pack_id {shown(value)} is not of at most 64 letters and digits"
+    return "" if fits else f"{name} {shown(value)} is not of at most 64 letters and digits"
+
+
+def wrong_crops_file(value: object) -> str:
+    """Why `value` is not the bare name of a file of crops; empty if it is."""
+    fits = (
+        isinstance(value, str)
+        and value.endswith(CROPS_SUFFIX)
+        and not value.startswith(".")
+        and not {"/", "\\"} & set(value)
+        and not has_control(value)
+        and len(value.encode()) <= 255
+    )
+    return "" if fits else f"crops file {shown(value)} is not the bare name of a file *{CROPS_SUFFIX}"
 
 
 def wrong_size(value: object, name: str = "size") -> str:

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_pack_id, wrong_region, wrong_size
+from skin_tune.data.pack.field_rules import (
+    is_whole,
+    wrong_classes,
+    wrong_crops_file,
+    wrong_id,
+    wrong_region,
+    wrong_size,
+)
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError
 from skin_tune.text.escaping import shown
@@ -16,6 +23,10 @@ from skin_tune.text.escaping import shown
 
 class OtherVersionError(PackError):
     """It is a pack, of a version that this program does not read."""
+
+
+class CropsFileError(PackError):
+    """The file that holds a pack's crops is missing, or is not that file."""
 
 
 @contextmanager
@@ -30,6 +41,8 @@ def told_as_no_pack(name: str) -> Iterator[None]:
         raise
     except OtherVersionError as error:
         raise PackError(f"pack {name!r} {error}; prepare it again") from None
+    except CropsFileError as error:
+        raise CropsFileError(f"pack {name!r} {error}") from None
     except PackError as error:
         raise PackError(f"{name!r} is not a pack: {error}; make one with skin-tune prepare") from None
     except Exception as error:  # a foreign file can fail to be read in many ways
@@ -75,6 +88,16 @@ def checked_fields(metadata: Mapping[str, Any], optional: Sequence[str] = ()) ->
     return {name: metadata[name] for name in _WRONG if name in metadata}
 
 
+def checked_crops(metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and id of the file that holds a pack's crops. Raises PackError where they can be none."""
+    crops = metadata.get("crops")
+    if not isinstance(crops, dict):
+        raise PackError(f"crops {shown(crops)} are not the name of a file and its id")
+    if problem := wrong_crops_file(crops.get("file")) or wrong_id(crops.get("crops_id"), "crops_id"):
+        raise PackError(problem)
+    return crops["file"], crops["crops_id"]
+
+
 def _wrong_truth(name: str) -> Callable[[Any], str]:
     return lambda value: "" if isinstance(value, bool) else f"{name} {shown(value)} is neither true nor false"
 
@@ -106,7 +129,7 @@ _WRONG: Mapping[str, Callable[[Any], str]] = {
     "split_seed": _wrong_seed,
     "split_ratios": _wrong_ratios,
     "counts": _wrong_counts,
-    "pack_id": wrong_pack_id,
+    "pack_id": wrong_id,
     "ordinal": _wrong_truth("ordinal"),
     "split_given": _wrong_truth("split_given"),
 }

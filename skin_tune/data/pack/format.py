@@ -1,8 +1,8 @@
-"""The pack: one region's prepared crops in one memory-mappable Arrow file."""
+"""The pack: one region's prepared crops in a memory-mappable Arrow file, or its rows in one and its crops beside it."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +10,36 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.data.pack.columns import check_labels, check_schema, check_split, checked_counts, encoded, only_batch
-from skin_tune.data.pack.fields import told_as_no_pack
+from skin_tune.data.pack.claims import check_regular, read_pack_id
+from skin_tune.data.pack.columns import (
+    check_labels,
+    check_places,
+    check_schema,
+    check_split,
+    checked_counts,
+    encoded,
+    rows_of_pack,
+)
+from skin_tune.data.pack.crops_beside import Find, crops_of, find_beside, found_in_bucket
+from skin_tune.data.pack.fields import CropsFileError, told_as_no_pack
 from skin_tune.data.pack.file import PackFile
+from skin_tune.data.pack.images import Images
 from skin_tune.data.pack.info import PackInfo, content_id, image_digest, info_of
 from skin_tune.data.pack.node_cache import node_copy
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError
-from skin_tune.storage.files import Location, is_local, is_regular, location
+from skin_tune.storage.files import Location, is_local, location
 from skin_tune.storage.photo_columns import ABOUT
 
 
 @dataclass(frozen=True)
 class Pack:
-    """An open pack. `images` is a read-only view [N, size, size, 3] uint8 of the mapped file: nothing is copied."""
+    """An open pack. Its images are mapped, not read."""
 
     path: Location
     info: PackInfo
-    images: npt.NDArray[np.uint8]
+    images: Images
+    """uint8 [N, size, size, 3], read-only: ``images[rows]`` is a numpy array."""
     labels: npt.NDArray[np.int64]
     subjects: npt.NDArray[np.str_]
     sources: npt.NDArray[np.str_]
@@ -35,7 +47,7 @@ class Pack:
     about: Mapping[str, npt.NDArray[np.object_]]
     """Each column of ABOUT [N]; None where the source does not say."""
     file: PackFile = field(repr=False, compare=False)
-    """The mapped file: a local copy where `path` is in a bucket."""
+    """The mapped files: local copies where `path` is in a bucket."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickled pack is its path and id, not its gigabytes of pixels: Tune pickles what a search refers to."""
@@ -76,7 +88,8 @@ def open_pack(path: str | Location, pack_id: str | None = None) -> Pack:
     """Map a pack; one in a bucket is fetched to this machine first, unless it has been.
 
     With `pack_id` no other is taken, and a bucket is not even asked where that one is here. Raises PackError where the
-    file is missing, damaged, no pack, empty, another one, or of another format version.
+    file is missing, damaged, no pack, empty, another one, or of another format version, and where the file of crops
+    that it shares with other packs is not beside it.
 
     >>> from skin_tune import open_pack
     >>> pack = open_pack("packs/lip_dryness-32.arrow")
@@ -89,17 +102,25 @@ def open_pack(path: str | Location, pack_id: str | None = None) -> Pack:
     if is_local(path):
         check_regular(path)
         try:
-            pack = _mapped(path, str(path))
+            pack = _mapped(path, str(path), partial(find_beside, path))
         except OSError as error:
             raise PackError(f"pack {str(path)!r} cannot be read: {error.strerror}") from None
+        except CropsFileError as error:
+            if pack_id is not None:
+                raise PackChangedError(f"the pack has changed: {error}") from None
+            raise
         except PackError:
             if pack_id is not None:
                 raise _another(path, "no pack", pack_id) from None
             raise
     else:
         try:
-            with node_copy(path, pack_id or read_pack_id(path), _content_of) as copy:
-                pack = replace(_mapped(copy, str(path)), path=path)
+            wanted = pack_id or read_pack_id(path)
+            with (
+                found_in_bucket(path.parent) as find,
+                node_copy(path, wanted, lambda file: _content_of(file, str(path), find)) as copy,
+            ):
+                pack = replace(_mapped(copy, str(path), find), path=path)
         except FileNotFoundError:
             raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare") from None
         except OSError as error:
@@ -123,40 +144,11 @@ def _another(path: Location, found: str, expected: str) -> PackChangedError:
     return PackChangedError(f"the pack has changed: {str(path)!r} is {found}, and {expected} was expected")
 
 
-def read_pack_id(path: Location) -> str:
-    """The `pack_id` that a file claims to have: a few kilobytes are read. Raises PackError where it is no pack."""
-    if is_local(path):
-        schema = _schema_of(path)
-    else:
-        from skin_tune.storage.bucket import steady  # a third of a second that only buckets need
-
-        schema = steady(lambda: _schema_of(path))
-    with told_as_no_pack(str(path)):
-        return info_of(schema).pack_id
-
-
-def _schema_of(path: Location) -> Any:
-    with path.open("rb") as file:
-        try:
-            return pa.ipc.open_file(pa.PythonFile(file)).schema
-        except Exception as error:  # a foreign file can fail to be read in many ways
-            if isinstance(error, OSError) and error.errno is not None:  # as a bucket's, which may be asked again
-                raise
-            raise PackError(f"{str(path)!r} is not a pack; make one with skin-tune prepare") from None
-
-
-def check_regular(path: Location) -> None:
-    """Raise PackError where there is no file at `path`, or a folder, a pipe or a device, which can hang a reader."""
-    if is_regular(path):
-        return
-    if is_local(path) and os.path.lexists(path):
-        raise PackError(f"pack {str(path)!r} is not a regular file")
-    raise PackError(f"pack {str(path)!r} does not exist; make one with skin-tune prepare")
-
-
-def _content_of(file: Path) -> str:
+def _content_of(file: Path, name: str, find: Find) -> str:
     try:
-        return content_of(_mapped(file, str(file)))
+        return content_of(_mapped(file, name, find))
+    except CropsFileError:
+        raise
     except PackError:
         return "unreadable"
 
@@ -183,27 +175,28 @@ def content_of(pack: Pack) -> str:
     )
 
 
-def _mapped(file: Path, name: str) -> Pack:
-    """The pack in a local file, which `name` stands for in messages."""
+def _mapped(file: Path, name: str, find: Find) -> Pack:
+    """The pack in a local file, which `name` stands for in messages; `find` gives the file of its crops."""
     with told_as_no_pack(name):
         opened = PackFile(file, name)
         source = pa.memory_map(str(file))
         reader = pa.ipc.open_file(source)
         info = info_of(reader.schema)
-        check_schema(reader.schema, info.size, ABOUT)
-        batch = only_batch(reader, source, info.size, ABOUT)
+        check_schema(reader.schema, info, ABOUT)
+        batch = rows_of_pack(reader, source, info, ABOUT)
         labels = batch.column("label").to_numpy().astype(np.int64)
         check_labels(labels, info.classes)
         (words, split), (names, subjects) = encoded(batch.column("split")), encoded(batch.column("subject"))
         check_split(words.tolist(), split, names.tolist(), subjects)
         counts = checked_counts(info.counts, words.tolist(), split, labels, info.classes)
-        if not opened.is_still_there:
-            raise PackChangedError(f"the pack has changed: another one was put at {name!r} while it was opened")
+        images = _images(batch, info, opened, find)
+        if replaced := opened.replaced:
+            raise PackChangedError(f"the pack has changed: another one was put at {replaced!r} while it was opened")
         opened.check()
         return Pack(
             path=file,
             info=replace(info, counts=counts),
-            images=batch.column("image").to_numpy_ndarray(),
+            images=images,
             labels=labels,
             subjects=names[subjects],
             sources=np.asarray(batch.column("source").to_pylist(), dtype=np.str_),
@@ -211,6 +204,15 @@ def _mapped(file: Path, name: str) -> Pack:
             about={name: _described(batch, name) for name in ABOUT},
             file=opened,
         )
+
+
+def _images(batch: Any, info: PackInfo, opened: PackFile, find: Find) -> Images:
+    if info.crops is None:
+        return Images(batch.column("image").to_numpy_ndarray())
+    crops = crops_of(info, info.crops, opened, find)
+    places = batch.column("crop").to_numpy().astype(np.int64)
+    check_places(places, len(crops))
+    return Images(crops, places)
 
 
 def _described(batch: Any, column: str) -> npt.NDArray[np.object_]:

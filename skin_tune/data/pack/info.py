@@ -1,16 +1,20 @@
 """A pack's metadata, and the hash of its content that is its id."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from skin_tune.data.pack.fields import checked_fields, checked_version, read_metadata
+from skin_tune.data.pack.fields import checked_crops, checked_fields, checked_version, read_metadata
+from skin_tune.errors import PackError
 
 FORMAT_VERSION = 2
 
+SHARING_VERSION = 3
+"""Of a pack whose crops are in a file beside it."""
 
-READABLE_VERSIONS = (1, 2)
+READABLE_VERSIONS = (1, FORMAT_VERSION, SHARING_VERSION)
 """Version 1 has no `ordinal` and, of ABOUT, device and angle alone."""
 
 
@@ -18,6 +22,19 @@ _SINCE_VERSION_2 = ("ordinal", "split_given")
 
 
 METADATA_KEY = b"skin_tune"
+
+CROPS_KIND = "crops"
+"""What a file of crops says it is; a pack does not say."""
+
+
+@dataclass(frozen=True)
+class SharedCrops:
+    """The file of crops that a pack shares with others."""
+
+    file: str
+    """Its name: it lies beside the pack."""
+    crops_id: str
+    """Hash of the images in it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,8 @@ class PackInfo:
     """False for named classes without an order: they have no distance, so no MAE, within-one, QWK or expected grade."""
     split_given: bool = False
     """The source gives the split; where it gives no val, `split_ratios` are those of its train people."""
+    crops: SharedCrops | None = None
+    """The file beside the pack that holds its crops; None where the pack holds them."""
     format_version: int = FORMAT_VERSION
 
     @property
@@ -75,6 +94,18 @@ def image_digest(pixels: bytes | memoryview) -> bytes:
 
 
 def info_of(schema: Any) -> PackInfo:
+    """What the schema of a pack says of it. Raises PackError where it says anything else."""
     metadata = read_metadata((schema.metadata or {}).get(METADATA_KEY))
+    if metadata.get("kind") == CROPS_KIND:
+        raise PackError("it holds the crops of the packs beside it")
     version = checked_version(metadata, READABLE_VERSIONS)
-    return PackInfo(**checked_fields(metadata, optional=_SINCE_VERSION_2), format_version=version)
+    crops = SharedCrops(*checked_crops(metadata)) if version == SHARING_VERSION else None
+    return PackInfo(**checked_fields(metadata, optional=_SINCE_VERSION_2), crops=crops, format_version=version)
+
+
+def described_by(info: PackInfo) -> bytes:
+    """The JSON from which `info_of` reads `info`."""
+    fields = asdict(info)
+    if info.crops is None:
+        del fields["crops"]  # no older version has it
+    return json.dumps(fields).encode()

@@ -1,22 +1,19 @@
 """Writing a pack."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.data.pack.info import METADATA_KEY, PackInfo
+from skin_tune.data.pack.around_images import complete_around, start_of_images
+from skin_tune.data.pack.info import METADATA_KEY, PackInfo, described_by
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.storage.files import Location, atomic_write
 from skin_tune.storage.photo_columns import ABOUT
-
-_PAGE = 4096
-"""Images begin at a multiple of it, where files are mapped."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +35,7 @@ def images_start(info: PackInfo) -> int:
     Whoever does not know the counts of `info` yet gives the largest that there can be.
     """
     one_row = PackRows(np.zeros(1, np.int16), np.zeros(1, np.int8), [""], [""])
-    images = np.zeros((1, info.size, info.size, 3), np.uint8)
-    before = _write_around(None, images, one_row, info, _described_by(info))
-    return -(-before // _PAGE) * _PAGE
+    return start_of_images(info.size, _columns(one_row), described_by(info))
 
 
 def write_pack(path: Location, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo) -> None:
@@ -56,85 +51,28 @@ def write_pack(path: Location, images: npt.NDArray[np.uint8], rows: PackRows, in
 
 
 def complete_pack(path: Path, start: int, rows: PackRows, info: PackInfo) -> None:
-    """Make a pack of a file that has its images, uint8 [N, size, size, 3], from byte `start` on.
-
-    All else is written around them, as one record batch, so that a reader maps one array; what follows them now is
-    overwritten or cut off.
-    """
+    """Make a pack of a file that has its images, uint8 [N, size, size, 3], from byte `start` on."""
     shape = (len(rows.label), info.size, info.size, 3)
-    images: npt.NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r", offset=start, shape=shape)
-    description = _described_by(info)
-    padding = start - _write_around(None, images, rows, info, description)
-    with path.open("r+b") as file:
-        if _write_around(file, images, rows, info, description + b" " * padding) != start:
-            raise AssertionError(f"the images of {path} would not begin at byte {start}")
-        file.truncate()
+    complete_around(path, start, shape, _columns(rows), described_by(info))
 
 
-class _AroundImages:
-    """A file as pyarrow writes to it, except that it steps over the images: they are in their place already.
-
-    With None for the file nothing is written, and only the place is found.
-    """
-
-    def __init__(self, file: BinaryIO | None, images: pa.Buffer):
-        self._file, self._images = file, images
-        self._position = 0
-        self.images_start = -1
-        self.closed = False
-
-    def write(self, data: Any) -> None:
-        if isinstance(data, pa.Buffer) and data.address == self._images.address and data.size == self._images.size:
-            self.images_start = self._position
-        elif self._file is not None:
-            self._file.seek(self._position)
-            self._file.write(data)
-        self._position += len(data)
-
-    def flush(self) -> None:
-        """Left to whoever has opened the file, as closing is."""
-
-    def close(self) -> None:
-        """Nothing."""
+def write_sharing_pack(path: Path, crop: npt.NDArray[np.int32], rows: PackRows, info: PackInfo) -> None:
+    """Write a pack whose images are in the file `info.crops`; `crop` [N] says which of those each row has."""
+    columns = {"crop": pa.array(crop, pa.int32()), **_columns(rows)}
+    fields = [(name, column.type) for name, column in columns.items()]
+    schema = pa.schema(fields, metadata={METADATA_KEY: described_by(info)})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as out:
+        out.write_batch(pa.record_batch(list(columns.values()), schema=schema))
 
 
-def _described_by(info: PackInfo) -> bytes:
-    return json.dumps(asdict(info)).encode()
-
-
-def _write_around(
-    file: BinaryIO | None, images: npt.NDArray[np.uint8], rows: PackRows, info: PackInfo, description: bytes
-) -> int:
-    """Write all of a pack but the `images`, with their bytes left out; the byte at which they begin."""
-    tensor_type = pa.fixed_shape_tensor(pa.uint8(), [info.size, info.size, 3])
-    schema = pa.schema(
-        [
-            ("image", tensor_type),
-            ("label", pa.int16()),
-            ("subject", pa.string()),
-            ("split", pa.string()),
-            ("source", pa.string()),
-            *ABOUT.items(),
-        ],
-        metadata={METADATA_KEY: description},
-    )
-    pixels = pa.py_buffer(images)
-    flat = pa.Array.from_buffers(pa.uint8(), images.size, [None, pixels])
-    storage = pa.FixedSizeListArray.from_arrays(flat, type=tensor_type.storage_type)
-    columns = [
-        pa.ExtensionArray.from_storage(tensor_type, storage),
-        pa.array(rows.label, pa.int16()),
-        pa.array(rows.subject, pa.string()),
-        pa.array([SPLITS[code] for code in rows.split], pa.string()),
-        pa.array(rows.source, pa.string()),
-        *(described(rows.about.get(name), name, len(rows.label)) for name in ABOUT),
-    ]
-    # A column of more than 2^31 bytes is 10,922 images of 256 pixels: fewer than a whole region has.
-    options = pa.ipc.IpcWriteOptions(allow_64bit=True)
-    around = _AroundImages(file, pixels)
-    with pa.PythonFile(around, mode="w") as sink, pa.ipc.new_file(sink, schema, options=options) as out:
-        out.write_batch(pa.record_batch(columns, schema=schema))
-    return around.images_start
+def _columns(rows: PackRows) -> dict[str, pa.Array]:
+    return {
+        "label": pa.array(rows.label, pa.int16()),
+        "subject": pa.array(rows.subject, pa.string()),
+        "split": pa.array([SPLITS[code] for code in rows.split], pa.string()),
+        "source": pa.array(rows.source, pa.string()),
+        **{name: described(rows.about.get(name), name, len(rows.label)) for name in ABOUT},
+    }
 
 
 def described(values: Sequence[Any] | None, name: str, rows: int) -> pa.Array:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skin_tune.data.preparation.crops import Crop, Cut, CutResult, cut_photo
+from skin_tune.data.preparation.places import CropFile, Place, files_in_photo_order, places_of
 from skin_tune.data.preparation.turns import Turns
 from skin_tune.data.sources.files import MAX_MEGAPIXELS
 from skin_tune.data.sources.manifest import Row
@@ -29,30 +30,12 @@ _HELD_BYTES = 32_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class CropFile:
-    """Where the crops of a region go: one after another, from a byte of a file on."""
-
-    path: Path
-    start: int = 0
-    gapless: bool = True
-    """A crop that cannot be cut leaves no place empty. Without it the n-th row has the n-th place."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a crop goes if none before it is refused: in which of the files, and as the how many-th."""
-
-    file: int
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """Some photos, the cuts of each, and a place for every cut."""
 
     number: int
     photos: list[tuple[Path, list[Cut]]]
-    places: dict[int, _Place]
+    places: dict[int, Place]
     """By row."""
 
 
@@ -76,19 +59,20 @@ def cut_all(
     """Cut the crop of every row into its region's file; results are in the order of `rows`.
 
     A file holds raw uint8, the n-th of its places at offset ``start + n * size * size * 3``. Crops are in the order of
-    the rows, and without gaps where a file is `gapless` and its rows are in the order of the photos. A file is as long
-    as it were with all crops.
+    the rows, and without gaps where a file is `gapless` and its rows are in the order of the photos. In a file of
+    several regions a crop that they share is there once. A file is as long as it were with all crops.
     """
     cuts_of: dict[Path, list[Cut]] = {}
     for index, row in enumerate(rows):
         cuts_of.setdefault(row.photo, []).append(Cut(index, row.box, row.mirrored, row.relative_box))
-    names = list(files)
-    places, counts = _places(rows, names)
-    for name, file in files.items():
+    places = places_of(rows, files)
+    in_order = files_in_photo_order(rows, places, list(cuts_of))
+    counts = Counter(place.file for place in set(places))
+    given = []
+    for number, file in enumerate(dict.fromkeys(files.values())):
         with file.path.open("wb") as new:
-            new.truncate(file.start + counts[name] * size * size * 3)
-    in_order = _in_photo_order(rows, list(cuts_of))
-    given = [CropFile(file.path, file.start, gapless=file.gapless and name in in_order) for name, file in files.items()]
+            new.truncate(file.start + counts[number] * size * size * 3)
+        given.append(replace(file, gapless=file.gapless and number in in_order))
     results: dict[int, CutResult] = {}
     done = 0
     with closing(_cut_parts(_parts(cuts_of, places, size), given, size, max_megapixels)) as parts:
@@ -100,29 +84,7 @@ def cut_all(
     return [results[index] for index in range(len(rows))]
 
 
-def _places(rows: Sequence[Row], names: Sequence[str]) -> tuple[dict[int, _Place], Counter[str]]:
-    """The place of each row if none is refused, and how many there are of each name."""
-    counts: Counter[str] = Counter()
-    places = {}
-    for index, row in enumerate(rows):
-        places[index] = _Place(names.index(row.region), counts[row.region])
-        counts[row.region] += 1
-    return places, counts
-
-
-def _in_photo_order(rows: Sequence[Row], photos: Sequence[Path]) -> set[str]:
-    """The regions whose rows are in the order of `photos`."""
-    rank = {photo: place for place, photo in enumerate(photos)}
-    last: defaultdict[str, int] = defaultdict(int)
-    disordered = set()
-    for row in rows:
-        if rank[row.photo] < last[row.region]:
-            disordered.add(row.region)
-        last[row.region] = rank[row.photo]
-    return set(last) - disordered
-
-
-def _parts(cuts_of: Mapping[Path, list[Cut]], places: Mapping[int, _Place], size: int) -> list[_Part]:
+def _parts(cuts_of: Mapping[Path, list[Cut]], places: Sequence[Place], size: int) -> list[_Part]:
     photos = list(cuts_of.items())
     most = max((len(cuts) for cuts in cuts_of.values()), default=1) * size * size * 3
     step = min(max(_HELD_BYTES // most, 1), _PHOTOS)
@@ -190,34 +152,39 @@ def _cut_part(part: _Part, work: _Work) -> list[list[CutResult]]:
     try:
         for path, cuts in part.photos:
             photos.append(cut_photo(path, cuts, work.size, work.max_megapixels))
-        for result, _ in (crop for crops in photos for crop in crops):
-            file = part.places[result.row].file
-            refused[file] += work.files[file].gapless and not result.digest
+        for place, (result, _) in _by_place(part, photos):
+            refused[place.file] += work.files[place.file].gapless and not result.digest
     finally:  # whatever happens: other parts wait for this turn
         before = work.turns.take(part.number, refused)
-    placed, to_write = _placed(part, photos, before, work)
+    final, to_write = _final_places(part, photos, before, work)
     for file, crops in to_write.items():
         _write(work.files[file], crops)
-    return placed
+    return [
+        [replace(result, place=final[part.places[result.row]]) if result.digest else result for result, _ in crops]
+        for crops in photos
+    ]
 
 
-def _placed(
+def _by_place(part: _Part, photos: Sequence[Sequence[Crop]]) -> list[tuple[Place, Crop]]:
+    """A part's crops with their places, in the order of these; of rows that share a place one."""
+    crops = {part.places[crop[0].row]: crop for crops in photos for crop in crops}
+    return sorted(crops.items(), key=lambda found: (found[0].file, found[0].number))
+
+
+def _final_places(
     part: _Part, photos: Sequence[Sequence[Crop]], before: Sequence[int], work: _Work
-) -> tuple[list[list[CutResult]], dict[int, list[tuple[int, bytes]]]]:
-    """The final places of a part's crops, and for each file its (place, pixels). `before`: refused before this part."""
+) -> tuple[dict[Place, int], dict[int, list[tuple[int, bytes]]]]:
+    """Where each crop goes in its file, and for each file its (place, pixels). `before`: refused before this part."""
     refused = list(before)
-    rows = sorted((crop for crops in photos for crop in crops), key=lambda crop: crop[0].row)
-    ends: dict[int, CutResult] = {}
+    final: dict[Place, int] = {}
     to_write: defaultdict[int, list[tuple[int, bytes]]] = defaultdict(list)
-    for result, pixels in rows:
-        place = part.places[result.row]
+    for place, (result, pixels) in _by_place(part, photos):
         if result.digest:
-            ends[result.row] = replace(result, place=place.number - refused[place.file])
-            to_write[place.file].append((ends[result.row].place, pixels))
+            final[place] = place.number - refused[place.file]
+            to_write[place.file].append((final[place], pixels))
         else:
-            ends[result.row] = result
             refused[place.file] += work.files[place.file].gapless
-    return [[ends[result.row] for result, _ in crops] for crops in photos], to_write
+    return final, to_write
 
 
 def _write(file: CropFile, crops: Sequence[tuple[int, bytes]]) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.preparation.cutting import CropFile, cut_all
+from skin_tune.data.preparation.cutting import cut_all
+from skin_tune.data.preparation.places import CropFile
 from skin_tune.data.sources.aihub_label import BadLabelError, Label, read_label
 from skin_tune.data.sources.files import IMAGE_SUFFIXES, files_under, leaves_roots
 from skin_tune.data.sources.manifest import Box, Row, as_box

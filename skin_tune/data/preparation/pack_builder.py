@@ -1,9 +1,8 @@
-"""From a region's crops to its pack: what can be used, how it is split, what is written."""
+"""From a region's crops to the rows of its pack: what can be used, and how it is split."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +11,14 @@ from skin_tune.data.pack.field_rules import wrong_classes
 from skin_tune.data.pack.info import PackInfo, content_id
 from skin_tune.data.pack.subject_split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
 from skin_tune.data.pack.uses import check_replaceable
-from skin_tune.data.pack.writer import PackRows, complete_pack
 from skin_tune.data.preparation.crops import CutResult
-from skin_tune.data.preparation.cutting import CropFile, close_gaps
 from skin_tune.data.preparation.packable import no_training_image, nothing_left, too_much_lost
-from skin_tune.data.preparation.side_tables import write_joined, write_quarantine
 from skin_tune.data.sources.manifest import Manifest, Quarantined, Row
 from skin_tune.data.sources.people import joined_people, shared_pictures
 from skin_tune.data.sources.request import DEFAULT_RATIOS, PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
 from skin_tune.storage.files import Location
-from skin_tune.storage.photo_columns import ABOUT
-from skin_tune.storage.run_paths import joined_path, quarantine_path
+from skin_tune.storage.run_paths import joined_path
 
 
 @dataclass
@@ -48,7 +43,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class _Usable:
+class Usable:
     """The rows that can be used, and their crops."""
 
     rows: list[Row]
@@ -62,17 +57,19 @@ class _Usable:
     def subjects(self) -> list[str]:
         return [row.subject for row in self.rows]
 
-    def only(self, keep: npt.NDArray[np.bool_]) -> "_Usable":
+    def only(self, keep: npt.NDArray[np.bool_]) -> "Usable":
         """The rows of which `keep` [N] is true."""
         kept = np.flatnonzero(keep).tolist()
-        return _Usable([self.rows[place] for place in kept], [self.cuts[place] for place in kept])
+        return Usable([self.rows[place] for place in kept], [self.cuts[place] for place in kept])
 
 
 @dataclass(frozen=True)
-class _Chosen:
-    """The rows of a pack, and those left out."""
+class Chosen:
+    """The rows of a region's pack, and those left out."""
 
-    usable: _Usable
+    outcome: Prepared
+    """Of the region; it has the pack's `info`."""
+    usable: Usable
     split: npt.NDArray[np.int8]
     """Index into SPLITS [N]."""
     quarantined: list[Quarantined]
@@ -80,45 +77,26 @@ class _Chosen:
     """(person, subject, source) of pictures that several subjects have."""
 
 
-def write_region(
-    outcome: Prepared,
-    of_region: list[tuple[Row, CutResult]],
-    crops: CropFile,
-    manifest: Manifest,
-    request: PrepareRequest,
-) -> list[Path]:
-    """Make the pack of `outcome.region`, and the tables of what could not be used and of who was joined beside it.
+def choose_rows(
+    outcome: Prepared, of_region: list[tuple[Row, CutResult]], manifest: Manifest, request: PrepareRequest
+) -> Chosen:
+    """The rows of the pack of `outcome.region`, of which `of_region` are all, and their crops.
 
-    `of_region` are its rows, whose crops are in the file `crops`, which becomes the pack. Fills in `outcome`; returns
-    the files. Raises SourceError where no pack can come of them.
+    Fills in `outcome`. Raises SourceError where no pack can come of them, or it may not replace the one that is there.
     """
     if problem := wrong_classes(manifest.classes[outcome.region]):
         raise SourceError(f"{outcome.region}: {problem}")
     chosen = _choose(outcome, of_region, manifest, request)
-    usable, path = chosen.usable, outcome.path
     outcome.quarantined = Counter(entry.reason for entry in chosen.quarantined)
     outcome.info = info = _info(outcome, chosen, manifest, request)
-    outcome.warnings += _noted(of_region) + _warnings(info, chosen.joined, path)
-    check_replaceable(path, info.region, info.pack_id, replace=request.replace)
-    close_gaps(crops, [cut.place for cut in usable.cuts], info.size)
-    columns = PackRows(
-        label=usable.labels,
-        split=chosen.split,
-        subject=usable.subjects,
-        source=[row.source for row in usable.rows],
-        about={name: [row.about.get(name) for row in usable.rows] for name in ABOUT},
-    )
-    complete_pack(crops.path, crops.start, columns, info)
-    folder = crops.path.parent
-    files = [crops.path, write_quarantine(folder / quarantine_path(path).name, chosen.quarantined)]
-    if chosen.joined:
-        files.append(write_joined(folder / joined_path(path).name, chosen.joined))
-    return files
+    outcome.warnings += _noted(of_region) + _warnings(info, chosen.joined, outcome.path)
+    check_replaceable(outcome.path, info.region, info.pack_id, replace=request.replace)
+    return chosen
 
 
 def _choose(
     outcome: Prepared, of_region: list[tuple[Row, CutResult]], manifest: Manifest, request: PrepareRequest
-) -> _Chosen:
+) -> Chosen:
     region = outcome.region
     usable, refused = _judge(of_region)
     quarantined = [entry for entry in manifest.quarantined if entry.region in ("", region)] + refused
@@ -133,10 +111,10 @@ def _choose(
         raise SourceError(lost)
     if shared := shared_subjects(split, usable.subjects):
         raise SkinTuneError(f"{region}: subject {min(shared)!r} would be in two splits; no pack was written")
-    return _Chosen(usable, split, quarantined, joined)
+    return Chosen(outcome, usable, split, quarantined, joined)
 
 
-def _split(usable: _Usable, request: PrepareRequest, outcome: Prepared) -> npt.NDArray[np.int8]:
+def _split(usable: Usable, request: PrepareRequest, outcome: Prepared) -> npt.NDArray[np.int8]:
     """Index into SPLITS of each row, -1 where the source's own split leaves it out."""
     given, ratios, seed = [row.split for row in usable.rows], request.split_ratios, request.split_seed
     if any(given) and ratios is None:
@@ -146,7 +124,7 @@ def _split(usable: _Usable, request: PrepareRequest, outcome: Prepared) -> npt.N
     return split_by_subject(usable.labels, usable.subjects, ratios=ratios or DEFAULT_RATIOS, seed=seed)
 
 
-def _info(outcome: Prepared, chosen: _Chosen, manifest: Manifest, request: PrepareRequest) -> PackInfo:
+def _info(outcome: Prepared, chosen: Chosen, manifest: Manifest, request: PrepareRequest) -> PackInfo:
     """The pack's metadata. Raises SourceError where a class has no training image."""
     region, classes, ordinal = outcome.region, manifest.classes[outcome.region], not request.nominal
     usable, labels, split = chosen.usable, chosen.usable.labels, chosen.split
@@ -178,13 +156,13 @@ def _ratios(given: set[str], request: PrepareRequest) -> list[int]:
     return [] if "val" in given else list(TRAIN_ANEW)
 
 
-def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[_Usable, list[Quarantined]]:
+def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[Usable, list[Quarantined]]:
     """The rows whose crop can be used, and what is wrong with the others."""
     labels_of: dict[bytes, set[int]] = {}
     for row, cut in of_region:
         if cut.digest:
             labels_of.setdefault(cut.digest, set()).add(row.label)
-    usable, refused = _Usable([], []), []
+    usable, refused = Usable([], []), []
     for row, cut in of_region:
         if not cut.digest:
             refused.append(Quarantined(row.region, row.source, cut.reason, cut.detail))
@@ -196,7 +174,7 @@ def _judge(of_region: list[tuple[Row, CutResult]]) -> tuple[_Usable, list[Quaran
     return usable, refused
 
 
-def _joined(usable: _Usable) -> tuple[_Usable, list[tuple[str, str, str]]]:
+def _joined(usable: Usable) -> tuple[Usable, list[tuple[str, str, str]]]:
     """The rows with one subject for all whom the same picture shows, and (person, subject, source) of these pictures.
 
     A picture of one colour alone shows nobody, and joins nobody.

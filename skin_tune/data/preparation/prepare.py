@@ -1,26 +1,30 @@
 """From a source to packs: read labels, cut crops, write a pack for each region."""
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from skin_tune.data.pack.crops_file import crops_start
+from skin_tune.data.pack.unused_crops import unused_crops
 from skin_tune.data.pack.writer import images_start
-from skin_tune.data.preparation.cutting import CropFile, cut_all
-from skin_tune.data.preparation.pack_builder import Prepared, write_region
+from skin_tune.data.preparation.cutting import cut_all
+from skin_tune.data.preparation.pack_builder import Chosen, Prepared, choose_rows
+from skin_tune.data.preparation.pack_files import write_packs
 from skin_tune.data.preparation.packable import cannot_be_packed
-from skin_tune.data.preparation.space import check_space, largest_info, pack_bytes
+from skin_tune.data.preparation.places import CropFile
+from skin_tune.data.preparation.sharing import sharing_regions
+from skin_tune.data.preparation.space import check_space, largest_info, needed_bytes
 from skin_tune.data.sources.aihub import read_aihub
 from skin_tune.data.sources.class_folders import read_folders
 from skin_tune.data.sources.csv_table import read_csv
-from skin_tune.data.sources.manifest import Manifest, Row
+from skin_tune.data.sources.manifest import Manifest
 from skin_tune.data.sources.people import with_people
 from skin_tune.data.sources.request import PrepareRequest, checked_format
 from skin_tune.errors import SourceError
-from skin_tune.storage.files import is_local, remove_abandoned_writes
-from skin_tune.storage.run_paths import joined_path, pack_path
+from skin_tune.storage.files import Location, is_local, remove_abandoned_writes
+from skin_tune.storage.run_paths import CROPS_SUFFIX, joined_path, pack_path
 from skin_tune.storage.scratch import ScratchFolder, remove_abandoned
 from skin_tune.storage.together import move_together
 
@@ -68,18 +72,12 @@ def _write_packs(
     manifest: Manifest, missing: dict[str, str], staging: Path, request: PrepareRequest, progress: Progress
 ) -> list[Prepared]:
     rows = [row for row in manifest.rows if not missing[row.region]]
-    crops = {
-        region: CropFile(
-            staging / pack_path(request.out, region, request.size).name,
-            images_start(largest_info(region, manifest, request)),
-        )
-        for region in manifest.classes
-        if not missing[region]
-    }
-    _check_space(crops, rows, staging, request)
+    groups = sharing_regions(rows, [region for region in manifest.classes if not missing[region]])
+    crops = {region: file for group in groups for region, file in _crop_files(group, manifest, staging, request)}
+    _check_space(needed_bytes(crops, rows, request.size), staging, request)
     cuts = cut_all(rows, crops, request.size, partial(progress, "photos"), request.max_megapixels)
-    files: list[Path] = []
     outcomes = []
+    chosen: dict[str, Chosen] = {}
     for region in manifest.classes:
         outcome = Prepared(region, pack_path(request.out, region, request.size))
         outcome.not_visible = manifest.not_visible[region]
@@ -90,24 +88,45 @@ def _write_packs(
             if missing[region]:
                 raise SourceError(missing[region])
             of_region = [(row, cut) for row, cut in zip(rows, cuts, strict=True) if row.region == region]
-            files += write_region(outcome, of_region, crops[region], manifest, request)
+            chosen[region] = choose_rows(outcome, of_region, manifest, request)
         except SourceError as error:
             outcome.error = str(error)
-    if all(outcome.error for outcome in outcomes):
+    if not chosen:
         raise SourceError("; ".join(outcome.error for outcome in outcomes))
-    written = {file.name for file in files}
-    tables = [joined_path(outcome.path).name for outcome in outcomes if not outcome.error]
-    move_together(files, request.out, obsolete=[name for name in tables if name not in written])
+    files: list[Path] = []
+    for group in groups:
+        if packs := [chosen[region] for region in group if region in chosen]:
+            files += write_packs(packs, crops[group[0]])
+    _move(files, [pack.outcome for pack in chosen.values()], request.out)
     return outcomes
 
 
-def _check_space(crops: dict[str, CropFile], rows: list[Row], staging: Path, request: PrepareRequest) -> None:
-    counts = Counter(row.region for row in rows)
-    needed = [pack_bytes(file.start, counts[region], request.size) for region, file in crops.items()]
+def _crop_files(
+    group: list[str], manifest: Manifest, staging: Path, request: PrepareRequest
+) -> list[tuple[str, CropFile]]:
+    """The file of the crops of each region of a group that shares them: the same for all.
+
+    Where one region alone comes of it, it becomes that one's pack.
+    """
+    path = staging / pack_path(request.out, group[0], request.size).name
+    start = max(images_start(largest_info(region, manifest, request)) for region in group)
+    if len(group) > 1:
+        path, start = path.with_suffix(CROPS_SUFFIX), max(start, crops_start(request.size))
+    return [(region, CropFile(path, start)) for region in group]
+
+
+def _check_space(needed: list[int], staging: Path, request: PrepareRequest) -> None:
     if is_local(request.out):
         check_space(request.out, needed, request.size, "another --out")
     else:
         check_space(staging.parent, needed, request.size, "set TMPDIR to a folder on a larger disk")
+
+
+def _move(files: list[Path], outcomes: list[Prepared], out: Location) -> None:
+    """Move `files` to `out`, and remove what they make obsolete there: tables of joined people, files of crops."""
+    written = {file.name for file in files}
+    tables = [name for name in (joined_path(outcome.path).name for outcome in outcomes) if name not in written]
+    move_together(files, out, obsolete=tables + unused_crops(out, [outcome.path for outcome in outcomes], written))
 
 
 def _read(request: PrepareRequest, source_format: str, progress: Progress) -> Manifest:

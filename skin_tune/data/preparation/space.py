@@ -1,12 +1,14 @@
 """Room on the disk for packs, known before the first photo is opened."""
 
 import shutil
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from skin_tune.data.pack.info import PackInfo
 from skin_tune.data.pack.subject_split import SPLITS
-from skin_tune.data.sources.manifest import Manifest
+from skin_tune.data.preparation.places import CropFile, places_of
+from skin_tune.data.sources.manifest import Manifest, Row
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SourceError
 
@@ -30,8 +32,21 @@ def largest_info(region: str, manifest: Manifest, request: PrepareRequest) -> Pa
     )
 
 
+def needed_bytes(files: Mapping[str, CropFile], rows: Sequence[Row], size: int) -> list[int]:
+    """Bytes of each pack and file of crops that will come of `files`, by region, and `rows`: at most."""
+    places = places_of(rows, files)
+    crops = Counter(place.file for place in set(places))
+    needed = [pack_bytes(file.start, crops[number], size) for number, file in enumerate(dict.fromkeys(files.values()))]
+    sharing = {file for file, regions in Counter(files.values()).items() if regions > 1}
+    of_region = Counter(row.region for row in rows)
+    return needed + [pack_bytes(file.start, of_region[region], 0) for region, file in files.items() if file in sharing]
+
+
 def pack_bytes(start: int, rows: int, size: int) -> int:
-    """Bytes of a pack of `rows` images of `size` pixels that begin at byte `start`: at most, but for endless names."""
+    """Bytes of a pack of `rows` images of `size` pixels that begin at byte `start`: at most, but for endless names.
+
+    A size of 0 is that of a pack whose images are elsewhere.
+    """
     return start + (rows + 1) * (size * size * 3 + _TEXT_BYTES)
 
 

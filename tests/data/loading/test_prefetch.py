@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from skin_tune.data.loading.prefetch import map_ahead, prefetched
+from skin_tune.data.pack.images import Images
 
 
 def test_prefetched_batches_hold_the_rows_asked_for_in_order() -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
     steps = [np.array([3, 3, 19]), np.array([0]), np.array([7, 2, 5, 11]), np.array([1, 4])]
-    batches = list(prefetched(images, steps, torch.device("cpu")))
+    batches = list(prefetched(Images(images), steps, torch.device("cpu")))
     assert len(batches) == len(steps)
     for step, batch in zip(steps, batches, strict=True):
         assert batch.dtype == torch.uint8

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.data.pack.info import FORMAT_VERSION, PackInfo
+from skin_tune.data.pack.info import FORMAT_VERSION, READABLE_VERSIONS, PackInfo
 from skin_tune.data.pack.writer import PackRows, complete_pack, images_start, write_pack
 from skin_tune.errors import PackError
 
@@ -57,7 +57,7 @@ def write(tmp_path: Path, images: np.ndarray) -> Callable[..., Path]:
 
 def test_what_is_written_is_read(write: Callable[..., Path], images: np.ndarray) -> None:
     pack = open_pack(write())
-    assert (pack.images == images).all()
+    np.testing.assert_array_equal(pack.images, images)
     assert pack.images.dtype == np.uint8
     assert pack.labels.tolist() == [0, 1, 1, 2, 2, 0]
     assert pack.subjects.tolist() == ["a", "b", "c", "한", "e", "f"]
@@ -74,16 +74,16 @@ def test_images_are_the_mapped_file_itself_and_read_only(write: Callable[..., Pa
     before = pa.total_allocated_bytes()
     pack = open_pack(path)
     assert pa.total_allocated_bytes() == before
-    assert not pack.images.flags.writeable
-    assert not pack.images.flags.owndata
-    with pytest.raises(ValueError, match="read-only"):
-        pack.images[0] = 0
-    old = pack.images[3, 5, 7].copy()
-    start = path.read_bytes().index(pack.images.tobytes())
+    pixels = np.asarray(pack.images)
+    assert not pixels.flags.writeable
+    assert not pixels.flags.owndata
+    assert not pack.images[0].flags.writeable
+    old = pack.images[3][5, 7].copy()
+    start = path.read_bytes().index(pixels.tobytes())
     with path.open("r+b") as file:  # what is changed in the file is seen through the map
         file.seek(start + ((3 * SIZE + 5) * SIZE + 7) * 3)
         file.write(bytes(255 - old))
-    assert (pack.images[3, 5, 7] == 255 - old).all()
+    assert (pack.images[3][5, 7] == 255 - old).all()
 
 
 def test_images_live_on_when_the_pack_is_dropped(write: Callable[..., Path], images: np.ndarray) -> None:
@@ -133,7 +133,7 @@ def test_room_is_left_for_counts_that_are_not_known_yet(tmp_path: Path) -> None:
     names = [str(row) for row in range(300)]
     rows = PackRows(np.arange(300, dtype=np.int16), np.zeros(300, np.int8), names, names)
     complete_pack(path, start, rows, PackInfo("acne", classes, SIZE, 0, [60, 20, 20], counts, "abc"))
-    assert (open_pack(path).images == images).all()
+    np.testing.assert_array_equal(open_pack(path).images, images)
 
 
 def test_a_failed_write_leaves_the_old_pack_and_no_other_file(write: Callable[..., Path], images: np.ndarray) -> None:
@@ -203,7 +203,7 @@ def rewritten(path: Path, change: Callable[[pa.Table, dict[str, Any]], tuple[pa.
 
 def test_another_format_version_is_named(write: Callable[..., Path]) -> None:
     path = rewritten(write(), lambda table, said: (table, said | {"format_version": 99}))
-    assert f"format version 99, this program reads up to {FORMAT_VERSION}" in refusal(path)
+    assert f"format version 99, this program reads up to {max(READABLE_VERSIONS)}" in refusal(path)
 
 
 @pytest.mark.parametrize(

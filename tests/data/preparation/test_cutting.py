@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from skin_tune.data.preparation.crops import CutResult
-from skin_tune.data.preparation.cutting import CropFile, close_gaps, cut_all
+from skin_tune.data.preparation.cutting import close_gaps, cut_all
+from skin_tune.data.preparation.places import CropFile
 from skin_tune.data.sources.manifest import Row
 from skin_tune.errors import SourceError
 
@@ -98,6 +99,27 @@ def test_each_row_has_its_own_place_where_gaps_are_left(
     rows[2 * 9].photo.write_bytes(b"no image")
     cut(rows, {name: CropFile(tmp_path / name, gapless=False) for name in ("a", "b")})
     assert photos_in(tmp_path / "a") == [*range(9), -1, *range(10, 70)]
+
+
+@CORES
+def test_regions_of_one_file_have_a_crop_that_they_share_there_once(
+    tmp_path: Path, coordinates: Draw, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    use_cores(cores, monkeypatch)
+    rows = [row for row in rows_of(tmp_path, coordinates, 70) if row.region == "a" or int(row.source) % 7 == 0]
+    rows += [replace(row, region="c") for row in rows if row.region == "a" and int(row.source) % 2]
+    rows.sort(key=lambda row: int(row.source))
+    bad = (1, 14, 40, 69)
+    for n in bad:
+        (tmp_path / f"{n}.png").write_bytes(b"no image")
+    file = CropFile(tmp_path / "shared", start=4096)
+    results = cut(rows, {"a": file, "b": CropFile(tmp_path / "b"), "c": file})
+    good = [n for n in range(70) if n not in bad]
+    assert photos_in(file.path, 4096) == good + [-1] * len(bad)
+    assert len(photos_in(tmp_path / "b")) == 10
+    for row, result in zip(rows, results, strict=True):
+        if result.digest and row.region != "b":
+            assert good[result.place] == int(row.source)
 
 
 def test_rows_that_are_not_in_the_order_of_the_photos_keep_theirs(tmp_path: Path, coordinates: Draw) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import skin_tune.data.preparation.pack_builder as packing
+import skin_tune.data.preparation.pack_builder as choosing
+import skin_tune.data.preparation.pack_files as packing
 import skin_tune.data.preparation.prepare as prepare_module
-from skin_tune.data.pack.writer import complete_pack
 from skin_tune.data.preparation.prepare import prepare
 from skin_tune.data.sources.request import PrepareRequest
 from skin_tune.errors import SkinTuneError, SourceError
@@ -45,7 +45,8 @@ def test_a_failure_at_any_step_leaves_the_folder_as_it_was(
     def failing(*_: Any, **__: Any) -> Any:
         raise failure
 
-    monkeypatch.setattr(prepare_module if step in ("cut_all", "move_together") else packing, step, failing)
+    (module,) = (module for module in (prepare_module, choosing, packing) if hasattr(module, step))
+    monkeypatch.setattr(module, step, failing)
     expected = SkinTuneError if isinstance(failure, OSError | SourceError) else type(failure)
     with pytest.raises(expected) as caught:
         prepare(PrepareRequest([root], "acne", size=32, out=tmp_path / "packs"))
@@ -79,13 +80,17 @@ def test_where_one_pack_cannot_be_written_none_is(
     old = {path.name: path.read_bytes() for path in out.glob("*")}
     written: list[Path] = []
 
-    def full_at_the_sixth(path: Path, *about: Any) -> None:
-        written.append(path)
-        if len(written) == 6:
-            raise OSError(28, "No space left on device")
-        complete_pack(path, *about)
+    def full_at_the_sixth(write: Callable[..., Any]) -> Callable[..., Any]:
+        def writing(path: Path, *about: Any) -> Any:
+            written.append(path)
+            if len(written) == 6:
+                raise OSError(28, "No space left on device")
+            return write(path, *about)
 
-    monkeypatch.setattr(packing, "complete_pack", full_at_the_sixth)
+        return writing
+
+    for writer in ("complete_pack", "complete_crops", "write_sharing_pack"):
+        monkeypatch.setattr(packing, writer, full_at_the_sixth(getattr(packing, writer)))
     with pytest.raises(SourceError, match="cannot be written to: No space left on device"):
         prepare(PrepareRequest([tree], "all", size=16, out=out))
     assert len(written) == 6

@@ -63,7 +63,7 @@ def test_everything_that_cannot_be_used_is_in_the_quarantine_file_with_its_reaso
     assert "no subject is in two splits (11 subjects checked)" in printed
     opened = open_pack(pack)
     assert sorted(opened.subjects.tolist()) == [f"{n:04d}" for n in range(10, 21)]
-    assert all((opened.images[row, :, :, 2] == int(opened.subjects[row])).all() for row in range(11))
+    assert all((opened.images[row][:, :, 2] == int(opened.subjects[row])).all() for row in range(11))
 
 
 def test_the_quarantine_file_holds_any_name(tmp_path: Path, class_folders: Folders) -> None:
