@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+import skin_tune.data.preparation.prepare as prepare_module
 from skin_tune.data.pack.format import Pack, content_of, open_pack
 from skin_tune.data.pack.uses import note_use
 from skin_tune.data.preparation.cutting import cut_all
@@ -144,6 +145,17 @@ def test_one_region_that_is_left_of_crops_in_another_order_keeps_its_rows_order(
     pack = open_pack(next(path for path in files if path.suffix == ".arrow"))
     assert pack.images[:][:, 0, 0, 2].tolist() == [5, 4, 3, 2, 1, 0]
     assert content_of(pack) == pack.info.pack_id
+
+
+def test_the_disk_is_asked_for_what_is_written_and_little_more(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[int] = []
+    monkeypatch.setattr(prepare_module, "check_space", lambda folder, packs, *_: asked.extend(packs))
+    packs_of(tree, "all", tmp_path / "packs", size=64)
+    written = sum(file.stat().st_size for file in (tmp_path / "packs").iterdir() if file.suffix != ".csv")
+    assert len(asked) == 8 + 2
+    assert written <= sum(asked) < written + len(asked) * 32_000
 
 
 def test_inspect_and_prepare_name_the_file_that_goes_with_a_pack(tree: Path, tmp_path: Path, skin_tune: Cli):
