@@ -20,7 +20,7 @@ from rich.console import Console
 from benchmarks.curves.choosing import compare_metrics, load
 from benchmarks.curves.data import DATA_SETS, pack_of
 from benchmarks.curves.measure import measure as measure_curves
-from benchmarks.curves.table import load_table, table_file, write_table
+from benchmarks.curves.table import METRICS, load_table, table_file, write_table
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
 
@@ -48,6 +48,7 @@ def choosing(name: Name, work: Work) -> None:
 @app.command()
 def searches(
     name: Name,
+    metric: Annotated[str, typer.Option(help=f"What searches go by: one of {', '.join(METRICS)}.")] = METRICS[0],
     seeds: Annotated[int, typer.Option(help="Searches of each kind.")] = 20,
     syne_tune: Annotated[Path | None, typer.Option(help="Python of an environment with Syne Tune.")] = None,
 ) -> None:
@@ -56,7 +57,9 @@ def searches(
 
     if not table_file(name).is_file():
         raise typer.BadParameter(f"{name} has no table yet: measure it first")
-    Console(width=160).print(compare_searches(load_table(name), seeds, syne_tune).to_string())
+    if metric not in METRICS:
+        raise typer.BadParameter(f"--metric {metric!r} is not one of {', '.join(METRICS)}")
+    Console(width=160).print(compare_searches(load_table(name, metric), seeds, syne_tune).to_string())
 
 
 if __name__ == "__main__":
