@@ -3,7 +3,7 @@
     python -m benchmarks.curves measure ham10000 --work curves --data ham10000/labels.csv
     python -m benchmarks.curves measure digits --work curves
     python -m benchmarks.curves choosing digits --work curves
-    python -m benchmarks.curves searches digits
+    python -m benchmarks.curves searches faces
 
 `measure` trains every config to its end, an hour or two of a core a data set, resumes where it was interrupted, and
 writes the table of validation scores beside this file. `choosing` compares what to choose epochs and trials by, from
@@ -35,7 +35,7 @@ def measure(
     """Train the configs that have no predictions yet, and write the table."""
     pack = pack_of(name, work / name, data)
     measure_curves(pack, work / name / "predictions")
-    write_table(name, work / name / "predictions", pack.labels[pack.indices("val")], len(pack.classes))
+    write_table(name, work / name / "predictions", pack.labels[pack.indices("val")])
 
 
 @app.command()

@@ -13,16 +13,14 @@ import pandas as pd
 
 from benchmarks.curves.grid import EPOCHS, configs
 from benchmarks.curves.measure import SPLITS
+from benchmarks.curves.scores import Floats, scores_by_epoch
 from skin_tune.data.pack.format import Pack
-from skin_tune.metrics import confusion_matrix, scores_of, soft_macro_f1, tallies_of
 from skin_tune.tuning.search.asha import AshaRungs
 
 METRICS = ("balanced_acc", "macro_f1", "soft_macro_f1")
 _WARMUP = configs()[0].warmup_epochs
 _TRIALS, _COMBINED = 12, 3
 _DEALS, _EXPERIMENTS = 30, 10
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class People:
 
     def scores(self, some: npt.NDArray[np.bool_]) -> list[dict[str, Floats]]:
         """METRICS [epochs] of each config, on `some` [N] of the images."""
-        return [_scores(each[:, some], self.labels[some]) for each in self.probabilities]
+        return [scores_by_epoch(each[:, some], self.labels[some]) for each in self.probabilities]
 
 
 def load(pack: Pack, folder: Path) -> People:
@@ -102,16 +100,7 @@ def _judged(people: People, judges: npt.NDArray[np.bool_], ranked: Sequence[tupl
     best = [people.probabilities[trial][epoch][judges] for trial, epoch in ranked[:_COMBINED]]
     models = {"single": best[0], "combined": np.mean(best, axis=0)}
     return {
-        f"{name}_{metric}": float(_scores(model[None], people.labels[judges])[metric][0])
+        f"{name}_{metric}": float(scores_by_epoch(model[None], people.labels[judges])[metric][0])
         for name, model in models.items()
         for metric in METRICS[:2]
     }
-
-
-def _scores(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]) -> dict[str, Floats]:
-    """METRICS [epochs] of probabilities [epochs, N, K]."""
-    classes = probabilities.shape[-1]
-    decided = [confusion_matrix(labels, each.argmax(axis=1), classes) for each in probabilities]
-    scores = scores_of(tallies_of(np.array(decided, np.float64)))
-    soft = np.array([soft_macro_f1(each, labels) for each in probabilities])
-    return {"balanced_acc": scores["balanced_acc"], "macro_f1": scores["macro_f1"], "soft_macro_f1": soft}

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmarks.curves.grid import EVEN_ADJUSTED, VALUES, configs
+from benchmarks.curves.scores import scores_by_epoch
 from skin_tune.config import key_of, settled
-from skin_tune.metrics import confusion_matrix, metrics_of, soft_macro_f1
+from skin_tune.metrics import formula_of
 
 METRICS = ("val_soft_macro_f1_adjusted", "val_balanced_acc_adjusted")
 """What a search can go by: that of the shipped spaces first."""
@@ -51,19 +52,14 @@ def load_table(name: str, metric: str = METRICS[0]) -> Table:
     return Table(metric, frame.pivot(index="config", columns="epoch", values=metric).to_numpy(np.float64))
 
 
-def write_table(name: str, predictions: Path, labels: npt.NDArray[np.int64], classes: int) -> None:
+def write_table(name: str, predictions: Path, labels: npt.NDArray[np.int64]) -> None:
     """Write a data set's table from the predictions of its validation images, `labels` [N]."""
-    names = [str(label) for label in range(classes)]
-    rows = []
+    curves = []
     for number in range(len(configs())):
         with np.load(predictions / f"{number}.npz") as kept:
-            for epoch, probabilities in enumerate(kept["val"], start=1):
-                confusion = confusion_matrix(labels, probabilities.argmax(axis=1), classes)
-                scores = (
-                    soft_macro_f1(probabilities, labels),
-                    metrics_of(confusion, names, ordinal=False)["balanced_acc"],
-                )
-                rows.append(
-                    {"config": number, "epoch": epoch, **dict(zip(METRICS, map(np.float32, scores), strict=True))}
-                )
-    pd.DataFrame(rows).to_parquet(table_file(name), compression="zstd", index=False)
+            scores = scores_by_epoch(kept["val"], labels)
+        curve = pd.DataFrame({metric: scores[formula_of(metric)].astype(np.float32) for metric in METRICS})
+        curve.insert(0, "config", number)
+        curve.insert(1, "epoch", np.arange(1, len(curve) + 1))
+        curves.append(curve)
+    pd.concat(curves).to_parquet(table_file(name), compression="zstd", index=False)

@@ -143,8 +143,11 @@ class Space:
 
     @property
     def options(self) -> dict[str, tuple[Value, ...]]:
-        """The values of each parameter; of an endless distribution its ends and its middle."""
-        return {each.name: each.listed() or (each.at(0.0), each.at(0.5), each.at(1.0)) for each in self.parameters}
+        """The values that each parameter can have; of a distribution its lowest and its highest."""
+        return {
+            each.name: (each.listed() if each.values else None) or (each.at(0.0), each.at(1.0))
+            for each in self.parameters
+        }
 
     def largest(self, name: str) -> float:
         """The largest value of a numeric hyper-parameter that a trial can have; its default if it is not named."""

@@ -208,6 +208,11 @@ def test_a_message_tells_how_to_resume_what_was_started(request_of: Any):
         ("learning_rate: {min: 0.001, max: 0.01}", {"beta": 0.9}, "beta does nothing with train_loss=ce"),
         ("gamma: {values: [1, 2]}\n  train_loss: {values: [ce, focal]}", {"beta": 0.9}, "beta does nothing with"),
         ("gamma: {values: [1, 2]}\n  train_loss: {values: [ce, focal]}", {}, ""),
+        (
+            "freeze_epochs: {min: 20, max: 30}\n  layer_decay: {values: [0.5, 0.9]}",
+            {"epochs": 9},
+            "layer_decay does nothing with freeze_epochs=20 to 30, epochs=9",
+        ),
     ],
 )
 def test_what_is_searched_or_given_and_does_nothing_is_told(
