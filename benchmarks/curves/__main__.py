@@ -6,7 +6,7 @@
     python -m benchmarks.curves searches faces
 
 `measure` trains every config to its end, an hour or two of a core a data set, resumes where it was interrupted, and
-writes the table of validation scores beside this file. `choosing` compares what to choose epochs and trials by, from
+writes the table of scores beside this file. `choosing` compares what to choose epochs and trials by, from
 the predictions that `measure` kept. `searches` replays searches on a table; with `--syne-tune` also Syne Tune's, by the
 Python of an environment that has it.
 """
@@ -19,6 +19,7 @@ from rich.console import Console
 
 from benchmarks.curves.choosing import compare_metrics, load
 from benchmarks.curves.data import DATA_SETS, pack_of
+from benchmarks.curves.measure import SPLITS
 from benchmarks.curves.measure import measure as measure_curves
 from benchmarks.curves.table import METRICS, load_table, table_file, write_table
 
@@ -35,7 +36,8 @@ def measure(
     """Train the configs that have no predictions yet, and write the table."""
     pack = pack_of(name, work / name, data)
     measure_curves(pack, work / name / "predictions")
-    write_table(name, work / name / "predictions", pack.labels[pack.indices("val")])
+    labels = {split: pack.labels[pack.indices(split)] for split in SPLITS}
+    write_table(name, work / name / "predictions", labels)
 
 
 @app.command()

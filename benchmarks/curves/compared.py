@@ -5,6 +5,7 @@ import json
 import statistics
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from benchmarks.curves.grid import EPOCHS, VALUES
 from benchmarks.curves.replay import TRIALS, Spent, searches
-from benchmarks.curves.table import Table
+from benchmarks.curves.table import TESTED, Table
 
 _NEAR = 0.01
 _SCRIPT = Path(__file__).with_name("syne_tune_searches.py")
@@ -23,6 +24,7 @@ def compare_searches(table: Table, seeds: int, syne_tune: Path | None = None) ->
 
     ``expected_epochs`` is the expected running time (Hansen et al. 2021, COCO): the epochs of all runs, those that
     never get there with their whole length, over the number of those that do; ``share`` is that of random search's.
+    ``mean_best`` and TESTED are means over runs of the best score, and of what its model scores on the test split.
     """
     runs = {name: [search(table, seed) for seed in range(seeds)] for name, search in searches()}
     if syne_tune is not None:
@@ -43,6 +45,7 @@ def _row(runs: Sequence[Spent], goal: float) -> dict[str, float]:
         "found": found / len(runs),
         "epochs": statistics.mean(len(run.best) for run in runs),
         "mean_best": statistics.mean(run.best[-1] for run in runs),
+        **{name: statistics.mean(run.table.tested[name][run.chosen] for run in runs) for name in TESTED},
     }
 
 
@@ -52,16 +55,21 @@ def _syne_tune(table: Table, seeds: int, python: Path) -> dict[str, list[Spent]]
         "values": VALUES,
         "epochs": EPOCHS,
         "trials": TRIALS,
-        "curves": {"|".join(map(str, cell.values())): table.curve(cell).tolist() for cell in cells},
+        "curves": table.scores.tolist(),
+        "rows": {"|".join(map(str, cell.values())): table.place(cell) for cell in cells},
     }
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "table.json"
         file.write_text(json.dumps(content))
         done = subprocess.run([python, _SCRIPT, file, str(seeds)], check=True, capture_output=True, text=True)
-    found: dict[str, list[Spent]] = {}
-    for name, of_method in json.loads(done.stdout).items():
-        for scores in of_method:
-            found.setdefault(name, []).append(Spent())
-            for score in scores:
-                found[name][-1].add(score)
-    return found
+    return {
+        name: [_spent(table, trials) for trials in of_method] for name, of_method in json.loads(done.stdout).items()
+    }
+
+
+def _spent(table: Table, trials: Sequence[tuple[int, int]]) -> Spent:
+    """What a search spent whose `trials` each trained a row of the table for so many epochs."""
+    spent = Spent(table)
+    for row, epochs in trials:
+        deque(itertools.islice(spent.train(row), epochs), maxlen=0)
+    return spent

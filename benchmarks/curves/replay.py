@@ -23,12 +23,19 @@ TRIALS = 64
 class Spent:
     """What a search has spent and found."""
 
+    table: Table
     best: list[float] = field(default_factory=list)
     """The best score after each epoch of the search, over all trials."""
+    chosen: tuple[int, int] = (0, 0)
+    """Row and column of the best score in the table."""
 
-    def add(self, score: float) -> None:
-        """An epoch of some trial."""
-        self.best.append(max(score, self.best[-1]) if self.best else score)
+    def train(self, row: int) -> Iterator[tuple[int, float]]:
+        """The epochs of a trial of the table's `row` and their scores; each is spent once it is asked for."""
+        for column, score in enumerate(self.table.scores[row].tolist()):
+            if not self.best or score > self.best[-1]:
+                self.chosen = row, column
+            self.best.append(max([score, *self.best[-1:]]))
+            yield column + 1, score
 
     def until(self, goal: float) -> int | None:
         """Epochs until `goal` was reached; None where it never was."""
@@ -61,7 +68,7 @@ def random_search(table: Table, seed: int, *, early: bool = False) -> Spent:
 
 
 def _searched(table: Table, seed: int, asked: Space) -> Spent:
-    spent = Spent()
+    spent = Spent(table)
     with tempfile.TemporaryDirectory() as folder:
         searcher = SpaceSearcher(asked, seed, "replay", Path(folder) / "journal")
         rungs = rungs_of(asked, {})
@@ -70,9 +77,8 @@ def _searched(table: Table, seed: int, asked: Space) -> Spent:
             if not isinstance(config, dict):
                 break
             best = -np.inf
-            for epoch, score in enumerate(table.curve(config), start=1):
+            for epoch, score in spent.train(table.place(config)):
                 best = max(best, score)
-                spent.add(score)
                 if rungs is not None and rungs.falls_short(config[TRIAL_ID], epoch, best):
                     break
             searcher.on_trial_complete(str(number), {f"best_{table.metric}": best})
@@ -86,16 +92,15 @@ def optuna_hyperband(table: Table, seed: int) -> Spent:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=EPOCHS, reduction_factor=3)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
-    spent = Spent()
+    spent = Spent(table)
 
     def objective(trial: optuna.Trial) -> float:
-        curve = table.curve(_suggested(trial))
-        for epoch, score in enumerate(curve, start=1):
-            spent.add(score)
+        row = table.place(_suggested(trial))
+        for epoch, score in spent.train(row):
             trial.report(score, epoch)
             if trial.should_prune():
                 raise optuna.TrialPruned
-        return float(curve.max())
+        return float(table.scores[row].max())
 
     study.optimize(objective, n_trials=TRIALS)
     return spent
@@ -109,18 +114,16 @@ def ray_optuna(table: Table, seed: int) -> Spent:
 
     rates = VALUES["learning_rate"]
     listed = {name: tune.choice(list(values)) for name, values in VALUES.items() if name != "learning_rate"}
-    searcher = OptunaSearch(
-        {"learning_rate": tune.loguniform(rates[0], rates[-1]), **listed}, metric=table.metric, mode="max", seed=seed
-    )
+    asked = OptunaSearch.convert_search_space({"learning_rate": tune.loguniform(rates[0], rates[-1]), **listed})
+    searcher = OptunaSearch(asked, metric=table.metric, mode="max", seed=seed)
     bracket = _Bracket(1, EPOCHS, 4, 0)
     assert AsyncHyperBandScheduler(max_t=EPOCHS)._reduction_factor == 4
-    spent = Spent()
+    spent = Spent(table)
     for number in range(TRIALS):
         name = str(number)
         config = searcher.suggest(name)
-        for epoch, score in enumerate(table.curve(config), start=1):
-            spent.add(score)
-            result = {table.metric: float(score), "training_iteration": epoch}
+        for epoch, score in spent.train(table.place(config)):
+            result = {table.metric: score, "training_iteration": epoch}
             searcher.on_trial_result(name, result)
             if bracket.on_result(_Named(name), epoch, score) == "STOP":
                 break

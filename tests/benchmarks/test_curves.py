@@ -10,22 +10,23 @@ from benchmarks.curves.choosing import People, compare_metrics
 from benchmarks.curves.compared import compare_searches
 from benchmarks.curves.grid import EPOCHS, VALUES, configs
 from benchmarks.curves.replay import TRIALS, Spent, random_search
-from benchmarks.curves.table import METRICS, Table
+from benchmarks.curves.table import METRICS, TESTED, Table
 
 
 @pytest.fixture(scope="module")
 def table() -> Table:
     """Curves that rise to heights of their own."""
     heights = np.random.default_rng(0).uniform(0.2, 0.8, len(configs()))
-    return Table(METRICS[0], heights[:, None] * (1 - np.exp(-np.arange(1, EPOCHS + 1) / 5)))
+    scores = heights[:, None] * (1 - np.exp(-np.arange(1, EPOCHS + 1) / 5))
+    return Table(METRICS[0], scores, dict.fromkeys(TESTED, scores / 2))
 
 
 def test_every_config_of_the_space_has_the_curve_of_its_cell(table: Table):
-    for config, curve in zip(configs(), table.scores, strict=True):
-        assert (table.curve(config.to_dict() | {"learning_rate": config.learning_rate * 1.05}) == curve).all()
+    for row, config in enumerate(configs()):
+        assert table.place(config.to_dict() | {"learning_rate": config.learning_rate * 1.05}) == row
     cells = [dict(zip(VALUES, values, strict=True)) for values in itertools.product(*VALUES.values())]
     assert len(cells) == len(configs()) + len(VALUES["learning_rate"]) * len(VALUES["augmentation_strength"])
-    assert all(len(table.curve(cell)) == EPOCHS for cell in cells)
+    assert {table.place(cell) for cell in cells} == set(range(len(configs())))
 
 
 def test_random_search_trains_every_trial_to_its_end(table: Table):
@@ -37,16 +38,19 @@ def test_a_search_with_rungs_spends_less(table: Table):
 
 
 def test_a_goal_is_reached_in_the_epoch_that_scores_it():
-    spent = Spent()
-    for score in (0.1, 0.5, 0.3, 0.7):
-        spent.add(score)
-    assert (spent.until(0.5), spent.until(0.6), spent.until(0.8)) == (2, 4, None)
+    spent = Spent(Table(METRICS[0], np.array([[0.1, 0.5, 0.4], [0.3, 0.7, 0.9]]), {}))
+    next(spent.train(1))
+    list(spent.train(0))
+    assert spent.best == [0.3, 0.3, 0.5, 0.5]
+    assert spent.chosen == (0, 1)
+    assert (spent.until(0.3), spent.until(0.4), spent.until(0.6)) == (1, 3, None)
 
 
 def test_all_searches_are_told_beside_random_search(table: Table):
     told = compare_searches(table, seeds=1)
     assert list(told.index) == ["random search", "Optuna: TPE, Hyperband", "Ray Tune: ASHA, OptunaSearch", "skin-tune"]
     assert told.loc["random search", "epochs"] == TRIALS * EPOCHS
+    assert np.allclose(told[TESTED[0]], told["mean_best"] / 2, atol=1e-3)
     expected = told.loc["random search", "expected_epochs"]
     assert expected == math.inf or told.loc["random search", "share"] == 1
 
