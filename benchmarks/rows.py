@@ -7,7 +7,7 @@ import numpy as np
 import yaml
 
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.data.pack.info import PackInfo, content_id, image_digest
+from skin_tune.data.pack.layout.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.data.pack.info import PackInfo, content_id, image_digest
+from skin_tune.data.pack.layout.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS, split_by_subject
 from skin_tune.data.pack.writer import PackRows, write_pack
 

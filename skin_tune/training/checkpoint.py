@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack.field_rules import is_whole
+from skin_tune.data.pack.layout.field_rules import is_whole
 from skin_tune.errors import CheckpointError
 from skin_tune.model.tensor_file import read_tensors
 from skin_tune.storage.files import Location, atomic_write, is_local, is_regular

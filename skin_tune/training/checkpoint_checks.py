@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from skin_tune.config import TrialConfig
-from skin_tune.data.pack.field_rules import is_whole, wrong_classes, wrong_id, wrong_region, wrong_size
-from skin_tune.data.pack.info import PackInfo
+from skin_tune.data.pack.layout.field_rules import is_whole, wrong_classes, wrong_id, wrong_region, wrong_size
+from skin_tune.data.pack.layout.info import PackInfo
 from skin_tune.errors import CheckpointError, ConfigError, ExperimentError
 from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.model.prior import Floats

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.data.pack.info import PackInfo, content_id, image_digest
+from skin_tune.data.pack.layout.info import PackInfo, content_id, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_pack
 from skin_tune.storage.run_paths import quarantine_path

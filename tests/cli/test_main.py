@@ -10,7 +10,7 @@ import torch
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from skin_tune.data.pack.info import FORMAT_VERSION
+from skin_tune.data.pack.layout.info import FORMAT_VERSION
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.tuning.refit.plan import RefitRequest, plan_refit
 from tests.cli_runner import ROOT, assert_one_line_error, skin_tune, skin_tune_here

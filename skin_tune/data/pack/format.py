@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.data.pack.claims import check_regular, read_pack_id
-from skin_tune.data.pack.columns import (
+from skin_tune.data.pack.crops.beside import Find, crops_of, find_beside, found_in_bucket
+from skin_tune.data.pack.file import PackFile
+from skin_tune.data.pack.images import Images
+from skin_tune.data.pack.layout.claims import check_regular, read_pack_id
+from skin_tune.data.pack.layout.columns import (
     check_labels,
     check_places,
     check_schema,
@@ -20,11 +23,8 @@ from skin_tune.data.pack.columns import (
     encoded,
     rows_of_pack,
 )
-from skin_tune.data.pack.crops_beside import Find, crops_of, find_beside, found_in_bucket
-from skin_tune.data.pack.fields import CropsFileError, told_as_no_pack
-from skin_tune.data.pack.file import PackFile
-from skin_tune.data.pack.images import Images
-from skin_tune.data.pack.info import PackInfo, content_id, image_digest, info_of
+from skin_tune.data.pack.layout.fields import CropsFileError, told_as_no_pack
+from skin_tune.data.pack.layout.info import PackInfo, content_id, image_digest, info_of
 from skin_tune.data.pack.node_cache import node_copy
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackChangedError, PackError

@@ -4,8 +4,8 @@ import hashlib
 import json
 from contextlib import suppress
 
-from skin_tune.data.pack.claims import read_pack_id
 from skin_tune.data.pack.format import Pack
+from skin_tune.data.pack.layout.claims import read_pack_id
 from skin_tune.errors import PackError, SkinTuneError, SourceError
 from skin_tune.storage.files import Location, atomic_write, is_local, is_regular, location, sorted_glob
 from skin_tune.storage.run_paths import RunPaths, pack_uses

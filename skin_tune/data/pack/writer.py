@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.data.pack.around_images import complete_around, start_of_images
-from skin_tune.data.pack.info import METADATA_KEY, PackInfo, described_by
+from skin_tune.data.pack.layout.around_images import complete_around, start_of_images
+from skin_tune.data.pack.layout.info import METADATA_KEY, PackInfo, described_by
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.storage.files import Location, atomic_write
 from skin_tune.storage.photo_columns import ABOUT

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from skin_tune.data.decoding.colour import ToSrgb
 from skin_tune.data.decoding.decoder import Photo, Size, UnusablePhotoError, open_photo
-from skin_tune.data.pack.info import image_digest
+from skin_tune.data.pack.layout.info import image_digest
 from skin_tune.data.sources.files import MAX_MEGAPIXELS
 from skin_tune.data.sources.manifest import Box
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.pack.field_rules import wrong_classes
-from skin_tune.data.pack.info import PackInfo, content_id
+from skin_tune.data.pack.layout.field_rules import wrong_classes
+from skin_tune.data.pack.layout.info import PackInfo, content_id
 from skin_tune.data.pack.subject_split import SPLITS, TRAIN_ANEW, given_split, shared_subjects, split_by_subject
 from skin_tune.data.pack.uses import check_replaceable
 from skin_tune.data.preparation.crops import CutResult

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skin_tune.data.pack.crops_file import complete_crops
-from skin_tune.data.pack.info import SHARING_VERSION, PackInfo, SharedCrops
+from skin_tune.data.pack.crops.file import complete_crops
+from skin_tune.data.pack.layout.info import SHARING_VERSION, PackInfo, SharedCrops
 from skin_tune.data.pack.writer import PackRows, complete_pack, write_sharing_pack
 from skin_tune.data.preparation.cutting import close_gaps
 from skin_tune.data.preparation.pack_builder import Chosen

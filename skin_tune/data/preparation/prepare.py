@@ -6,8 +6,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from skin_tune.data.pack.crops_file import crops_start
-from skin_tune.data.pack.unused_crops import unused_crops
+from skin_tune.data.pack.crops.file import crops_start
+from skin_tune.data.pack.crops.unused import unused_crops
 from skin_tune.data.pack.writer import images_start
 from skin_tune.data.preparation.cutting import cut_all
 from skin_tune.data.preparation.pack_builder import Chosen, Prepared, choose_rows

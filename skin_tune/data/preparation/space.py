@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from skin_tune.data.pack.info import PackInfo
+from skin_tune.data.pack.layout.info import PackInfo
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.preparation.places import CropFile, places_of
 from skin_tune.data.sources.manifest import Manifest, Row

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from skin_tune.data.pack.field_rules import MAX_CLASSES
+from skin_tune.data.pack.layout.field_rules import MAX_CLASSES
 from skin_tune.data.sources.classes import class_name, guessed_order, is_missing, ordered_classes
 from skin_tune.data.sources.files import SubjectRule, composed
 from skin_tune.data.sources.manifest import LEFT_OUT, Box, Manifest, Quarantined, Row, grade_out_of_range

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from skin_tune.data.pack.info import PackInfo
+from skin_tune.data.pack.layout.info import PackInfo
 from skin_tune.data.preparation.side_tables import quarantined_by_reason
 from skin_tune.metrics import METRICS, SELECTION_ONLY, Confusion, class_table, is_adjusted, metrics_of
 from skin_tune.provenance import code_version, libraries

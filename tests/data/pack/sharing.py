@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skin_tune.data.pack.crops_file import complete_crops, crops_start
+from skin_tune.data.pack.crops.file import complete_crops, crops_start
 from skin_tune.data.pack.format import Pack
-from skin_tune.data.pack.info import SHARING_VERSION, SharedCrops, image_digest
+from skin_tune.data.pack.layout.info import SHARING_VERSION, SharedCrops, image_digest
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.data.pack.writer import PackRows, write_sharing_pack
 from skin_tune.storage.run_paths import crops_name

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from skin_tune.data.pack.format import Pack, open_pack
-from skin_tune.data.pack.info import FORMAT_VERSION, READABLE_VERSIONS, PackInfo
+from skin_tune.data.pack.layout.info import FORMAT_VERSION, READABLE_VERSIONS, PackInfo
 from skin_tune.data.pack.writer import PackRows, complete_pack, images_start, write_pack
 from skin_tune.errors import PackError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.data.pack.claims import read_pack_id
+from skin_tune.data.pack.layout.claims import read_pack_id
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.results.report import write_report
 from skin_tune.results.statistics.compare import compare_regions

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 
-from skin_tune.data.pack.claims import read_info
+from skin_tune.data.pack.layout.claims import read_info
 from skin_tune.errors import PackError
 from skin_tune.storage.files import Location, is_regular, sorted_glob
 

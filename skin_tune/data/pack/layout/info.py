@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from skin_tune.data.pack.fields import checked_crops, checked_fields, checked_version, read_metadata
+from skin_tune.data.pack.layout.fields import checked_crops, checked_fields, checked_version, read_metadata
 from skin_tune.errors import PackError
 
 FORMAT_VERSION = 2

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.data.pack.around_images import complete_around, start_of_images
-from skin_tune.data.pack.columns import check_columns, check_images, only_batch
-from skin_tune.data.pack.field_rules import wrong_id, wrong_size
-from skin_tune.data.pack.fields import read_metadata
-from skin_tune.data.pack.info import CROPS_KIND, METADATA_KEY, image_digest
+from skin_tune.data.pack.layout.around_images import complete_around, start_of_images
+from skin_tune.data.pack.layout.columns import check_columns, check_images, only_batch
+from skin_tune.data.pack.layout.field_rules import wrong_id, wrong_size
+from skin_tune.data.pack.layout.fields import read_metadata
+from skin_tune.data.pack.layout.info import CROPS_KIND, METADATA_KEY, image_digest
 from skin_tune.errors import PackError
 from skin_tune.text.escaping import shown
 

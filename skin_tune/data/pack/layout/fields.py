@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from skin_tune.data.pack.field_rules import (
+from skin_tune.data.pack.layout.field_rules import (
     is_whole,
     wrong_classes,
     wrong_crops_file,

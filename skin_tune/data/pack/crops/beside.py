@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skin_tune.data.pack.crops_file import hashed_crops, map_crops
-from skin_tune.data.pack.fields import CropsFileError
+from skin_tune.data.pack.crops.file import hashed_crops, map_crops
 from skin_tune.data.pack.file import PackFile
-from skin_tune.data.pack.info import PackInfo, SharedCrops
+from skin_tune.data.pack.layout.fields import CropsFileError
+from skin_tune.data.pack.layout.info import PackInfo, SharedCrops
 from skin_tune.data.pack.node_cache import node_copy
 from skin_tune.errors import PackError
 from skin_tune.storage.files import Location, is_regular

@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from skin_tune.data.pack.fields import told_as_no_pack
-from skin_tune.data.pack.info import PackInfo, info_of
+from skin_tune.data.pack.layout.fields import told_as_no_pack
+from skin_tune.data.pack.layout.info import PackInfo, info_of
 from skin_tune.errors import PackError
 from skin_tune.storage.files import Location, is_local, is_regular
 

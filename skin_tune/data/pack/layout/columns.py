@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from skin_tune.data.pack.info import PackInfo
+from skin_tune.data.pack.layout.info import PackInfo
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackError
 from skin_tune.text.escaping import shown

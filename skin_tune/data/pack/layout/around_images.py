@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from skin_tune.data.pack.info import METADATA_KEY
+from skin_tune.data.pack.layout.info import METADATA_KEY
 
 _PAGE = 4096
 """Images begin at a multiple of it, where files are mapped."""

@@ -1,0 +1,1 @@
+"""The file of crops that packs of one preparation share."""
