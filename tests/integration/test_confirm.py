@@ -19,6 +19,7 @@ parameters:
   weights: {value: none}
   image_size: {value: 32}
   batch_size: {value: 32}
+  oversample: {value: none}
   warmup_epochs: {value: 0}
   epochs: {value: 2}
 """
