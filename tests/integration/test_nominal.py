@@ -158,7 +158,7 @@ def test_a_model_of_one_kind_does_not_grade_a_pack_of_the_other(lab: Lab, tmp_pa
 
 
 @pytest.mark.usefixtures("shared_cluster")
-def test_a_search_and_a_refit_keep_the_gaps_and_whom_photos_show(tmp_path: Path):
+def test_a_search_and_a_refit_by_two_workers_keep_the_gaps_and_whom_photos_show(tmp_path: Path):
     pack, storage = nominal_pack(tmp_path), tmp_path / "runs"
     constants = "\n".join("  {}: {{value: {}}}".format(*word.split("=")) for word in SMALL)
     (tmp_path / "space.yaml").write_text(
@@ -169,7 +169,7 @@ def test_a_search_and_a_refit_keep_the_gaps_and_whom_photos_show(tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert "macro F1" in done.stdout
     assert "MAE" not in done.stdout
-    refitted = skin_tune_here("refit", "exp", "--storage", storage)
+    refitted = skin_tune_here("refit", "exp", "--workers", 2, "--storage", storage)
     assert refitted.returncode == 0, refitted.stderr
 
     trials = load_trials(storage)

@@ -16,7 +16,7 @@ from skin_tune.training.trainer import Trainer
 from tests.conftest import write_synthetic_pack
 
 BASE = {
-    "backbone": "resnet18",
+    "backbone": "timm/test_resnet",
     "weights": "none",
     "image_size": 16,
     "batch_size": 16,
