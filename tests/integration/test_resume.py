@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("shared_cluster")  # which outlives its dri
 
 
 @pytest.mark.parametrize(
-    ("stopping", "at_once", "kills"), [(ASHA, 1, 1), ("", 2, 2)], ids=["early stopping", "two at a time"]
+    ("stopping", "at_once", "kills"), [(ASHA, 1, 2), ("", 2, 2)], ids=["early stopping", "two at a time"]
 )
 def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(
     stopping: str, at_once: int, kills: int, tmp_path: Path

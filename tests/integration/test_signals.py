@@ -97,10 +97,9 @@ def test_a_cluster_that_dies_ends_the_run_in_one_line(part: str, start: Start, m
 @pytest.mark.parametrize(
     "number",
     [
+        signal.SIGINT,
         signal.SIGTERM,
-        # Which of the three it is makes a difference where it arrives: test_interrupted sends each to `prepare`.
-        pytest.param(signal.SIGINT, marks=pytest.mark.chaos),
-        pytest.param(signal.SIGHUP, marks=pytest.mark.chaos),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.chaos),  # test_interrupted sends it to `prepare` and `evaluate`
     ],
 )
 def test_a_training_that_is_ended_can_be_resumed(

@@ -49,10 +49,11 @@ def write_space(path: Path, head: str, *parameters: str, small: str = SMALL) -> 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A finished `tune`, and where it has written."""
+    """A finished `tune`, where it has written, and the seconds that it took."""
 
     storage: Path
     command: subprocess.CompletedProcess[str]
+    seconds: float
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +74,10 @@ def mixed(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> T
         file.write("  epoch_images: {value: 200}\n  target_samples_per_class: {values: [0, 50]}\n")
         file.write("  augmentation_methods: {value: none}\n")  # a trial that learns shows it after an epoch
     where = ("--space", space, "--storage", folder / "runs", "--name", "mixed")
+    began = time.monotonic()
     done = skin_tune("tune", pack.path, *where, "--keep-checkpoints", 2)
     assert done.returncode == 0, done.stderr
-    return Tuned(folder / "runs", done)
+    return Tuned(folder / "runs", done, time.monotonic() - began)
 
 
 def test_every_way_a_trial_can_end_is_recorded_as_such(mixed: Tuned):
@@ -179,8 +181,7 @@ def test_output_is_quiet(mixed: Tuned):
     stages = ("loading", "joining", "checking")  # where the machine is busy
     assert all("trials done" in line or line.startswith(stages) for line in done.stderr.splitlines()), done.stderr
     assert not re.search(r"[\r\x1b]", done.stdout + done.stderr)
-    seconds = load_trials(mixed.storage)["seconds"].sum()
-    assert len(done.stderr.splitlines()) <= 3 + seconds / 25
+    assert len(done.stderr.splitlines()) <= mixed.seconds / 25, "a line in 30 seconds at most"
     assert "Traceback" not in done.stdout
     assert len(done.stdout.splitlines()) < 25
 
@@ -227,7 +228,6 @@ def test_more_than_the_cluster_has_is_refused_before_anything_runs(make_pack: Pa
 
 
 @joins
-@pytest.mark.chaos  # test_signals sends SIGTERM once and SIGINT several times
 def test_ctrl_c_ends_cleanly_with_what_there_is(make_pack: PackMaker, tmp_path: Path):
     space = write_space(
         tmp_path / "space.yaml", "method: random\n", "learning_rate: {min: 0.001, max: 0.01}", "epochs: {value: 500}"
@@ -269,7 +269,7 @@ def test_a_time_budget_ends_the_run(make_pack: PackMaker, tmp_path: Path):
         tmp_path / "space.yaml", "method: random\n", "learning_rate: {min: 0.001, max: 0.01}", "epochs: {value: 5000}"
     )
     where = ("--space", space, "--storage", tmp_path / "runs", "--name", "short", "--trials", 50)
-    done = skin_tune_here("tune", make_pack().path, *where, "--time-budget", "12s", *ONE_PROCESS)
+    done = skin_tune_here("tune", make_pack().path, *where, "--time-budget", "20s", *ONE_PROCESS)
     if "no trial finished an epoch" in done.stderr:  # on a busy machine a trial's process alone may take that long
         done = skin_tune_here("tune", make_pack().path, *where, "--time-budget", "90s", "--resume", *ONE_PROCESS)
     assert done.returncode == 0, done.stderr
@@ -337,7 +337,6 @@ def test_an_experiment_that_reaches_its_target_ends_and_does_not_go_on(make_pack
 
 
 @joins
-@pytest.mark.chaos  # nor does the second region's in the next test
 def test_a_target_that_is_not_reached_changes_nothing(make_pack: PackMaker, tmp_path: Path):
     space = with_target(tmp_path, 1, NOTHING_LEARNED, "epochs: {value: 1}")
     where = ("--space", space, "--storage", tmp_path / "runs", "--trials", 2)
