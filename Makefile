@@ -53,8 +53,8 @@ short: $(READY)
 e2e: $(READY)
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
-# Kills whole runs at random moments, and runs what a test of `make test` shows, too, in another way, for about a quarter of an
-# hour; CHAOS_SEED=N repeats the moments of an earlier time.
+# Kills whole runs at random moments, for about ten minutes, then repeats a few tests of `make test` in another way;
+# CHAOS_SEED=N repeats the moments of an earlier time.
 chaos: $(READY)
 	$(PYTEST) -m chaos tests/chaos tests/integration --capture no
 
