@@ -1,7 +1,6 @@
 """A pack that is overwritten in place under a run ends it in one line: no number comes from it."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from skin_tune.data.pack.format import Pack
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.storage.run_paths import RunPaths
-from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, last_lines, skin_tune_here
 from tests.conftest import write_synthetic_pack
 from tests.integration.processes import begin, checkpoint_of, finished, run_beside, wait_until
 from tests.local import local
@@ -106,12 +105,6 @@ def test_a_pack_that_is_not_what_it_claims_to_be_trains_nothing(tmp_path: Path):
 def first_checkpoint(storage: Path) -> Path:
     """The first `last.pt` that there is, once there is one."""
     return wait_until(lambda: next(storage.glob("experiments/*/*/checkpoints/*/last.pt"), None))
-
-
-def last_lines(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
-    """Without the progress that a command shows before its error."""
-    done.stderr = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
-    return done
 
 
 @pytest.mark.usefixtures("shared_cluster")

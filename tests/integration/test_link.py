@@ -66,15 +66,9 @@ class Host:
         )
 
     def join(self, *how: str) -> None:
-        node = (
-            "start",
-            "--include-log-monitor=False",
-            "--num-cpus=1",
-            f"--node-ip-address={self.address}",
-            "--object-store-memory=100000000",
-            *how,
-        )
-        assert self.start(str(RAY), *node, "--disable-usage-stats").wait(120) == 0
+        node = ("--num-cpus=1", f"--node-ip-address={self.address}", "--object-store-memory=100000000", *how)
+        lean = ("--include-log-monitor=false", "--disable-usage-stats")
+        assert self.start(str(RAY), "start", *node, *lean).wait(120) == 0
 
     def end(self) -> None:
         """End every process in it."""
