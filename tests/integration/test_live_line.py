@@ -94,16 +94,8 @@ def test_a_refit_does_too(lab: Path, tuned: Watched):
 
 
 def test_a_training_does_too_and_an_error_is_one_line(lab: Path):
-    words = (
-        "backbone=resnet18",
-        "weights=none",
-        "image_size=32",
-        "batch_size=42",
-        "oversample=none",
-        "epochs=2",
-        "--name",
-        "hand",
-    )
+    config = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=42", "oversample=none", "epochs=2")
+    words = (*config, "--name", "hand")
     trained = watch("train", "pack.arrow", *words, columns=COLUMNS, cwd=lab)
     in_order(check_live(trained), "loading PyTorch", "in the first epoch", r"epoch \d/2 ")
     again = watch("train", "pack.arrow", *words, columns=COLUMNS, cwd=lab)
