@@ -20,9 +20,8 @@ parameters:
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 42}
-  oversample: {value: none}
-  epochs: {value: 10}
+  batch_size: {value: 32}
+  epochs: {value: 40}
 """
 GIB = 1 << 30
 ROOM = 3 * GIB
