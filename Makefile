@@ -32,14 +32,14 @@ runs/sample: | $(READY)
 $(PACK): | $(READY) runs/sample
 	$(BIN)/skin-tune prepare runs/sample --region $(REGION) --size 72 --out runs/packs
 
-# The tests of clusters and training, and those that race against a process of their own, run two files at a time, then all
-# others beside the one that brings a cluster up.
-# A process has one thread unless a trial gives it more, threads that wait leave the core to other tests, and memory that
-# one step frees is kept for the next.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MALLOC_TRIM_THRESHOLD_=4000000000 \
+# The tests of clusters and training, and those that race against a process of their own, run two files at a time, the short
+# ones last, then all others beside the one that brings a cluster up.
+# A process has one thread unless a trial gives it more, threads that wait leave the core to other tests, memory that one step
+# frees is kept for the next, and the package is compiled once, not by each process.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive MALLOC_TRIM_THRESHOLD_=4000000000 \
   MALLOC_MMAP_THRESHOLD_=4000000000 $(BIN)/python -m pytest
-LONG := tests/integration tests/training tests/inference tests/test_api.py tests/test_examples.py \
-  tests/results/store/test_beside_a_writer.py tests/tuning/tracking/test_wandb_process.py
+LONG := tests/test_examples.py tests/test_api.py tests/results/store/test_beside_a_writer.py \
+  tests/tuning/tracking/test_wandb_process.py tests/integration tests/inference tests/training
 
 test: $(READY)
 	$(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder $(LONG)
@@ -53,9 +53,10 @@ short: $(READY)
 e2e: $(READY)
 	$(BIN)/python -m pytest -m e2e tests/e2e
 
-# Kills whole runs at random moments, for about ten minutes; CHAOS_SEED=N repeats the moments of an earlier time.
+# Kills whole runs at random moments, for about ten minutes, then repeats a few tests of `make test` in another way;
+# CHAOS_SEED=N repeats the moments of an earlier time.
 chaos: $(READY)
-	$(PYTEST) -m chaos tests/chaos tests/integration/test_link.py --capture no
+	$(PYTEST) -m chaos tests/chaos tests/integration --capture no
 
 check: $(READY)
 	$(BIN)/ruff check .

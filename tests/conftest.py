@@ -29,6 +29,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.pop("RAY_ADDRESS", None)
 os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets lie below it
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["REPORTER_UPDATE_INTERVAL_MS"] = "60000"  # how often each node counts what its processes use
 atexit.register(shutil.rmtree, os.environ["RAY_TMPDIR"], ignore_errors=True)
 
 # How long an example takes depends on what else runs.

@@ -4,10 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+
+from tests.cli_runner import skin_tune_here
 
 T = TypeVar("T")
 
@@ -38,6 +41,15 @@ def finished(process: subprocess.Popen[str], seconds: float = 200) -> subprocess
     """A process of `begin` once it has ended."""
     out, err = process.communicate(timeout=seconds)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def run_beside(action: Callable[[], object], *command: object) -> subprocess.CompletedProcess[str]:
+    """The finished command, run in this process, while `action` waits for its moment and does something to it."""
+    with ThreadPoolExecutor() as beside:
+        acted = beside.submit(action)
+        done = skin_tune_here(*command)
+        acted.result()
+    return done
 
 
 def wait_until(condition: Callable[..., T | None], seconds: float = 200) -> T:
@@ -80,6 +92,11 @@ def ray_process(node: Any, name: str) -> psutil.Process | None:
         except psutil.Error:  # it ended while we looked
             continue
     return None
+
+
+def under_way(storage: Path, experiment: str) -> int:
+    """How many trials have run an epoch and are not done."""
+    return len(list(storage.glob(f"experiments/*/{experiment}/checkpoints/*/last.pt")))
 
 
 def checkpoint_of(storage: Path, experiment: str, number: int) -> Path | None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from skin_tune.results import load_trials
-from tests.cli_runner import ONE_PROCESS, run_job, run_job_here
+from tests.cli_runner import ONE_PROCESS, run_job_here
 from tests.conftest import write_synthetic_pack
 
-SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=32", "epochs=1", "warmup_epochs=0")
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=42", "epochs=1", "warmup_epochs=0")
 
 COMMAND = ("ablation", "lip_dryness", "--packs", "packs", "--size", 32, *ONE_PROCESS)
 
@@ -23,7 +23,7 @@ def lab(shared_cluster: object, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_every_cell_is_run_with_every_seed_and_the_effects_are_shown(lab: Path):
-    first = run_job(*COMMAND, "--seeds", 1, *SMALL, cwd=lab)
+    first = run_job_here(*COMMAND, "--seeds", 1, *SMALL, cwd=lab)
     assert first.returncode == 0, first.stderr
     assert "one seed" in first.stdout
     done = run_job_here(*COMMAND, "--seeds", 2, *SMALL, cwd=lab)

@@ -58,7 +58,7 @@ parameters:
   weights: {value: none}
   image_size: {value: 16}
   batch_size: {value: 16}
-  epochs: {value: 6}
+  epochs: {value: 3}
 """
 SMALL = ("backbone=resnet18", "weights=none", "image_size=16", "batch_size=16", "schedule=constant", "warmup_epochs=0")
 

@@ -10,39 +10,39 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from skin_tune.results import load_epochs, load_predictions, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune_here
+from tests.cli_runner import assert_one_line_error, last_lines, skin_tune_here
 from tests.conftest import Bucket
 from tests.integration.offline_runs import offline_runs
 from tests.integration.processes import start, wait_until
+from tests.integration.test_before_the_move import draw_photos
 
 SPACE = """
 method: bayes
 parameters:
   learning_rate: {distribution: log_uniform_values, min: 1.0e-5, max: 1.0e-2}
-  backbone: {value: resnet18}
+  backbone: {value: timm/test_resnet}
   weights: {value: none}
-  image_size: {value: 32}
-  batch_size: {value: 32}
-  optimizer: {value: sgd}
-  epochs: {value: 3}
+  image_size: {value: 16}
+  batch_size: {value: 16}
+  epochs: {value: 5}
 """
 
 
 def test_an_experiment_in_a_bucket_outlives_an_outage_and_its_driver(
-    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_cluster: Callable[[], Cluster]
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cluster: Callable[[], Cluster]
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SKIN_TUNE_STORAGE", f"{bucket.url}/runs")
     monkeypatch.setenv("SKIN_TUNE_PACKS", f"{bucket.url}/packs")
-    assert skin_tune_here("sample", "photos", "--subjects", 21).returncode == 0
-    prepared = skin_tune_here("prepare", "photos", "--region", "lip_dryness", "--size", 32)
+    draw_photos(Path("photos"))
+    prepared = skin_tune_here("prepare", "photos", "--region", "acne", "--size", 16)
     assert prepared.returncode == 0, prepared.stderr
     assert {path.name for path in (bucket.path / "packs").iterdir()} == {
-        "lip_dryness-32.arrow",
-        "lip_dryness-32.quarantine.csv",
+        "acne-16.arrow",
+        "acne-16.quarantine.csv",
     }
     Path("space.yaml").write_text(SPACE)
-    pack, experiments = f"{bucket.url}/packs/lip_dryness-32.arrow", bucket.path / "runs" / "experiments" / "lip_dryness"
+    pack, experiments = f"{bucket.url}/packs/acne-16.arrow", bucket.path / "runs" / "experiments" / "acne"
 
     def command(name: str, *more: str, trials: int = 3) -> tuple[str, ...]:
         common = ("--space", "space.yaml", "--concurrent", "1", "--cpus-per-trial", "1", "--wandb", "offline")
@@ -58,11 +58,11 @@ def test_an_experiment_in_a_bucket_outlives_an_outage_and_its_driver(
         process.send_signal(signal.SIGSTOP)  # or its trials are over before the other command has been refused
         again = skin_tune_here(*command("killed", "--resume"))
         process.send_signal(signal.SIGCONT)
-    assert_one_line_error(again, "'killed'", f"by process {process.pid}", "last heard of")
+    assert_one_line_error(last_lines(again), "'killed'", f"by process {process.pid}", "last heard of")
     wait_until(lambda: list((experiments / "killed").glob("checkpoints/killed-001/last.pt")))
     process.kill()
     assert process.wait() == -signal.SIGKILL, "the kill came too late"
-    monkeypatch.setenv("RAY_ADDRESS", new_cluster().address)
+    monkeypatch.setenv("RAY_ADDRESS", own_cluster().address)
     resumed = skin_tune_here(*command("killed", "--resume"))
     assert resumed.returncode == 0, resumed.stderr
     unbroken = skin_tune_here(*command("unbroken", trials=2))
@@ -71,7 +71,7 @@ def test_an_experiment_in_a_bucket_outlives_an_outage_and_its_driver(
     trials = load_trials(f"{bucket.url}/runs", experiment="killed")
     assert trials["status"].tolist() == ["completed"] * 3
     assert trials["checkpoint"].str.startswith("s3://").all()
-    pd.testing.assert_frame_equal(figures(bucket, "killed").head(6), figures(bucket, "unbroken"))
+    pd.testing.assert_frame_equal(figures(bucket, "killed").head(10), figures(bucket, "unbroken"))
     journal = (experiments / "killed" / "search.log").read_text()
     assert journal.count('"state":1') == 3, "Optuna has been told the end of each trial"
     assert not list(experiments.glob("*/checkpoints/*/last.pt"))

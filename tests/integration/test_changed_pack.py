@@ -1,7 +1,6 @@
 """A pack that is overwritten in place under a run ends it in one line: no number comes from it."""
 
 import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 from skin_tune.data.pack.format import Pack
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.storage.run_paths import RunPaths
-from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
+from tests.cli_runner import ONE_PROCESS, assert_one_line_error, last_lines, skin_tune_here
 from tests.conftest import write_synthetic_pack
-from tests.integration.processes import begin, checkpoint_of, finished, wait_until
+from tests.integration.processes import begin, checkpoint_of, finished, run_beside, wait_until
 from tests.local import local
 
 SPACE = """
@@ -24,11 +23,12 @@ parameters:
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 32}
+  batch_size: {value: 70}
+  oversample: {value: none}
   epochs: {value: 300}
 """
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
-SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=32", "epochs=300")
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=70", "oversample=none", "epochs=300")
 
 
 def flipped(pack: Pack) -> bytes:
@@ -68,21 +68,30 @@ def test_a_search_ends_in_one_line_and_goes_on_once_its_pack_is_back(tmp_path: P
     ended = load_epochs(storage, experiment="exp")
     assert_one_line_error(last_lines(skin_tune_here(*command, *limits, "--resume")), "pack")
     pack.path.write_bytes(whole)
-    again = begin(*command, *limits, "--resume")
-    wait_until(lambda: len(load_epochs(storage, experiment="exp")) > len(ended))
-    again.kill()
-    finished(again)
+    further = int(trials["images"].sum()) + 2 * sum(COUNTS["train"])
+    again = skin_tune_here(*command, *limits, "--resume", "--image-budget", further)
+    assert again.returncode == 0, again.stderr
+    assert len(load_epochs(storage, experiment="exp")) > len(ended)
 
 
 @pytest.mark.parametrize("how", ["same length, same name", "cp", "shrunk"])
 def test_a_training_ends_in_one_line(how: str, tmp_path: Path):
     pack, storage = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS), tmp_path / "runs"
-    process = begin("train", pack.path, *SMALL, "--storage", storage, "--name", "hand", "--wandb", "disabled")
-    last = wait_until(lambda: next(iter(storage.glob("experiments/*/hand/checkpoints/*/last.pt")), None))
-    overwrite(pack, how)
-    assert_one_line_error(last_lines(finished(process)), "the pack has changed", str(pack.path))
+    command = ("train", pack.path, *SMALL, "--storage", storage, "--name", "hand", "--wandb", "disabled")
+
+    def overwrite_later() -> None:
+        first_checkpoint(storage)
+        overwrite(pack, how)
+
+    if how == "shrunk":  # what would end a process that reads the pages that are gone
+        process = begin(*command)
+        overwrite_later()
+        done = finished(process)
+    else:
+        done = run_beside(overwrite_later, *command)
+    assert_one_line_error(last_lines(done), "the pack has changed", str(pack.path))
     assert len(load_epochs(storage)) < 300
-    assert last.exists()
+    assert first_checkpoint(storage)
 
 
 def test_a_pack_that_is_not_what_it_claims_to_be_trains_nothing(tmp_path: Path):
@@ -93,10 +102,9 @@ def test_a_pack_that_is_not_what_it_claims_to_be_trains_nothing(tmp_path: Path):
     assert load_epochs(storage).empty
 
 
-def last_lines(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
-    """Without the progress that a command shows before its error."""
-    done.stderr = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
-    return done
+def first_checkpoint(storage: Path) -> Path:
+    """The first `last.pt` that there is, once there is one."""
+    return wait_until(lambda: next(storage.glob("experiments/*/*/checkpoints/*/last.pt"), None))
 
 
 @pytest.mark.usefixtures("shared_cluster")
@@ -104,14 +112,18 @@ def last_lines(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedPr
 def test_a_storage_that_is_removed_under_a_run_ends_it_and_is_not_made_anew(command: str, tmp_path: Path):
     pack, storage = write_synthetic_pack(tmp_path / "pack.arrow", COUNTS), tmp_path / "runs"
     (tmp_path / "space.yaml").write_text(SPACE)
+    moved = tmp_path / "moved"
     more: Sequence[object] = SMALL
     if command == "tune":
         more = ("--space", tmp_path / "space.yaml", "--trials", "2", *ONE_PROCESS)
-    process = begin(command, pack.path, "--storage", storage, "--name", "exp", "--wandb", "offline", *more)
-    wait_until(lambda: next(iter(storage.glob("experiments/*/exp/checkpoints/*/last.pt")), None))
-    moved = tmp_path / "moved"
-    storage.rename(moved)
-    assert_one_line_error(last_lines(finished(process)), "was removed while a run wrote to it", str(storage))
+
+    def remove_later() -> None:
+        first_checkpoint(storage)
+        storage.rename(moved)
+
+    where = ("--storage", storage, "--name", "exp", "--wandb", "offline")
+    done = run_beside(remove_later, command, pack.path, *where, *more)
+    assert_one_line_error(last_lines(done), "was removed while a run wrote to it", str(storage))
     time.sleep(1)
     assert not storage.exists()
     assert RunPaths(moved).lock("lip_dryness", "exp").exists()

@@ -14,11 +14,12 @@ from tests.conftest import write_synthetic_pack
 SPACE = """
 method: grid
 parameters:
-  learning_rate: {values: [1.0e-3, 1.0e-12, 3.0e-3]}
-  backbone: {value: resnet18}
+  learning_rate: {values: [1.0e-2, 1.0e-12, 3.0e-2]}
+  backbone: {value: timm/test_resnet}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 32}
+  batch_size: {value: 16}
+  oversample: {value: none}
   warmup_epochs: {value: 0}
   epochs: {value: 2}
 """

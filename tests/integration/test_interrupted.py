@@ -105,7 +105,7 @@ def test_predict_says_no_more(start: Start, model: Path, tmp_path: Path):
 
 
 def test_evaluate_has_recorded_that_it_opened_the_test_split(start: Start, model: Path, tmp_path: Path):
-    counts = {"train": (1, 1, 1), "val": (1, 1, 1), "test": (10000, 10000, 10000)}
+    counts = {"train": (1, 1, 1), "val": (1, 1, 1), "test": (4000, 4000, 4000)}
     pack = write_synthetic_pack(tmp_path / "pack.arrow", counts)
     storage = tmp_path / "runs"
     run = start("evaluate", model, pack.path, "--storage", storage)

@@ -83,7 +83,7 @@ def test_a_trial_that_is_killed_for_memory_goes_on_as_often_as_it_may(
             killed: set[int] = set()
             while len(killed) < kills:
                 wait_until(lambda number=number: checkpoint_of(storage, "exp", number) or command.poll() is not None)
-                trial = wait_until(lambda killed=killed: trial_of(command, killed) or command.poll() is not None)
+                trial = wait_until(lambda killed=killed: command.poll() is not None or trial_of(command, killed))
                 assert isinstance(trial, psutil.Process), command.communicate()
                 if not crowd_out(trial):
                     pytest.skip("others on this machine gave memory back meanwhile: it did not become short")

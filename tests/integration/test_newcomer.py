@@ -64,7 +64,7 @@ def test_all_regions_share_one_run_and_one_that_cannot_run_does_not_stop_the_oth
     never = run_job_here("tune_all", *common, *space, "--resume", cwd=tmp_path)
     assert_one_line_error(never, "no region has an experiment 'all' to --resume")
 
-    done = run_job("tune_all", *common, *space, cwd=tmp_path)
+    done = run_job_here("tune_all", *common, *space, cwd=tmp_path)
     assert done.returncode == 1
     failed = ", ".join([smallest, "broken"])
     assert done.stderr.strip().splitlines()[-1] == f"error: 2 of 4 regions failed: {failed}"

@@ -12,9 +12,10 @@ import ray
 from ray.cluster_utils import Cluster
 
 from skin_tune.results import load_epochs, load_trials
-from tests.cli_runner import assert_one_line_error, skin_tune, skin_tune_here
+from skin_tune.tuning.backend.bare_node import bare_node
+from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker
-from tests.integration.processes import checkpoint_of, ray_process, start, wait_until
+from tests.integration.processes import ray_process, start, under_way, wait_until
 
 SPACE = """
 method: random
@@ -32,7 +33,8 @@ parameters:
 def cluster() -> Iterator[Cluster]:
     """A head with one CPU and what it believes to be a GPU, on this machine."""
     head = {"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    with bare_node():
+        cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster
     cluster.shutdown()
 
@@ -58,7 +60,7 @@ def test_trials_of_a_lost_node_go_on_elsewhere_and_a_new_node_is_used(
         *("--trials", "4", "--gpus-per-trial", "0"),
         env=joining(cluster),
     )
-    wait_until(lambda: all(checkpoint_of(storage, "exp", number) for number in (0, 1)))
+    wait_until(lambda: under_way(storage, "exp") == 2)
     assert runs_a_trial(cluster.head_node)
     assert runs_a_trial(lost)
     cluster.remove_node(lost, allow_graceful=False)
@@ -98,6 +100,7 @@ def node_with_its_own_disk(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
             started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT))
             wait_until(lambda: joined() or started[-1].poll() is not None)
         assert joined(), "no node has come up"
+        ray.shutdown()
         yield folder
     finally:
         ray.shutdown()
@@ -107,25 +110,27 @@ def node_with_its_own_disk(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_what_not_every_node_sees_is_refused_before_anything_starts(
-    cluster: Cluster, node_with_its_own_disk: Path, make_pack: PackMaker
+    cluster: Cluster, node_with_its_own_disk: Path, make_pack: PackMaker, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     disk = node_with_its_own_disk
     pack = make_pack().path
     (disk / "space.yaml").write_text(SPACE)
     command = ("tune", pack, "--space", disk / "space.yaml", "--gpus-per-trial", 0, "--storage", disk / "runs")
     asked = disk / "runs" / "experiments" / "lip_dryness" / "exp" / "asked.json"
-    assert_one_line_error(
-        skin_tune(*command, "--name", "exp", env=joining(cluster)), str(asked), "does not see", "s3://"
-    )
+    assert_one_line_error(skin_tune_here(*command, "--name", "exp"), str(asked), "does not see", "s3://")
     assert not (disk / "runs").exists(), "the name stays free"
 
 
-def test_a_budget_of_gpu_hours_ends_a_run_and_its_cost_is_told(cluster: Cluster, make_pack: PackMaker, tmp_path: Path):
+def test_a_budget_of_gpu_hours_ends_a_run_and_its_cost_is_told(
+    cluster: Cluster, make_pack: PackMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     (tmp_path / "space.yaml").write_text(SPACE.replace("10", "500"))
     storage = tmp_path / "runs"
     command = ("tune", make_pack().path, "--space", tmp_path / "space.yaml", "--storage", storage, "--name", "exp")
     budget = ("--trials", 3, "--gpu-hours", 0.001, "--price-per-gpu-hour", 1000)
-    done = skin_tune(*command, *budget, env=joining(cluster))
+    done = skin_tune_here(*command, *budget)
     assert done.returncode == 0, done.stderr
     trials = load_trials(storage)
     spent = trials["gpu_seconds"].sum()

@@ -157,7 +157,7 @@ def test_a_model_of_one_kind_does_not_grade_a_pack_of_the_other(lab: Lab, tmp_pa
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.usefixtures("shared_cluster")
+@pytest.mark.usefixtures("cluster_with_dashboard")
 def test_a_search_and_a_refit_by_two_workers_keep_the_gaps_and_whom_photos_show(tmp_path: Path):
     pack, storage = nominal_pack(tmp_path), tmp_path / "runs"
     constants = "\n".join("  {}: {{value: {}}}".format(*word.split("=")) for word in SMALL)

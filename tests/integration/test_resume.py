@@ -26,7 +26,8 @@ parameters:
   backbone: {value: resnet18}
   weights: {value: none}
   image_size: {value: 32}
-  batch_size: {value: 32}
+  batch_size: {value: 70}
+  oversample: {value: none}
   epochs: {value: 6}
 """
 COUNTS = {"train": (40, 20, 10), "val": (8, 6, 4), "test": (8, 6, 4)}
@@ -34,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("shared_cluster")  # which outlives its dri
 
 
 @pytest.mark.parametrize(
-    ("stopping", "at_once", "kills"), [(ASHA, 1, 3), ("", 2, 2)], ids=["early stopping", "two at a time"]
+    ("stopping", "at_once", "kills"), [(ASHA, 1, 2), ("", 2, 2)], ids=["early stopping", "two at a time"]
 )
 def test_an_experiment_killed_at_random_points_ends_as_an_unbroken_one(
     stopping: str, at_once: int, kills: int, tmp_path: Path

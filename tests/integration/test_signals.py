@@ -94,7 +94,14 @@ def test_a_cluster_that_dies_ends_the_run_in_one_line(part: str, start: Start, m
     assert epochs["epoch"].tolist() == list(range(1, len(epochs) + 1))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.chaos),  # test_interrupted sends it to `prepare` and `evaluate`
+    ],
+)
 def test_a_training_that_is_ended_can_be_resumed(
     number: signal.Signals, start: Start, make_pack: PackMaker, tmp_path: Path
 ):

@@ -16,7 +16,7 @@ parameters:
   learning_rate: {min: 1.0e-5, max: 1.0e-3}
   epochs: {value: 3}
 """
-SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=32")
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=42", "oversample=none")
 
 
 @pytest.fixture

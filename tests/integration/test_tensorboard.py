@@ -21,7 +21,7 @@ parameters:
   optimizer: {value: sgd}
   epochs: {value: 3}
 """
-SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=16", "warmup_epochs=0")
+SMALL = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=42", "oversample=none", "warmup_epochs=0")
 
 
 @pytest.mark.usefixtures("shared_cluster")

@@ -104,7 +104,13 @@ def test_a_resumed_training_goes_on_in_the_run_it_is_told(tmp_path: Path):
     assert not runs
 
 
-@pytest.mark.parametrize("by_module", [False, True], ids=["the shipped command", "${env} ${interpreter}"])
+@pytest.mark.parametrize(
+    "by_module",
+    [
+        pytest.param(False, id="the shipped command"),
+        pytest.param(True, id="${env} ${interpreter}", marks=pytest.mark.chaos),  # other tests run the module
+    ],
+)
 def test_wandbs_own_agent_trains_what_the_sweep_says(by_module: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pack = write_synthetic_pack(tmp_path / "pack.arrow")
     monkeypatch.chdir(tmp_path)
@@ -175,7 +181,7 @@ def test_wandb_can_be_turned_off_and_a_mistyped_mode_is_refused(tmp_path: Path):
 
 
 def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 20)
+    monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 10)
     process = WandbProcess(tmp_path, "offline")
     log = WandbLog(process, "lip_dryness", "exp")
     for number in range(200):
@@ -193,7 +199,7 @@ def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, mon
             before = begun()
             wait_until(lambda before=before: begun() > before)
             writer.suspend()
-            time.sleep(6)
+            time.sleep(3)
             writer.resume()
 
     wait_until(begun)

@@ -16,7 +16,7 @@ from skin_tune.training.trainer import Trainer
 from tests.conftest import write_synthetic_pack
 
 BASE = {
-    "backbone": "resnet18",
+    "backbone": "timm/test_resnet",
     "weights": "none",
     "image_size": 16,
     "batch_size": 16,
@@ -47,7 +47,8 @@ Train = Callable[[TrialConfig], tuple[float, ...]]
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
-    return write_synthetic_pack(tmp_path_factory.mktemp("pack") / "pack.arrow")
+    counts = {"train": (9, 5, 2), "val": (2, 2, 2), "test": (1, 1, 1)}
+    return write_synthetic_pack(tmp_path_factory.mktemp("pack") / "pack.arrow", counts, size=16)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from skin_tune.errors import ConfigError
 from skin_tune.training.checkpoint import load_checkpoint, resumable_config, save_checkpoint
 from skin_tune.training.trainer import Trainer
 from tests.conftest import PackMaker
-from tests.training.test_trainer import numbers, small_config
+from tests.training.test_trainer import numbers, tiny_config
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "mixup": {"mixup_alpha": 0.4},
@@ -35,7 +35,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_a_resumed_training_equals_an_unbroken_one(make_pack: PackMaker, tmp_path: Path, option: str):
-    pack, config = make_pack(size=16), small_config(image_size=16, epochs=2, **OPTIONS[option])
+    pack, config = make_pack(), tiny_config(epochs=2, **OPTIONS[option])
     unbroken = Trainer(config, pack)
     history = [numbers(unbroken.run_epoch()) for _ in range(2)]
 
@@ -53,26 +53,25 @@ def test_a_resumed_training_equals_an_unbroken_one(make_pack: PackMaker, tmp_pat
 
 
 def test_logit_adjustment_of_a_balanced_stream_gives_the_digits_of_cross_entropy(make_pack: PackMaker):
-    pack = make_pack(size=16)
+    pack = make_pack()
     ce, adjusted = (
-        Trainer(small_config(image_size=16, train_loss=loss, oversample="balanced"), pack)
-        for loss in ("ce", "logit_adjustment")
+        Trainer(tiny_config(train_loss=loss, oversample="balanced"), pack) for loss in ("ce", "logit_adjustment")
     )
     assert [numbers(ce.run_epoch()) for _ in range(2)] == [numbers(adjusted.run_epoch()) for _ in range(2)]
 
 
 def test_logit_adjustment_takes_the_prior_of_the_images_drawn_not_of_the_original_ones(make_pack: PackMaker):
-    config = small_config(image_size=16, train_loss="logit_adjustment", oversample="sqrt", epoch_images=-1)
-    trainer = Trainer(config, make_pack(size=16))
+    config = tiny_config(train_loss="logit_adjustment", oversample="sqrt", epoch_images=-1)
+    trainer = Trainer(config, make_pack())
     assert trainer.targets.tolist() == [24, 17, 12]
     torch.testing.assert_close(trainer.loss.shift.exp(), torch.tensor([1, 17 / 24, 12 / 24]))
     np.testing.assert_allclose(trainer.prior, [1 / 3] * 3)
 
 
 def test_weights_begin_to_count_in_the_epoch_after_those_without(make_pack: PackMaker):
-    pack = make_pack(size=16)
+    pack = make_pack()
     deferred, plain, weighted = (
-        Trainer(small_config(image_size=16, train_loss="cb", beta=beta, reweight_after=after), pack)
+        Trainer(tiny_config(train_loss="cb", beta=beta, reweight_after=after), pack)
         for beta, after in ((0.99, 1), (0.0, 0), (0.99, 0))
     )
     first, unweighted = numbers(deferred.run_epoch()), numbers(plain.run_epoch())
@@ -88,13 +87,11 @@ def test_mixing_leaves_dropout_as_it_was(make_pack: PackMaker, monkeypatch: pyte
     monkeypatch.setattr(
         "skin_tune.training.trainer.by_label", lambda score, logits, labels, share: score(logits, labels)
     )
-    pack = make_pack(size=16)
-    plain, mixed = (
-        Trainer(small_config(image_size=16, dropout_prob=0.5, mixup_alpha=alpha), pack) for alpha in (0.0, 0.4)
-    )
+    pack = make_pack()
+    plain, mixed = (Trainer(tiny_config(dropout_prob=0.5, mixup_alpha=alpha), pack) for alpha in (0.0, 0.4))
     assert numbers(plain.run_epoch()) == numbers(mixed.run_epoch())
 
 
 def test_softened_grades_need_an_order(make_pack: PackMaker):
     with pytest.raises(ConfigError, match=r"train_loss=sord needs classes with an order, .* logit_adjustment"):
-        Trainer(small_config(train_loss="sord"), make_pack(ordinal=False))
+        Trainer(tiny_config(train_loss="sord"), make_pack(ordinal=False))

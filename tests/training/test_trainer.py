@@ -28,6 +28,11 @@ def small_config(**changes: object) -> TrialConfig:
     return TrialConfig.from_mapping({**values, **changes})
 
 
+def tiny_config(**changes: object) -> TrialConfig:
+    """Of a network that takes a tenth of the time, for what is the same with every network."""
+    return small_config(**{"backbone": "timm/test_resnet", **changes})
+
+
 def numbers(metrics: dict[str, float]) -> dict[str, float]:
     """Metrics without what depends on the clock."""
     return {name: value for name, value in metrics.items() if name not in ("epoch_seconds", "images_per_second")}
@@ -55,7 +60,7 @@ def test_the_adjusted_metrics_are_those_of_probabilities_over_draws_times_weight
     make_pack: PackMaker, loss: str, oversample: str
 ):
     pack = make_pack()
-    trainer = Trainer(small_config(train_loss=loss, oversample=oversample, beta=0.99), pack)
+    trainer = Trainer(tiny_config(train_loss=loss, oversample=oversample, beta=0.99), pack)
     metrics = trainer.run_epoch()
     counts = pack.class_counts("train")
     assert trainer.targets.sum() == counts.sum()
@@ -74,7 +79,7 @@ def test_the_adjusted_metrics_are_those_of_probabilities_over_draws_times_weight
 
 @pytest.mark.parametrize("metric", ["val_macro_f1_adjusted", "val_soft_macro_f1_adjusted"])
 def test_the_adjusted_metric_can_choose_the_best_epoch(make_pack: PackMaker, metric: str):
-    trainer = Trainer(small_config(train_loss="ce"), make_pack(), metric=metric)
+    trainer = Trainer(tiny_config(train_loss="ce"), make_pack(), metric=metric)
     history = [trainer.run_epoch()[metric] for _ in range(3)]
     assert trainer.best_metrics[metric] == max(history)
     assert trainer.best_epoch == 1 + int(np.argmax(history))
@@ -83,7 +88,7 @@ def test_the_adjusted_metric_can_choose_the_best_epoch(make_pack: PackMaker, met
 def test_class_balanced_weights_come_from_the_counts_before_balancing(make_pack: PackMaker):
     # Recomputed from the balanced stream they would all be one, and the loss plain focal loss.
     pack = make_pack()
-    trainer = Trainer(small_config(train_loss="cb", beta=0.99, oversample="balanced"), pack)
+    trainer = Trainer(tiny_config(train_loss="cb", beta=0.99, oversample="balanced"), pack)
     assert trainer.targets.tolist() == [14, 14, 14]
     torch.testing.assert_close(trainer.loss.weight, class_balanced_weights([24, 12, 6], 0.99))
     trainer.run_epoch()
@@ -93,13 +98,13 @@ def test_class_balanced_weights_come_from_the_counts_before_balancing(make_pack:
 
 @pytest.mark.parametrize(("epoch_images", "images"), [(0, 42), (20, 20), (-1, 72)])
 def test_an_epoch_draws_as_many_images_as_it_says(make_pack: PackMaker, epoch_images: int, images: int):
-    trainer = Trainer(small_config(oversample="balanced", epoch_images=epoch_images), make_pack())
+    trainer = Trainer(tiny_config(oversample="balanced", epoch_images=epoch_images), make_pack())
     assert trainer.run_epoch()["images"] == images == trainer.targets.sum()
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(make_pack: PackMaker):
     pack = make_pack()
-    first, second, other = (Trainer(small_config(seed=seed), pack).run_epoch() for seed in (5, 5, 6))
+    first, second, other = (Trainer(tiny_config(seed=seed), pack).run_epoch() for seed in (5, 5, 6))
     assert numbers(first) == numbers(second)
     assert first["train_loss"] != other["train_loss"]
 
@@ -109,7 +114,7 @@ def test_an_interrupted_and_resumed_training_equals_an_unbroken_one(
     make_pack: PackMaker, tmp_path: Path, optimizer: str
 ):
     methods = AUGMENTATION_METHODS
-    config = small_config(optimizer=optimizer, dropout_prob=0.5, augment="all", augmentation_methods=methods)
+    config = tiny_config(optimizer=optimizer, dropout_prob=0.5, augment="all", augmentation_methods=methods)
     pack = make_pack()
     unbroken = Trainer(config, pack)
     expected = [numbers(unbroken.run_epoch()) for _ in range(3)]
@@ -131,7 +136,7 @@ def test_without_oversampling_the_default_augments_and_added_does_not(make_pack:
     pack = make_pack()
 
     def first_loss(**changes: object) -> float:
-        return Trainer(small_config(oversample="none", **changes), pack).run_epoch()["train_loss"]
+        return Trainer(tiny_config(oversample="none", **changes), pack).run_epoch()["train_loss"]
 
     plain = first_loss(augmentation_methods="none")
     assert first_loss() != plain
@@ -141,20 +146,20 @@ def test_without_oversampling_the_default_augments_and_added_does_not(make_pack:
 
 def test_validation_neither_changes_the_model_nor_depends_on_the_batch_size(make_pack: PackMaker):
     pack = make_pack()
-    trainer = Trainer(small_config(), pack)
+    trainer = Trainer(tiny_config(), pack)
     trainer.run_epoch()
     before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     first = trainer.evaluate("val")
     for name, value in trainer.network.state_dict().items():
         assert torch.equal(before[name], value)
-    smaller = Trainer(small_config(batch_size=2), pack)
+    smaller = Trainer(tiny_config(batch_size=2), pack)
     smaller.network.load_state_dict(before)
     np.testing.assert_allclose(smaller.evaluate("val").probabilities, first.probabilities, atol=1e-5)
 
 
 def test_evaluation_agrees_with_its_own_probabilities(make_pack: PackMaker):
     pack = make_pack()
-    trainer = Trainer(small_config(train_loss="cb"), pack)
+    trainer = Trainer(tiny_config(train_loss="cb"), pack)
     metrics = trainer.run_epoch()
     evaluation = trainer.evaluate("val")
     assert evaluation.subjects.tolist() == pack.subjects[pack.indices("val")].tolist()
@@ -165,7 +170,7 @@ def test_evaluation_agrees_with_its_own_probabilities(make_pack: PackMaker):
 
 
 def test_the_best_epoch_is_chosen_by_the_metric_asked_for(make_pack: PackMaker):
-    trainer = Trainer(small_config(), make_pack(), metric="val_macro_f1")
+    trainer = Trainer(tiny_config(), make_pack(), metric="val_macro_f1")
     history = [trainer.run_epoch()["val_macro_f1"] for _ in range(3)]
     assert trainer.best_epoch == history.index(max(history)) + 1
 
@@ -183,7 +188,7 @@ def test_the_best_epoch_is_chosen_by_the_metric_asked_for(make_pack: PackMaker):
 def test_an_epoch_of_the_warm_up_is_kept_only_until_it_is_over(
     make_pack: PackMaker, monkeypatch: pytest.MonkeyPatch, warmup_epochs: int, scores: tuple[float, ...], best: int
 ):
-    trainer = Trainer(small_config(warmup_epochs=warmup_epochs, epochs=6), make_pack())
+    trainer = Trainer(tiny_config(warmup_epochs=warmup_epochs, epochs=6), make_pack())
     monkeypatch.setattr(trainer, "_validate", lambda: {"val_balanced_acc": scores[trainer.epoch - 1]})
     kept = []
     for _ in scores:
@@ -195,7 +200,7 @@ def test_an_epoch_of_the_warm_up_is_kept_only_until_it_is_over(
 
 
 def test_a_loss_that_is_not_finite_ends_training_as_diverged(make_pack: PackMaker):
-    trainer = Trainer(small_config(learning_rate=1e30, optimizer="sgd", warmup_epochs=0), make_pack())
+    trainer = Trainer(tiny_config(learning_rate=1e30, optimizer="sgd", warmup_epochs=0), make_pack())
     with pytest.raises(TrainingDivergedError, match=r"is (nan|inf) in epoch 1"):
         trainer.run_epoch()
 
@@ -220,18 +225,18 @@ def test_a_config_that_asks_more_than_the_pack_holds_is_refused(
     make_pack: PackMaker, changes: dict[str, int], said: str
 ):
     with pytest.raises(ConfigError, match=said):
-        Trainer(small_config(**changes), make_pack())
+        Trainer(tiny_config(**changes), make_pack())
 
 
 def test_a_checkpoint_of_another_model_pack_or_metric_is_refused(make_pack: PackMaker):
     pack = make_pack()
-    state = Trainer(small_config(), pack).state_dict()
-    with pytest.raises(CheckpointError, match="backbone=resnet18, not resnet34"):
-        Trainer(small_config(backbone="resnet34"), pack).load_state_dict(state)
+    state = Trainer(tiny_config(), pack).state_dict()
+    with pytest.raises(CheckpointError, match="backbone=timm/test_resnet, not resnet18"):
+        Trainer(small_config(), pack).load_state_dict(state)
     with pytest.raises(CheckpointError, match="pack_id"):
-        Trainer(small_config(), make_pack(name="other", seed=1)).load_state_dict(state)
+        Trainer(tiny_config(), make_pack(name="other", seed=1)).load_state_dict(state)
     with pytest.raises(CheckpointError, match="metric"):
-        Trainer(small_config(), pack, metric="val_macro_f1").load_state_dict(state)
+        Trainer(tiny_config(), pack, metric="val_macro_f1").load_state_dict(state)
 
 
 def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path, make_pack: PackMaker):
@@ -243,7 +248,7 @@ def test_files_that_are_no_checkpoint_are_refused(tmp_path: Path, make_pack: Pac
     torch.save({"format_version": 99}, tmp_path / "new.pt")
     with pytest.raises(CheckpointError, match="format version 99"):
         load_checkpoint(tmp_path / "new.pt")
-    save_checkpoint(tmp_path / "best.pt", Trainer(small_config(), make_pack()).model_state())
+    save_checkpoint(tmp_path / "best.pt", Trainer(tiny_config(), make_pack()).model_state())
     with pytest.raises(CheckpointError, match="holds a model alone"):
         resumable_config(tmp_path / "best.pt", load_checkpoint(tmp_path / "best.pt"))
 
@@ -262,8 +267,8 @@ def test_the_schedule_warms_up_then_falls_along_half_a_cosine():
 
 def test_a_checkpoint_says_whether_its_classes_are_ordinal_and_one_of_the_other_kind_is_refused(make_pack: PackMaker):
     pack_id = make_pack().info.pack_id
-    ordinal = Trainer(small_config(), make_pack(name="ordinal", pack_id=pack_id))
-    nominal = Trainer(small_config(), make_pack(name="nominal", pack_id=pack_id, ordinal=False))
+    ordinal = Trainer(tiny_config(), make_pack(name="ordinal", pack_id=pack_id))
+    nominal = Trainer(tiny_config(), make_pack(name="nominal", pack_id=pack_id, ordinal=False))
     assert (ordinal.model_state()["ordinal"], nominal.model_state()["ordinal"]) == (True, False)
     with pytest.raises(CheckpointError, match="of nominal classes, not of ordinal ones"):
         ordinal.load_state_dict(nominal.state_dict())
@@ -274,7 +279,7 @@ def test_a_checkpoint_says_whether_its_classes_are_ordinal_and_one_of_the_other_
 
 
 def test_nominal_classes_have_no_metric_that_needs_an_order(make_pack: PackMaker):
-    ordinal, nominal = (Trainer(small_config(), make_pack(name=str(kind), ordinal=kind)) for kind in (True, False))
+    ordinal, nominal = (Trainer(tiny_config(), make_pack(name=str(kind), ordinal=kind)) for kind in (True, False))
     gaps = {f"val_{name}{decision}" for name in ("mae", "within_one", "qwk") for decision in ("", "_adjusted")}
     assert set(ordinal.run_epoch()) - set(nominal.run_epoch()) == gaps
     assert not gaps & set(nominal.best_metrics)

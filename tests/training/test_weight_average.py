@@ -12,7 +12,7 @@ from skin_tune.training.checkpoint import save_checkpoint
 from skin_tune.training.trainer import Trainer
 from skin_tune.training.weight_average import WeightAverage
 from tests.conftest import PackMaker
-from tests.training.test_trainer import small_config
+from tests.training.test_trainer import tiny_config
 
 
 def test_the_average_after_each_step_is_that_of_the_warm_up_rule_then_of_the_decay():
@@ -53,7 +53,7 @@ def test_it_follows_weights_that_are_loaded():
 
 def test_the_average_is_what_is_validated_kept_and_loaded(make_pack: PackMaker, tmp_path: Path):
     pack = make_pack()
-    plain, averaged = (Trainer(small_config(ema_decay=decay), pack) for decay in (0.0, 0.9))
+    plain, averaged = (Trainer(tiny_config(ema_decay=decay), pack) for decay in (0.0, 0.9))
     first, second = plain.run_epoch(), averaged.run_epoch()
     assert first["train_loss"] == second["train_loss"]  # training itself is the same
     assert all(map(torch.equal, plain.network.state_dict().values(), averaged.network.state_dict().values()))
@@ -71,6 +71,6 @@ def test_the_average_is_what_is_validated_kept_and_loaded(make_pack: PackMaker, 
 
 def test_without_an_average_a_checkpoint_has_no_entry_of_it(make_pack: PackMaker):
     pack = make_pack()
-    plain, averaged = (Trainer(small_config(ema_decay=decay), pack).state_dict() for decay in (0.0, 0.9))
+    plain, averaged = (Trainer(tiny_config(ema_decay=decay), pack).state_dict() for decay in (0.0, 0.9))
     assert set(averaged) - set(plain) == {"raw_model", "ema_steps"}
     assert set(plain) <= set(averaged)
