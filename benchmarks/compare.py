@@ -18,7 +18,7 @@ from skin_tune.results.statistics.bootstrap import (
 from skin_tune.results.statistics.compare import compare
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 GRADES = np.array([572, 5083, 3393, 2340, 1092, 819, 637])
 """Images of forehead wrinkles by grade, in the data set that this began with."""

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.rows import Row
 from skin_tune.results import load_epochs
 from skin_tune.results.store.schema import EPOCHS
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 _METRICS = [name for name in EPOCHS.names if name not in ("trial_id", "epoch")]
 _REGIONS = 8

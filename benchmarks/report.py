@@ -15,7 +15,7 @@ from skin_tune.metrics import METRICS, scores_of, tallies_of
 from skin_tune.regions import CATALOGUE
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 _IMAGES, _SUBJECTS, _GRADES = 600, 200, len(GRADES)
 

@@ -14,7 +14,7 @@ from benchmarks.rows import Row
 from skin_tune import result_grid
 from skin_tune.config import TrialConfig
 from skin_tune.results.store.schema import EPOCHS, now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.trial.stored_config import columns_of
 
 _METRICS = [name for name in EPOCHS.names if name not in ("trial_id", "epoch", "images")]

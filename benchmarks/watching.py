@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.rows import Row
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 _METRIC = "val_balanced_acc"
 _APART_SECONDS = 20

@@ -91,7 +91,9 @@ def optuna_hyperband(table: Table, seed: int) -> Spent:
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=EPOCHS, reduction_factor=3)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
+    sampler = optuna.samplers.TPESampler(seed=seed)
+    # The name, too, is a seed: of a trial's bracket.
+    study = optuna.create_study(study_name=str(seed), direction="maximize", sampler=sampler, pruner=pruner)
     spent = Spent(table)
 
     def objective(trial: optuna.Trial) -> float:

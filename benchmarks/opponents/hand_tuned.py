@@ -45,6 +45,7 @@ def run_optuna(task: Task, *, plus: bool) -> Outcome:
         return score
 
     study = optuna.create_study(
+        study_name=str(task.seed),  # a seed, too: of a trial's bracket
         direction="maximize",
         sampler=optuna.samplers.TPESampler(seed=task.seed),
         pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=task.epochs, reduction_factor=3),

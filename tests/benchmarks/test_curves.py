@@ -9,7 +9,7 @@ import pytest
 from benchmarks.curves.choosing import People, compare_metrics
 from benchmarks.curves.compared import compare_searches
 from benchmarks.curves.grid import EPOCHS, VALUES, configs
-from benchmarks.curves.replay import TRIALS, Spent, random_search
+from benchmarks.curves.replay import TRIALS, Search, Spent, random_search, searches
 from benchmarks.curves.table import METRICS, TESTED, Table
 
 
@@ -31,6 +31,12 @@ def test_every_config_of_the_space_has_the_curve_of_its_cell(table: Table):
 
 def test_random_search_trains_every_trial_to_its_end(table: Table):
     assert len(random_search(table, 0).best) == TRIALS * EPOCHS
+
+
+@pytest.mark.parametrize(("name", "search"), searches())
+def test_a_search_is_decided_by_its_seed(table: Table, name: str, search: Search):
+    first, again = (search(table, 3) for _ in range(2))
+    assert (first.best, first.chosen) == (again.best, again.chosen), name
 
 
 def test_a_search_with_rungs_spends_less(table: Table):

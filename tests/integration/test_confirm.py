@@ -7,7 +7,7 @@ import pytest
 
 from skin_tune.data.pack.format import open_pack
 from skin_tune.results import load_epochs, load_predictions, load_trials
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from tests.cli_runner import ONE_PROCESS, assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
 

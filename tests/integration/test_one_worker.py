@@ -9,7 +9,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from skin_tune.config import TrialConfig
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.backend.lost_workers import WorkersLostError
 from skin_tune.tuning.backend.resources import TrialResources
 from skin_tune.tuning.backend.workers import OneWorker, start_workers

@@ -7,7 +7,7 @@ import pytest
 
 from skin_tune.results.report import write_report
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from tests.integration.report_reader import FIGURES, Reader, browser, needs_chromium
 from tests.results.report.report_store import write_refit, write_trials
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from tests.cli_runner import ONE_PROCESS
 from tests.conftest import write_synthetic_pack
 from tests.integration.commands import Command, command

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skin_tune.errors import StoreError
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import remove_abandoned_writes
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.storage.scratch import ScratchFolder, remove_abandoned

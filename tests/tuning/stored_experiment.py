@@ -7,7 +7,7 @@ from typing import Any
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.space.parameters import Space

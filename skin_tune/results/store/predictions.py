@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from skin_tune.results.store.schema import PREDICTIONS
-from skin_tune.results.store.tables import save_table
+from skin_tune.results.store.table_rows import save_table
 from skin_tune.storage.files import Location
 from skin_tune.storage.photo_columns import ABOUT
 from skin_tune.storage.run_paths import RunPaths

@@ -5,7 +5,7 @@ from typing import Any
 
 from ray.tune import Stopper
 
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.experiment.budget import Budget
 
 

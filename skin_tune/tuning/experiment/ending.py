@@ -3,7 +3,7 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.experiment.plan import Plan
 from skin_tune.tuning.experiment.request import SETTLED
 from skin_tune.tuning.search.target import Reached, first_to_reach

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from skin_tune.config import TrialConfig, Values, unread
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import ExperimentError, SkinTuneError
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.compatibility import check_compatibility, check_metric, check_network

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.backend.resources import TrialResources
 from skin_tune.tuning.experiment.ending import settling_of
 from skin_tune.tuning.experiment.plan import Experiment, Plan

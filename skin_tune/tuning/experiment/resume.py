@@ -6,7 +6,7 @@ from typing import Any
 
 from skin_tune.data.pack.folds import Fold
 from skin_tune.results.store.status import unfinished
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths, refitted
 from skin_tune.text.wording import counted
 from skin_tune.tuning.experiment.ending import ending_of

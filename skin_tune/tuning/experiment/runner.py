@@ -23,7 +23,8 @@ from skin_tune.errors import (
 )
 from skin_tune.processes.loading import quick_imports
 from skin_tune.results.store.status import unfinished, usable
-from skin_tune.results.store.tables import ExperimentWriter, trials_frame
+from skin_tune.results.store.tables import trials_frame
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.experiment.budget import budgets_of
 from skin_tune.tuning.experiment.ending import ending_of
 from skin_tune.tuning.experiment.plan import Experiment, Plan, make_plan

@@ -10,7 +10,7 @@ from skin_tune.model.network import load_weights
 from skin_tune.results.report.card_facts import CardFacts
 from skin_tune.results.store.lock import lock_experiment
 from skin_tune.results.store.notes import note_as, wrong_facts
-from skin_tune.results.store.tables import record_test_opening
+from skin_tune.results.store.writer import record_test_opening
 from skin_tune.storage.files import Location, cannot_write
 from skin_tune.training.checkpoint import save_checkpoint
 from skin_tune.training.evaluation import Evaluation

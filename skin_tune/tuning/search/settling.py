@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from skin_tune.results.statistics.settled import Settled, when_settled
 from skin_tune.results.store.status import unfinished
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 
 class Settling:

@@ -17,7 +17,7 @@ from skin_tune.results.statistics.combination import Gain, combination_id, combi
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location, cannot_write, location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.checkpoint import save_checkpoint

@@ -8,7 +8,8 @@ from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackError
 from skin_tune.inference.evaluate import evaluate_model
 from skin_tune.inference.model_file import TrainedModel, check_same_task, load_model
-from skin_tune.results.store.tables import load_test_openings, record_test_opening
+from skin_tune.results.store.tables import load_test_openings
+from skin_tune.results.store.writer import record_test_opening
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import made_by
 from skin_tune.training.evaluation import Evaluation

@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial
 
 from skin_tune.results.store.remaining import WAITING
 from skin_tune.results.store.status import unfinished
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.tracking.live_line import LiveLine
 from skin_tune.tuning.tracking.progress_line import progress_line
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID

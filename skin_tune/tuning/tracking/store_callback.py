@@ -16,7 +16,7 @@ from skin_tune.provenance import append_version, code_version, libraries
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.schema import now
 from skin_tune.results.store.status import unfinished, usable
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.text.escaping import one_line
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.tracking.live_line import announce

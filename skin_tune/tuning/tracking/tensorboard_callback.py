@@ -10,7 +10,7 @@ from ray.tune.experiment import Trial
 
 from skin_tune.config import canonical
 from skin_tune.results.store.status import UNUSABLE
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.tracking.tensorboard_events import TrialEvents
 from skin_tune.tuning.trial.context import REGION, TRIAL_ID, hyper_parameters

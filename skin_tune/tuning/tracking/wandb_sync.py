@@ -11,7 +11,7 @@ from skin_tune.results.store.notes import read_note
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.schema import WANDB_RUN
 from skin_tune.results.store.status import unfinished
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess, end_of, ending, run_of

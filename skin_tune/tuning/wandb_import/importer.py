@@ -12,7 +12,7 @@ from skin_tune.regions import is_region_name
 from skin_tune.results.store.notes import read_note
 from skin_tune.results.store.schema import WANDB_RUN
 from skin_tune.results.store.status import UNUSABLE
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
 from skin_tune.tuning.trial.stored_config import COLUMNS

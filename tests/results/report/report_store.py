@@ -10,7 +10,7 @@ from skin_tune.metrics import METRICS, ORDINAL_METRICS, scores_of, tallies_of
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter, record_test_opening
+from skin_tune.results.store.writer import ExperimentWriter, record_test_opening
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 

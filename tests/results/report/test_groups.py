@@ -10,7 +10,7 @@ from skin_tune.results.report.section import sections
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from tests.results.report.report_reader import report_of, specs_of, text_of
 
 EVIL = "<b>§ink</b>"

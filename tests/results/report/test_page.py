@@ -19,7 +19,7 @@ from skin_tune.results.statistics.run_names import fold_run_of, run_of
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket

@@ -7,7 +7,7 @@ import numpy as np
 from skin_tune.results.statistics.combination import combination_of, combined_from, gain_of
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 K, SUBJECTS, EACH = 3, 60, 2
 METRIC = "val_balanced_acc_adjusted"

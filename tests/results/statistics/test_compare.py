@@ -15,7 +15,7 @@ from skin_tune.results.statistics.compare import SCORES, compare, compare_region
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.show import comparison
 from skin_tune.show import experiments as trials
 from skin_tune.storage.files import Location

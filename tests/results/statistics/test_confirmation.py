@@ -18,7 +18,8 @@ from skin_tune.results.statistics.run_names import (
 )
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter, load_trials
+from skin_tune.results.store.tables import load_trials
+from skin_tune.results.store.writer import ExperimentWriter
 
 SUBJECTS, PHOTOS, SEEDS = 60, 4, 4
 

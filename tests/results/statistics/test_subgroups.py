@@ -19,7 +19,7 @@ from skin_tune.results.statistics.subgroups import Grouping, grouping_of
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.photo_columns import FEWEST_SUBJECTS, age_band
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 

@@ -28,7 +28,7 @@ from skin_tune.storage.run_paths import RunPaths
 from skin_tune.storage.files import is_local, location, upload
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.training.checkpoint import save_checkpoint
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.space.parameters import Space

@@ -10,7 +10,7 @@ from skin_tune.results import load_trials
 from skin_tune.results.store.classes import are_ordinal, class_columns, class_names
 from skin_tune.results.store.ranking import rank_trials
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 
 def write(storage: Path, region: str, classes: list[str], ordinal: bool | None, **values: float) -> None:

@@ -18,7 +18,7 @@ from skin_tune.errors import SkinTuneError, StoreError
 from skin_tune.results import load_epochs, load_predictions, load_trials
 from skin_tune.results.store.predictions import write_predictions
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.local import local

@@ -15,7 +15,7 @@ from skin_tune.errors import StoreError
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.results.store.ranking import rank_trials, varied
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 
 
 def metrics(epoch: int, balanced: float, **more: float) -> dict[str, float]:
@@ -160,7 +160,7 @@ def test_a_reader_beside_a_writer_that_is_killed_never_sees_half_a_file(tmp_path
     script = """
 import sys
 from pathlib import Path
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 writer = ExperimentWriter(Path(sys.argv[1]), "lip_dryness", "one")
 print("ready", flush=True)
 for epoch in range(1, 10**6):

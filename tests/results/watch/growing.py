@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location
 
 METRIC = "val_balanced_acc"

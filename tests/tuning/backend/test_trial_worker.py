@@ -9,7 +9,7 @@ import torch
 
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.format import Pack
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.training.checkpoint import BackgroundSaver
 from skin_tune.tuning.backend import trial_worker
 from skin_tune.tuning.backend.trial_worker import TrialWorker

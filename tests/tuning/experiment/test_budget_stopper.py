@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.experiment.budget import budgets_of
 from skin_tune.tuning.experiment.budget_stopper import BudgetStopper
 from skin_tune.tuning.experiment.request import TuneRequest

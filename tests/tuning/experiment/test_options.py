@@ -10,7 +10,7 @@ import pytest
 from skin_tune.cli.options import TuneOptions
 from skin_tune.cli.tuning_commands import tune_request
 from skin_tune.errors import SkinTuneError
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.experiment.plan import Plan, make_plan
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker

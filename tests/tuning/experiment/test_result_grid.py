@@ -19,7 +19,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError, StoreError
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.experiment.result_grid import StoredAnalysis

@@ -9,7 +9,7 @@ import pytest
 from skin_tune.data.pack.folds import Fold
 from skin_tune.data.pack.format import Pack
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths, refit_name
 from skin_tune.tuning.experiment.plan import Plan, make_plan
 from skin_tune.tuning.experiment.request import TuneRequest

@@ -10,7 +10,7 @@ import pytest
 
 from skin_tune.data.pack.uses import uses_of
 from skin_tune.errors import AllTrialsFailedError, PackError, SkinTuneError
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.show.experiments import print_outcome
 from skin_tune.tuning.experiment.plan import make_plan
 from skin_tune.tuning.experiment.request import TuneRequest

@@ -13,7 +13,7 @@ from skin_tune.data.pack.format import Pack
 from skin_tune.errors import StoreError
 from skin_tune.results import load_predictions
 from skin_tune.results.report.model_card import model_card
-from skin_tune.results.store.tables import record_test_opening
+from skin_tune.results.store.writer import record_test_opening
 from skin_tune.storage.run_paths import quarantine_path
 from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.refit.artifacts import facts_of, write_refit

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.search.searcher import SpaceSearcher
 from skin_tune.tuning.search.warm_start import CONFIGS, best_of_siblings, check_siblings, chosen_once
 from skin_tune.tuning.space.configs import Configs

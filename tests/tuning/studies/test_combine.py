@@ -18,7 +18,7 @@ from skin_tune.model.prior import adjusted
 from skin_tune.results import load_predictions, load_trials
 from skin_tune.results.report import write_report
 from skin_tune.results.store.predictions import write_predictions
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.checkpoint import load_checkpoint, save_checkpoint
 from skin_tune.tuning.refit.plan import RefitRequest, plan_refit

@@ -14,7 +14,7 @@ from skin_tune.data.pack.folds import Fold
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import SkinTuneError
 from skin_tune.results import load_epochs, load_trials
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.search.optuna_journal import Journal
 from skin_tune.tuning.tracking.store_callback import StoreCallback
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess

@@ -20,7 +20,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from skin_tune.config import TrialConfig
 from skin_tune.errors import ExperimentError
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.tracking.tensorboard_callback import TensorboardCallback, TensorboardExperiment

@@ -11,7 +11,7 @@ import pytest
 
 from skin_tune.config import TrialConfig
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.tracking import wandb_client as wandb_log
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess

@@ -8,7 +8,7 @@ import pytest
 from skin_tune.config import TrialConfig
 from skin_tune.data.pack.folds import Fold
 from skin_tune.errors import PackError, StoreError
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.trial.context import FOLD, REGION, TRIAL_ID, TrialSetting, hyper_parameters
 from tests.conftest import PackMaker
 from tests.local import local

@@ -13,7 +13,7 @@ from skin_tune.data.pack.format import Pack
 from skin_tune.errors import PackChangedError, StoreError
 from skin_tune.model.class_weights import class_weights
 from skin_tune.results import load_predictions
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.training.checkpoint import BackgroundSaver, load_checkpoint
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
 from skin_tune.tuning.trial.context import FOLD, REGION, TRIAL_ID, TrialSetting

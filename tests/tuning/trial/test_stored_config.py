@@ -11,7 +11,7 @@ from skin_tune.config import TrialConfig
 from skin_tune.errors import ConfigError
 from skin_tune.results import load_trials
 from skin_tune.results.store.schema import now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.experiment.resume import resumable_configs
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.search.warm_start import best_of_siblings

@@ -11,7 +11,7 @@ from skin_tune.config import TrialConfig, canonical
 from skin_tune.errors import ExperimentError
 from skin_tune.results import load_epochs, load_trials
 from skin_tune.results.store.schema import EPOCHS, now
-from skin_tune.results.store.tables import ExperimentWriter
+from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.tuning.search.warm_start import check_siblings
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from skin_tune.tuning.trial.stored_config import COLUMNS, columns_of
