@@ -19,11 +19,13 @@ def evaluate(
 ) -> None:
     """Grade a split of a pack with a model, class by class."""
     from skin_tune.show.experiments import check_format
-    from skin_tune.show.model import print_evaluated
     from skin_tune.tuning.studies.evaluate import run_evaluation
 
     check_format(format)
-    print_evaluated(run_evaluation(model, pack, split, storage), format)
+    done = run_evaluation(model, pack, split, storage)
+    from skin_tune.show.model import print_evaluated  # loads PyTorch: not before the checks
+
+    print_evaluated(done, format)
 
 
 def predict(
@@ -40,14 +42,17 @@ def predict(
     """
     from skin_tune.data.preparation.inference_crops import find_photos, wanted_crops
     from skin_tune.errors import NothingGradedError
-    from skin_tune.inference.model_file import load_model
-    from skin_tune.inference.predict import predict as graded
     from skin_tune.show.experiments import check_format
-    from skin_tune.show.model import print_predictions
     from skin_tune.show.progress import counting
+    from skin_tune.training.checkpoint_file import check_is_file
 
     check_format(format)
+    check_is_file(model)
     photos = find_photos(images)
+    from skin_tune.inference.model_file import load_model  # load PyTorch: not before the checks
+    from skin_tune.inference.predict import predict as graded
+    from skin_tune.show.model import print_predictions
+
     loaded = load_model(model)
     wanted = wanted_crops(photos, loaded.region, labels)
     with counting("photos") as progress:
@@ -73,14 +78,23 @@ def export(
     From uint8 pixels to probabilities, held against the model.
     """
     from skin_tune.data.pack.format import open_pack
-    from skin_tune.inference.export import TOLERANCE, check_format, export_model, sample_images
-    from skin_tune.inference.model_file import load_model
+    from skin_tune.inference.export_formats import check_format
+    from skin_tune.training.checkpoint_file import check_is_file
 
     form = format or ("pt2" if out is not None and out.suffix == ".pt2" else "onnx")
     check_format(form)
+    check_is_file(model)
+    checked_on = open_pack(pack) if pack else None
+    from skin_tune.inference.export import (  # loads PyTorch: not before the checks
+        TOLERANCE,
+        export_model,
+        sample_images,
+    )
+    from skin_tune.inference.model_file import load_model
+
     loaded = load_model(model)
     file = out or model.with_suffix(f".{form}")
-    images = sample_images(loaded, open_pack(pack) if pack else None)
+    images = sample_images(loaded, checked_on)
     difference = export_model(loaded, form, file, images)
     of = f"validation images of {pack}" if pack else "random images"
     shape = f"uint8 [N, {loaded.crop_size}, {loaded.crop_size}, 3] -> probabilities [N, {len(loaded.classes)}]"

@@ -3,7 +3,6 @@
 import json
 import warnings
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from skin_tune.data.loading.augmentation import normalise
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExportError, PackError
+from skin_tune.inference.export_formats import check_format
 from skin_tune.inference.model_file import TrainedModel, check_same_task
 from skin_tune.storage.files import Location, atomic_write
 from skin_tune.text.grades import grade_values
@@ -23,7 +23,6 @@ from skin_tune.text.grades import grade_values
 TOLERANCE = 1e-4
 """How far a probability of the exported program may be from the model's own."""
 
-FORMATS = ("onnx", "pt2")
 METADATA_FILE = "skin_tune.json"
 """Name of the extra file in a pt2 archive that holds what ONNX keeps in its metadata properties."""
 
@@ -81,17 +80,6 @@ def resize_weights(side: int, size: int) -> tuple[Tensor, int]:
     while int(0.5 + exact.max().item() * 2 ** (bits + 1)) < 2**15:
         bits += 1
     return torch.floor(exact * 2**bits + 0.5).float(), 2**bits
-
-
-def check_format(form: str) -> None:
-    """Raise ExportError for a format that is unknown or needs packages that are not installed."""
-    if form not in FORMATS:
-        raise ExportError(f"--format {form!r} is not one of {', '.join(FORMATS)}")
-    missing = [name for name in ("onnxscript", "onnxruntime") if form == "onnx" and find_spec(name) is None]
-    if missing:
-        raise ExportError(
-            f"--format 'onnx' needs {' and '.join(missing)}, not installed here: pip install 'skin-tune[onnx]'"
-        )
 
 
 def sample_images(model: TrainedModel, pack: Pack | None) -> npt.NDArray[np.uint8]:

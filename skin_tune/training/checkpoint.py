@@ -1,7 +1,6 @@
 """Files a training run leaves: `last.pt` to go on from, `best.pt` the model to use."""
 
 import copy
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,9 +12,10 @@ from skin_tune.config import TrialConfig
 from skin_tune.data.pack.layout.field_rules import is_whole
 from skin_tune.errors import CheckpointError
 from skin_tune.model.tensor_file import read_tensors
-from skin_tune.storage.files import Location, atomic_write, is_local, is_regular
+from skin_tune.storage.files import Location, atomic_write
 from skin_tune.text.escaping import shown
 from skin_tune.training.checkpoint_checks import check_entries, check_run
+from skin_tune.training.checkpoint_file import check_is_file
 
 FORMAT_VERSION = 1
 
@@ -56,9 +56,7 @@ def load_checkpoint(path: Location) -> dict[str, Any]:
 
     Raises CheckpointError for a missing, foreign or differently versioned file.
     """
-    if not is_regular(path):
-        there = is_local(path) and os.path.lexists(path)
-        raise CheckpointError(f"checkpoint {str(path)!r} {'is not a regular file' if there else 'does not exist'}")
+    check_is_file(path)
     try:
         content: Any = read_tensors(path)
     except ValueError as error:

@@ -1,14 +1,18 @@
-"""How a training on this machine is recorded: store, checkpoints and wandb run."""
+"""A training on this machine, and how it is recorded: store, checkpoints and wandb run."""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 
+from skin_tune.config import TrialConfig
+from skin_tune.data.pack.format import Pack
 from skin_tune.data.pack.uses import note_use
 from skin_tune.errors import ConfigError
+from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.provenance import append_version, code_version, libraries
 from skin_tune.results.store.classes import class_columns
 from skin_tune.results.store.predictions import write_predictions
@@ -17,7 +21,9 @@ from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location, atomic_write, cannot_write
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.training.checkpoint import BackgroundSaver, save_checkpoint
+from skin_tune.training.device import best_device
 from skin_tune.training.trainer import Trainer, TrainingDivergedError
+from skin_tune.tuning.experiment.compiling import decide, images_of
 from skin_tune.tuning.experiment.spec import ExperimentSpec
 from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
@@ -48,6 +54,23 @@ class LocalRun:
     def folder(self) -> Location:
         """Folder of its checkpoints."""
         return self.paths.checkpoints(self.region, self.name, self.trial_id)
+
+
+def build_trainer(config: TrialConfig, pack: Pack, metric: str | None, state: dict[str, Any] | None) -> Trainer:
+    """The Trainer, where the `state` of a checkpoint left it if there is one; `metric` None is the checkpoint's."""
+    doing("building the network")
+    device = best_device()
+    trainer = Trainer(
+        config,
+        pack,
+        device=device,
+        metric=metric or (state or {}).get("metric", SELECTION_METRICS[0]),
+        weights=None if state is None else {},  # a checkpoint brings its own
+        compiling_pays=device.type == "cuda" and decide([config], images_of(config, pack)),
+    )
+    if state is not None:
+        trainer.load_state_dict(state)
+    return trainer
 
 
 def open_run(storage: Location, trainer: Trainer, name: str, wandb: str | None) -> LocalRun:

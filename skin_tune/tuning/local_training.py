@@ -9,17 +9,10 @@ from typing import Any
 from skin_tune.config import TrialConfig, canonical, unread
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import CheckpointError, ExperimentError
-from skin_tune.inference.model_file import load_model
-from skin_tune.metrics import SELECTION_METRICS
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
-from skin_tune.training.checkpoint import load_run
 from skin_tune.training.compatibility import check_compatibility, check_network
-from skin_tune.training.device import best_device
-from skin_tune.training.trainer import Trainer
-from skin_tune.tuning.experiment.compiling import decide, images_of
-from skin_tune.tuning.local_run import open_run, record
-from skin_tune.tuning.tracking.live_line import announce, doing
+from skin_tune.tuning.tracking.live_line import announce
 from skin_tune.tuning.tracking.wandb_settings import check_mode, run_id_given
 
 
@@ -63,18 +56,30 @@ def run_training(
     """
     check_mode(request.wandb)
     pack = open_pack(request.pack)
-    state = load_run(request.resume) if request.resume is not None else None
+    state = _state(request)
     config = _config(request, state, pack)
     for line in unread(request.overrides, {name: [value] for name, value in config.to_dict().items()}):
         announce(line)
     run_id = request.wandb_id or run_id_given()
     name = _run_name(request, state, pack.info.region)
-    trainer = _build_trainer(request, state, config, pack, name)
+    from skin_tune.tuning.local_run import build_trainer, open_run, record  # loads torch: not before the checks above
+
+    trainer = build_trainer(config, pack, request.metric, state)
+    _check_best(request, pack.info.region, name)
     pack.verify()
     run = open_run(request.storage, trainer, name, request.wandb)
     run.wandb_log.start(run.trial_id, canonical(config.to_dict()), () if run_id else trainer.history, run_id)
     message = record(run, request.resume, on_epoch)
     return TrainOutcome(name, trainer.epoch, trainer.best_epoch, trainer.best_metrics, run.folder, message)
+
+
+def _state(request: TrainRequest) -> dict[str, Any] | None:
+    """What the checkpoint to be resumed holds."""
+    if request.resume is None:
+        return None
+    from skin_tune.training.checkpoint import load_run
+
+    return load_run(request.resume)
 
 
 def _config(request: TrainRequest, state: Mapping[str, Any] | None, pack: Pack) -> TrialConfig:
@@ -100,26 +105,15 @@ def _run_name(request: TrainRequest, state: Mapping[str, Any] | None, region: st
     return name
 
 
-def _build_trainer(
-    request: TrainRequest, state: dict[str, Any] | None, config: TrialConfig, pack: Pack, name: str
-) -> Trainer:
-    """The Trainer, where its checkpoint left it if there is one."""
-    doing("building the network")
-    device = best_device()
-    trainer = Trainer(
-        config,
-        pack,
-        device=device,
-        metric=request.metric or (state or {}).get("metric", SELECTION_METRICS[0]),
-        weights=None if state is None else {},  # a checkpoint brings its own
-        compiling_pays=device.type == "cuda" and decide([config], images_of(config, pack)),
-    )
-    if request.resume is not None and state is not None:
-        trainer.load_state_dict(state)
-        own = RunPaths(request.storage).checkpoints(pack.info.region, name, name)
-        if request.resume.resolve().parent.parent != own.parent.resolve():
-            load_model(request.resume.with_name("best.pt"))  # which is about to be copied
-    return trainer
+def _check_best(request: TrainRequest, region: str, name: str) -> None:
+    """Raise where a checkpoint of another run has no `best.pt` beside it, which is about to be copied."""
+    if request.resume is None:
+        return
+    from skin_tune.inference.model_file import load_model
+
+    own = RunPaths(request.storage).checkpoints(region, name, name)
+    if request.resume.resolve().parent.parent != own.parent.resolve():
+        load_model(request.resume.with_name("best.pt"))
 
 
 def _name_in_use(paths: RunPaths, region: str, name: str) -> ExperimentError:

@@ -13,7 +13,7 @@ from torchvision.transforms.v2.functional import normalize
 
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExportError, PackError
-from skin_tune.inference import export
+from skin_tune.inference import export, export_formats
 from skin_tune.inference.evaluate import evaluate_model
 from skin_tune.inference.export import (
     METADATA_FILE,
@@ -127,9 +127,9 @@ def test_what_cannot_be_exported_is_refused_before_the_work(
         sample_images(model, make_pack(size=64))
     with pytest.raises(PackError, match="no val image"):
         sample_images(model, make_pack({"train": (4, 4, 4), "val": (0, 0, 0), "test": (4, 4, 4)}, size=40))
-    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    monkeypatch.setattr(export_formats, "find_spec", lambda name: None)
     with pytest.raises(ExportError, match=r"needs onnxscript and onnxruntime.*pip install 'skin-tune\[onnx\]'"):
-        export.check_format("onnx")
+        export_formats.check_format("onnx")
 
 
 def test_test_images_are_not_among_those_an_export_is_checked_on(pack: Pack, model: TrainedModel):

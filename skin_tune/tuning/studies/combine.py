@@ -4,13 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skin_tune.data.pack.format import Pack
 from skin_tune.errors import ExperimentError
-from skin_tune.inference.combination import combined_content
-from skin_tune.inference.evaluate import evaluate_model
-from skin_tune.inference.model_file import load_model
 from skin_tune.metrics import decision_metric, formula_of, grouped_by, val_metric
 from skin_tune.provenance import code_version, libraries
 from skin_tune.results.statistics.combination import Gain, combination_id, combination_of, gain_of
@@ -20,10 +17,11 @@ from skin_tune.results.store.schema import now
 from skin_tune.results.store.writer import ExperimentWriter
 from skin_tune.storage.files import Location, cannot_write, location
 from skin_tune.storage.run_paths import RunPaths
-from skin_tune.training.checkpoint import save_checkpoint
-from skin_tune.training.evaluation import Evaluation
 from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
 from skin_tune.tuning.experiment.spec import ExperimentSpec
+
+if TYPE_CHECKING:
+    from skin_tune.training.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,11 @@ def run_combine(request: CombineRequest) -> Combination:
     pack.verify()
     name, trial_id = combination_of(known.name), combination_id(known.name, request.top)
     model = known.paths.checkpoints(known.region, name, trial_id) / "best.pt"
+    from skin_tune.inference.combination import combined_content  # load PyTorch: not before the checks
+    from skin_tune.inference.evaluate import evaluate_model
+    from skin_tune.inference.model_file import load_model
+    from skin_tune.training.checkpoint import save_checkpoint
+
     content = combined_content([_model_of(row) for row in rows], metric)
     writer = ExperimentWriter(known.paths.storage, known.region, name)
     try:
@@ -135,7 +138,7 @@ def _record(
     model: Location,
     rows: Sequence[Mapping[Any, Any]],
     metric: str,
-    evaluation: Evaluation,
+    evaluation: "Evaluation",
 ) -> None:
     """Its row of `trials`, without a config, and its predictions of the validation split."""
     info = pack.info

@@ -2,27 +2,30 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.subject_split import SPLITS
 from skin_tune.errors import PackError
-from skin_tune.inference.evaluate import evaluate_model
-from skin_tune.inference.model_file import TrainedModel, check_same_task, load_model
 from skin_tune.results.store.tables import load_test_openings
 from skin_tune.results.store.writer import record_test_opening
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import made_by
-from skin_tune.training.evaluation import Evaluation
+from skin_tune.training.checkpoint_file import check_is_file
+
+if TYPE_CHECKING:
+    from skin_tune.inference.model_file import TrainedModel
+    from skin_tune.training.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
 class Evaluated:
     """A model's evaluation on a split of a pack."""
 
-    model: TrainedModel
+    model: "TrainedModel"
     pack: Pack
     split: str
-    evaluation: Evaluation
+    evaluation: "Evaluation"
     test_openings: int | None
     """How often this pack's test split has been opened below the storage, this time included; None for other splits."""
 
@@ -35,7 +38,12 @@ def run_evaluation(model_file: Location, pack_file: Location, split: str, storag
     """
     if split not in SPLITS:
         raise PackError(f"--split {split!r} is not one of {', '.join(SPLITS)}")
-    model, pack = load_model(model_file), open_pack(pack_file)
+    check_is_file(model_file)
+    pack = open_pack(pack_file)
+    from skin_tune.inference.evaluate import evaluate_model  # load PyTorch: not before the checks
+    from skin_tune.inference.model_file import check_same_task, load_model
+
+    model = load_model(model_file)
     check_same_task(model, pack)
     pack.verify()
     if not len(pack.indices(split)):
