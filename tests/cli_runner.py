@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -82,7 +83,13 @@ def assert_one_line_error(done: subprocess.CompletedProcess[str], *said: str) ->
         assert part in lines[0]
 
 
-def last_lines(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
-    """Without the progress that a command shows before its error; on a busy machine any wait may be long enough."""
-    done.stderr = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else ""
-    return done
+_PROGRESS = re.compile(
+    r"(loading|joining|starting|asking|checking|fetching|preparing|building|in the first epoch|in epoch|epoch) ?.*"
+    r"|\d+/\d+ trials done.*"
+)
+
+
+def without_progress(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    """Without the lines that a command shows before its error, where a wait is long enough for one."""
+    lines = [line for line in done.stderr.splitlines() if not _PROGRESS.fullmatch(line)]
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout, "\n".join(lines))

@@ -5,7 +5,6 @@ import json
 import statistics
 import subprocess
 import tempfile
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,5 +70,6 @@ def _spent(table: Table, trials: Sequence[tuple[int, int]]) -> Spent:
     """What a search spent whose `trials` each trained a row of the table for so many epochs."""
     spent = Spent(table)
     for row, epochs in trials:
-        deque(itertools.islice(spent.train(row), epochs), maxlen=0)
+        for _ in itertools.islice(spent.train(row), epochs):
+            pass
     return spent

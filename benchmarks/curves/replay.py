@@ -34,7 +34,7 @@ class Spent:
         for column, score in enumerate(self.table.scores[row].tolist()):
             if not self.best or score > self.best[-1]:
                 self.chosen = row, column
-            self.best.append(max([score, *self.best[-1:]]))
+            self.best.append(max(score, self.best[-1]) if self.best else score)
             yield column + 1, score
 
     def until(self, goal: float) -> int | None:

@@ -93,7 +93,7 @@ def combine(
     """
     from skin_tune.tuning.tracking.live_line import live_line
 
-    with live_line("loading PyTorch"):
+    with live_line("checking the experiment"):
         from skin_tune.show.studies import print_combination
         from skin_tune.tuning.studies.combine import CombineRequest, run_combine
 
@@ -122,7 +122,7 @@ def refit(
     """
     from skin_tune.show.training_line import training_line
 
-    with training_line() as progress:
+    with training_line("checking the experiment") as progress:
         from skin_tune.show.experiments import print_refit
         from skin_tune.tuning.refit.plan import RefitRequest
         from skin_tune.tuning.refit.runner import run_refit

@@ -40,7 +40,7 @@ def train(
     from skin_tune.show.training_line import training_line
 
     values = parse_overrides(overrides or [])
-    with training_line() as progress:
+    with training_line("checking the pack") as progress:
         from skin_tune.show.experiments import print_training
         from skin_tune.tuning.local_training import TrainRequest, run_training
 

@@ -11,12 +11,12 @@ _SHOWN = ("train_loss", "val_balanced_acc", "val_macro_f1")
 
 
 @contextmanager
-def training_line() -> Iterator[Callable[[Mapping[str, float], int], None]]:
+def training_line(begin: str) -> Iterator[Callable[[Mapping[str, float], int], None]]:
     """A live line over epochs on a terminal, a line per epoch in a log: call it with (metrics, epochs).
 
-    It begins before the first epoch, and goes on after the last, with what is being done.
+    It says what is being done before the first epoch, at first `begin`, and after the last.
     """
-    with live_line("loading PyTorch") as line:
+    with live_line(begin) as line:
 
         def update(metrics: Mapping[str, float], epochs: int) -> None:
             epoch, heard_at = int(metrics["epoch"]), time.monotonic()

@@ -11,8 +11,9 @@ from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.errors import CheckpointError, ExperimentError
 from skin_tune.storage.files import Location
 from skin_tune.storage.run_paths import RunPaths, check_experiment_name
-from skin_tune.training.compatibility import check_compatibility, check_network
-from skin_tune.tuning.tracking.live_line import announce
+from skin_tune.training.checkpoint_file import check_is_file
+from skin_tune.training.compatibility import check_compatibility, check_metric, check_network
+from skin_tune.tuning.tracking.live_line import announce, doing
 from skin_tune.tuning.tracking.wandb_settings import check_mode, run_id_given
 
 
@@ -62,6 +63,9 @@ def run_training(
         announce(line)
     run_id = request.wandb_id or run_id_given()
     name = _run_name(request, state, pack.info.region)
+    if request.metric is not None:
+        check_metric(request.metric, pack)
+    doing("loading PyTorch")
     from skin_tune.tuning.local_run import build_trainer, open_run, record  # loads torch: not before the checks above
 
     trainer = build_trainer(config, pack, request.metric, state)
@@ -77,6 +81,8 @@ def _state(request: TrainRequest) -> dict[str, Any] | None:
     """What the checkpoint to be resumed holds."""
     if request.resume is None:
         return None
+    check_is_file(request.resume)
+    doing("loading PyTorch")
     from skin_tune.training.checkpoint import load_run
 
     return load_run(request.resume)

@@ -12,6 +12,8 @@ REFUSED = {
     "train no.arrow": "pack 'no.arrow' does not exist",
     "train pack.arrow learning_rate=fast": "learning_rate='fast' is not a number",
     "train pack.arrow image_size=32 batch_size=16 --name taken": "already exists",
+    "train pack.arrow image_size=32 batch_size=16 --metric nonsense": "metric 'nonsense' is not one of",
+    "train pack.arrow --resume no.pt": "checkpoint 'no.pt' does not exist",
     "tune no.arrow": "pack 'no.arrow' does not exist",
     "evaluate no.pt pack.arrow": "checkpoint 'no.pt' does not exist",
     "evaluate model.pt no.arrow": "pack 'no.arrow' does not exist",

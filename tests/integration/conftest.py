@@ -21,8 +21,10 @@ def cluster_of_two_cpus(*, dashboard: bool = False) -> Iterator[Cluster]:
     with contextlib.nullcontext() if dashboard else bare_node():
         cluster = Cluster(initialize_head=True, head_node_args=node)  # whose dashboard has any free port
     (Path(os.environ["RAY_TMPDIR"]) / "ray" / "ray_current_cluster").unlink()  # commands join it only where told to
-    yield cluster
-    cluster.shutdown()
+    try:
+        yield cluster
+    finally:
+        cluster.shutdown()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +48,8 @@ def run_beside(action: Callable[[], object], *command: object) -> subprocess.Com
     with ThreadPoolExecutor() as beside:
         acted = beside.submit(action)
         done = skin_tune_here(*command)
+        wait([acted], timeout=10)
+        assert acted.done(), f"the command has ended before its moment: {done.stderr}"
         acted.result()
     return done
 

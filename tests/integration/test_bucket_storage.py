@@ -10,7 +10,7 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from skin_tune.results import load_epochs, load_predictions, load_trials
-from tests.cli_runner import assert_one_line_error, last_lines, skin_tune_here
+from tests.cli_runner import assert_one_line_error, skin_tune_here, without_progress
 from tests.conftest import Bucket
 from tests.integration.offline_runs import offline_runs
 from tests.integration.processes import start, wait_until
@@ -58,7 +58,7 @@ def test_an_experiment_in_a_bucket_outlives_an_outage_and_its_driver(
         process.send_signal(signal.SIGSTOP)  # or its trials are over before the other command has been refused
         again = skin_tune_here(*command("killed", "--resume"))
         process.send_signal(signal.SIGCONT)
-    assert_one_line_error(last_lines(again), "'killed'", f"by process {process.pid}", "last heard of")
+    assert_one_line_error(without_progress(again), "'killed'", f"by process {process.pid}", "last heard of")
     wait_until(lambda: list((experiments / "killed").glob("checkpoints/killed-001/last.pt")))
     process.kill()
     assert process.wait() == -signal.SIGKILL, "the kill came too late"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from ray.cluster_utils import Cluster
 
 from skin_tune.results import load_epochs, load_trials
@@ -22,7 +23,7 @@ parameters:
   epoch_images: {value: 96}
   augmentation_methods: {value: none}
   warmup_epochs: {value: 0}
-  epochs: {value: 3}
+  epochs: {value: 12}
 """
 
 
@@ -36,6 +37,7 @@ def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of
     def kill_a_worker() -> None:
         wait_until(lambda: checkpoint_of(storage, "two", 0))  # it has run an epoch of the first trial
         wait_until(lambda: ray_process(cluster_with_dashboard.head_node, "RayTrainWorker")).kill()
+        assert checkpoint_of(storage, "two", 0), "the kill came too late"
 
     where = ("--space", tmp_path / "space.yaml", "--storage", storage, "--name", "two", "--workers-per-trial", 2)
     done = run_beside(kill_a_worker, "tune", pack.path, *where)
@@ -50,13 +52,13 @@ def test_trials_of_two_workers_are_stopped_diverge_survive_and_score_as_those_of
     epochs = load_epochs(storage, experiment="two")
     assert not epochs.duplicated(["trial_id", "epoch"]).any()
 
-    alone = skin_tune_here("train", str(pack.path), "--storage", storage, "--name", "one", *(
-        f"{name}={trials[f'config/{name}'].iloc[0]}" for name in ("backbone", "weights", "image_size", "batch_size")
-    ), "epoch_images=96", "augmentation_methods=none", "warmup_epochs=0", "epochs=3", "learning_rate=1e-2")  # fmt: skip
+    fixed = {name: entry["value"] for name, entry in yaml.safe_load(SPACE)["parameters"].items() if "value" in entry}
+    same = [f"{name}={value}" for name, value in fixed.items()]
+    alone = skin_tune_here("train", pack.path, "--storage", storage, "--name", "one", "learning_rate=1e-2", *same)
     assert alone.returncode == 0, alone.stderr
     one = load_epochs(storage, experiment="one").set_index("epoch")["train_loss"]
     two = epochs[epochs["trial_id"] == "two-000"].set_index("epoch")["train_loss"]
-    assert two.index.tolist() == [1, 2, 3]
+    assert two.index.tolist() == list(range(1, 13))
     assert two[1] == pytest.approx(one[1], rel=0.05)  # rounding differs, and each step of training magnifies that
 
 

@@ -104,13 +104,7 @@ def test_a_resumed_training_goes_on_in_the_run_it_is_told(tmp_path: Path):
     assert not runs
 
 
-@pytest.mark.parametrize(
-    "by_module",
-    [
-        pytest.param(False, id="the shipped command"),
-        pytest.param(True, id="${env} ${interpreter}", marks=pytest.mark.chaos),  # other tests run the module
-    ],
-)
+@pytest.mark.parametrize("by_module", [False, True], ids=["the shipped command", "${env} ${interpreter}"])
 def test_wandbs_own_agent_trains_what_the_sweep_says(by_module: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pack = write_synthetic_pack(tmp_path / "pack.arrow")
     monkeypatch.chdir(tmp_path)

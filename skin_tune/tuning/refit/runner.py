@@ -9,6 +9,7 @@ from skin_tune.results.store.lock import lock_experiment
 from skin_tune.results.store.notes import note_as, wrong_facts
 from skin_tune.storage.files import Location, cannot_write
 from skin_tune.tuning.refit.plan import RefitRequest, plan_refit
+from skin_tune.tuning.tracking.live_line import doing
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,16 @@ def run_refit(
     What was interrupted goes on from its last epoch; what is complete is returned as it is.
     """
     plan = plan_refit(request)
+    doing("loading PyTorch")
+    from skin_tune.tuning.refit.training import train_champion  # load PyTorch: not before the checks
+    from skin_tune.tuning.refit.wandb_log import log_complete
+
     lock = lock_experiment(plan.paths.storage, plan.region, request.experiment)
     try:
         complete = plan.folder / "metrics.json"
         if complete.is_file():
-            from skin_tune.tuning.refit.wandb_log import log_complete
-
             facts = _facts_in(complete)
             return Refit(plan.model, plan.folder, facts, new=False, wandb=log_complete(plan, facts))
-        from skin_tune.tuning.refit.training import train_champion  # loads PyTorch: not before the checks
-
         facts, message = train_champion(plan, on_epoch)
         return Refit(plan.model, plan.folder, facts, new=True, wandb=message)
     except OSError as error:

@@ -19,6 +19,7 @@ from skin_tune.storage.files import Location, cannot_write, location
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.experiment.lookup import StoredExperiment, find_experiment
 from skin_tune.tuning.experiment.spec import ExperimentSpec
+from skin_tune.tuning.tracking.live_line import doing
 
 if TYPE_CHECKING:
     from skin_tune.training.evaluation import Evaluation
@@ -66,6 +67,7 @@ def run_combine(request: CombineRequest) -> Combination:
     pack.verify()
     name, trial_id = combination_of(known.name), combination_id(known.name, request.top)
     model = known.paths.checkpoints(known.region, name, trial_id) / "best.pt"
+    doing("loading PyTorch")
     from skin_tune.inference.combination import combined_content  # load PyTorch: not before the checks
     from skin_tune.inference.evaluate import evaluate_model
     from skin_tune.inference.model_file import load_model
@@ -75,6 +77,7 @@ def run_combine(request: CombineRequest) -> Combination:
     writer = ExperimentWriter(known.paths.storage, known.region, name)
     try:
         save_checkpoint(model, content)
+        doing("evaluating the combination")
         evaluation = evaluate_model(load_model(model), pack, "val")
         _spec(known, pack, metric).write(known.paths.spec(known.region, name))
         _record(writer, known.paths, pack, name, trial_id, model, rows, metric, evaluation)
