@@ -12,11 +12,11 @@ from PIL import Image
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
 
 from skin_tune.data.pack.format import Pack
+from skin_tune.inference import evaluate as evaluate_module
 from skin_tune.inference.evaluate import evaluate_file
 from skin_tune.results import load_test_openings
 from skin_tune.storage.files import location
 from skin_tune.storage.run_paths import RunPaths, made_by
-from skin_tune.tuning.studies import evaluate as evaluate_module
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import Bucket, PackMaker, write_synthetic_pack
 from tests.local import local

@@ -167,7 +167,8 @@ class WandbWriter:
             moved()
         for lock in self._locks.values():
             lock.release()
-        if offline := self._session.offline:
+        offline = self._session.offline
+        if offline and self._folder.is_dir():  # which may have been removed, and they with it
             self.say(
                 f"{offline} {'run was' if offline == 1 else 'runs were'} written offline; "
                 f"upload them with: wandb sync {self._folder / 'wandb'}/offline-run-*"
