@@ -16,6 +16,7 @@ from skin_tune.data.pack.format import Pack, open_pack
 from skin_tune.data.pack.layout.info import FORMAT_VERSION, READABLE_VERSIONS, PackInfo
 from skin_tune.data.pack.writer import PackRows, complete_pack, images_start, write_pack
 from skin_tune.errors import PackError
+from tests.data.pack.refused import refusal
 
 SIZE, ROWS = 16, 6
 
@@ -144,15 +145,6 @@ def test_a_failed_write_leaves_the_old_pack_and_no_other_file(write: Callable[..
         write(rows=empty)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(PackError) as caught:
-        open_pack(path)
-    message = str(caught.value)
-    assert repr(str(path)) in message
-    assert "\n" not in message
-    return message
 
 
 def test_a_missing_file_and_a_folder_are_no_packs(tmp_path: Path) -> None:

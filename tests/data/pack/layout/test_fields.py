@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from skin_tune.data.pack.format import open_pack
-from skin_tune.errors import PackError, SkinTuneError
+from skin_tune.errors import SkinTuneError
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import write_synthetic_pack
+from tests.data.pack.refused import refusal
 from tests.local import local
 
 COUNTS = {"train": (3, 2, 1), "val": (1, 1, 1), "test": (1, 1, 1)}
@@ -52,15 +53,6 @@ def rewritten(sound: Path, path: Path, change: Change) -> Path:
     metadata, columns = contents(sound)
     change(metadata, columns)
     return write(path, metadata, columns)
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(PackError) as caught:
-        open_pack(path)
-    message = str(caught.value)
-    assert repr(str(path)) in message
-    assert "\n" not in message
-    return message
 
 
 def images(*shape: int, dtype: Any = np.uint8) -> pa.Array:
