@@ -76,21 +76,43 @@ def cannot_write(path: object, error: OSError) -> StoreError:
     return StoreError(f"cannot write to {str(path)!r}: {error.strerror or error}")
 
 
+def was_removed(folder: object) -> StoreError:
+    """The error for a folder that somebody has removed from under a run."""
+    return StoreError(f"{str(folder)!r} was removed while a run wrote to it")
+
+
 @contextmanager
-def atomic_write(path: Location) -> Iterator[Path]:
-    """Yield a temporary name on this machine; what was written there becomes `path`, in one step, on success."""
+def atomic_write(path: Location, within: Location | None = None) -> Iterator[Path]:
+    """Yield a temporary name on this machine; what was written there becomes `path`, in one step, on success.
+
+    Folders that are missing are made, with `within` only those below it: raises StoreError where that was removed.
+    """
     if is_local(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
+            _make_folder(path.parent, within)
             yield temporary
             temporary.replace(path)
+        except FileNotFoundError:
+            if within is None or within.exists():
+                raise
+            raise was_removed(within) from None
         finally:
             temporary.unlink(missing_ok=True)
     else:
         with ScratchFolder("upload") as folder:
             yield folder / path.name
             upload(folder / path.name, path)
+
+
+def _make_folder(folder: Path, within: Location | None) -> None:
+    """Make one folder after the other: whoever removes `within` meanwhile does not find it made anew."""
+    if within is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    for part in reversed((folder, *folder.parents)):
+        if within in part.parents:
+            part.mkdir(exist_ok=True)
 
 
 def remove_half_written(folder: Location) -> None:

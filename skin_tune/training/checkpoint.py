@@ -20,12 +20,12 @@ from skin_tune.training.checkpoint_file import check_is_file
 FORMAT_VERSION = 1
 
 
-def save_checkpoint(path: Location, content: dict[str, Any]) -> None:
+def save_checkpoint(path: Location, content: dict[str, Any], within: Location | None = None) -> None:
     """Write `content` (plain values and tensors) to `path` in one step: a reader sees the old file or the new one.
 
-    Raises OSError where the disk is full or cannot be written.
+    Raises OSError where the disk is full or cannot be written, StoreError where the folder `within` was removed.
     """
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path, within) as temporary, temporary.open("wb") as file:
         try:
             torch.save({"format_version": FORMAT_VERSION, **content}, file)
         except RuntimeError as error:  # torch's words for a full disk name a position in the file
@@ -39,13 +39,13 @@ class BackgroundSaver:
         self._thread = ThreadPoolExecutor(1)
         self._saving: Future[None] | None = None
 
-    def save(self, path: Location, content: dict[str, Any]) -> None:
+    def save(self, path: Location, content: dict[str, Any], within: Location | None = None) -> None:
         """Begin to do what `save_checkpoint` does, on a copy of `content` where its tensors are."""
         self.wait()
-        self._saving = self._thread.submit(save_checkpoint, path, copy.deepcopy(content))
+        self._saving = self._thread.submit(save_checkpoint, path, copy.deepcopy(content), within)
 
     def wait(self) -> None:
-        """Return once what was begun is on disk. Raises OSError where it could not be written."""
+        """Return once what was begun is on disk. Raises what `save_checkpoint` does where it could not be written."""
         saving, self._saving = self._saving, None
         if saving is not None:
             saving.result()

@@ -51,6 +51,11 @@ class LocalRun:
         return self.trainer.pack.info.region
 
     @property
+    def experiment(self) -> Location:
+        """Folder of all that is its own but for the rows of the store."""
+        return self.paths.experiment(self.region, self.name)
+
+    @property
     def folder(self) -> Location:
         """Folder of its checkpoints."""
         return self.paths.checkpoints(self.region, self.name, self.trial_id)
@@ -96,7 +101,7 @@ def record(run: LocalRun, resume: Location | None, on_epoch: Callable[[Mapping[s
     try:
         _spec(run.trainer).write(run.paths.spec(run.region, run.name))
         if resume is not None and resume.parent.resolve() != run.folder.resolve():
-            with atomic_write(run.folder / "best.pt") as temporary:
+            with atomic_write(run.folder / "best.pt", run.experiment) as temporary:
                 temporary.write_bytes(resume.with_name("best.pt").read_bytes())
         _train(run, on_epoch)
     except OSError as error:
@@ -175,7 +180,7 @@ def _train(run: LocalRun, on_epoch: Callable[[Mapping[str, float], int], None]) 
             writer.check()
             writer.add_epoch(trial_id, metrics)
             if trainer.improved:
-                save_checkpoint(folder / "best.pt", trainer.model_state())
+                save_checkpoint(folder / "best.pt", trainer.model_state(), run.experiment)
                 if trainer.validation is not None:
                     columns = trainer.validation.columns()
                     write_predictions(run.paths.storage, run.region, run.name, trial_id, "val", **columns)
@@ -189,7 +194,7 @@ def _train(run: LocalRun, on_epoch: Callable[[Mapping[str, float], int], None]) 
                 hardware=append_version(writer.trial(trial_id)["hardware"], trainer.hardware),
             )
             writer.flush()  # before the checkpoint: a run killed in between repeats the epoch
-            saver.save(folder / "last.pt", {**trainer.state_dict(), "name": run.name})
+            saver.save(folder / "last.pt", {**trainer.state_dict(), "name": run.name}, run.experiment)
             run.wandb_log.log(trial_id, metrics)
             on_epoch(metrics, trainer.config.epochs)
     finally:

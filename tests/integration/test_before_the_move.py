@@ -58,7 +58,7 @@ parameters:
   weights: {value: none}
   image_size: {value: 16}
   batch_size: {value: 16}
-  epochs: {value: 3}
+  epochs: {value: 6}
 """
 SMALL = ("backbone=resnet18", "weights=none", "image_size=16", "batch_size=16", "schedule=constant", "warmup_epochs=0")
 
@@ -139,7 +139,7 @@ class Left:
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
-    """A pack, a training of two epochs, and an experiment whose second trial was killed."""
+    """A pack, a training of two epochs, and an experiment that was killed in its second trial or its third."""
     folder = tmp_path_factory.mktemp("before")
     check_out(folder / "build")
     draw_photos(folder / "photos")
@@ -151,10 +151,19 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         ("tune", pack, "--space", "space.yaml", "--name", "half", *one_process),
     ]
     process = start(folder, commands)
-    wait_until(lambda: checkpoint_of(folder / "runs", "half", 1) or process.poll() is not None)
+    wait_until(lambda: later_runs(folder / "runs") or process.poll() is not None)
     process.kill()
     assert process.wait() == -signal.SIGKILL, (folder / "said").read_text()
     return Left(folder / pack, folder / "runs", folder / "space.yaml")
+
+
+def later_runs(storage: Path) -> bool:
+    """Whether the store says that a trial of `half` after the first runs, and it has a checkpoint."""
+    if not list(storage.glob("results/trials/*/experiment=half")):
+        return False
+    trials = load_trials(storage, experiment="half")
+    running = {str(name) for name in trials["trial_id"][trials["status"] == "running"]}
+    return any(checkpoint_of(storage, "half", number) for number in (1, 2) if f"half-{number:03d}" in running)
 
 
 def check_out(folder: Path) -> None:

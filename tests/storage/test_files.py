@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from skin_tune.errors import EnvironmentVariableError
-from skin_tune.storage.files import cache_folder
+from skin_tune.errors import EnvironmentVariableError, StoreError
+from skin_tune.storage.files import atomic_write, cache_folder
 from tests.cli_runner import assert_one_line_error, skin_tune_here
 from tests.conftest import PackMaker
 
@@ -30,3 +30,25 @@ def test_storages_and_folders_of_packs_are_places(
     words = ("backbone=resnet18", "weights=none", "image_size=32", "batch_size=8", "epochs=1")
     command = ("train", pack, *words) if "STORAGE" in variable else ("prepare", "t.csv", "--region", "acne")
     assert_one_line_error(skin_tune_here(*command))
+
+
+@pytest.mark.parametrize("when", ["before", "while it is written"])
+def test_a_file_within_a_folder_does_not_make_that_anew(when: str, tmp_path: Path):
+    storage, moved = tmp_path / "runs", tmp_path / "moved"
+    file = storage / "experiments" / "exp" / "last.pt"
+    storage.mkdir()
+    with atomic_write(file, within=storage) as temporary:
+        temporary.write_text("1")
+    assert file.read_text() == "1"
+
+    def write_again() -> None:
+        with atomic_write(file, storage) as temporary:
+            temporary.write_text("2")
+            storage.rename(moved)
+
+    if when == "before":
+        storage.rename(moved)
+    with pytest.raises(StoreError, match="runs' was removed while a run wrote to it"):
+        write_again()
+    assert not storage.exists()
+    assert (moved / "experiments" / "exp" / "last.pt").read_text() == "1"

@@ -9,7 +9,15 @@ from typing import Any, Protocol
 
 from skin_tune.errors import StoreError
 from skin_tune.results.store.schema import now
-from skin_tune.storage.files import Location, cache_folder, cannot_write, is_local, is_regular, remove_half_written
+from skin_tune.storage.files import (
+    Location,
+    cache_folder,
+    cannot_write,
+    is_local,
+    is_regular,
+    remove_half_written,
+    was_removed,
+)
 from skin_tune.storage.run_paths import RunPaths
 from skin_tune.storage.scratch import remove_abandoned
 
@@ -101,11 +109,11 @@ def check_storage(lock: Location, held: int | None = None) -> None:
     try:
         there = lock.stat()
     except FileNotFoundError:
-        raise StoreError(f"{str(lock.parent)!r} was removed while a run wrote to it") from None
+        raise was_removed(lock.parent) from None
     except OSError as error:
         raise cannot_write(lock.parent, error) from None
     if held is not None and not os.path.samestat(there, os.fstat(held)):
-        raise StoreError(f"{str(lock.parent)!r} was removed while a run wrote to it, and made anew by another one")
+        raise StoreError(f"{was_removed(lock.parent)}, and made anew by another one")
 
 
 class BucketLock:

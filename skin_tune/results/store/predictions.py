@@ -52,6 +52,7 @@ def write_predictions(
     save_table(
         RunPaths(storage).predictions(region, experiment, trial_id, split),
         pa.table(columns, schema=PREDICTIONS),
+        within=storage,
         use_dictionary=["trial_id", "split", "source", "subject", *ABOUT, "label", "predicted", "predicted_adjusted"],
         column_encoding={"probabilities.list.element": "BYTE_STREAM_SPLIT"},
     )

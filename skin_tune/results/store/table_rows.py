@@ -35,19 +35,21 @@ def _type_of(column: str, schema: pa.Schema) -> pa.DataType | None:
     return pa.float64() if column.startswith(("train_", "val_")) else None
 
 
-def write_rows(file: Location, schema: pa.Schema, rows: list[dict[str, Any]], types: Types = _NO_TYPES) -> None:
-    """Write a table of `rows` in one step. Raises StoreError where the storage cannot be written."""
+def write_rows(
+    file: Location, schema: pa.Schema, rows: list[dict[str, Any]], types: Types = _NO_TYPES, *, within: Location
+) -> None:
+    """Write a table of `rows` in one step. Raises StoreError where the storage `within` cannot be written."""
     table = table_of(schema, rows, types)
     # Measured values hardly repeat: split into their bytes they are written and read several times faster.
     measured = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.column_names if name not in measured]
-    save_table(file, table, use_dictionary=others, use_byte_stream_split=measured)
+    save_table(file, table, within, use_dictionary=others, use_byte_stream_split=measured)
 
 
-def save_table(file: Location, table: pa.Table, **encoding: Any) -> None:
-    """Write a table in one step. Raises StoreError where the storage cannot be written."""
+def save_table(file: Location, table: pa.Table, within: Location | None = None, **encoding: Any) -> None:
+    """Write a table in one step. Raises StoreError where the storage `within` cannot be written, or was removed."""
     try:
-        with atomic_write(file) as temporary:
+        with atomic_write(file, within) as temporary:
             pq.write_table(table, temporary, compression="zstd", **encoding)
     except OSError as error:
         raise cannot_write(file.parent, error) from None

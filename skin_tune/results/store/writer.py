@@ -30,6 +30,7 @@ class ExperimentWriter:
 
     def __init__(self, storage: Location, region: str, experiment: str):
         self._lock = lock_experiment(storage, region, experiment)
+        self._storage = storage
         self._files = {table: RunPaths(storage).partition(table, region, experiment) / _FILE for table in SCHEMAS}
         self._trials: dict[str, dict[str, Any]] = {}
         self._epochs: dict[str, dict[int, dict[str, Any]]] = {}
@@ -113,8 +114,8 @@ class ExperimentWriter:
             return
         started = time.monotonic()
         self.check()
-        write_rows(self._files["epochs"], EPOCHS, self.epochs())  # first: a trial that has ended has its epochs
-        write_rows(self._files["trials"], TRIALS, list(self._trials.values()), self._types)
+        write_rows(self._files["epochs"], EPOCHS, self.epochs(), within=self._storage)  # first: an ended trial has them
+        write_rows(self._files["trials"], TRIALS, list(self._trials.values()), self._types, within=self._storage)
         self._changed = False
         self._flushed_at = time.monotonic()
         self._flush_took = self._flushed_at - started

@@ -122,7 +122,8 @@ def write_refit(plan: RefitPlan, facts: CardFacts, evaluation: Evaluation) -> No
         "test",
         **evaluation.columns(),
     )
-    with atomic_write(plan.folder / "model.pt") as temporary:
+    experiment = plan.paths.experiment(plan.region, plan.request.experiment)
+    with atomic_write(plan.folder / "model.pt", experiment) as temporary:
         temporary.write_bytes((plan.checkpoints / "best.pt").read_bytes())
     texts = {
         "config.json": json.dumps(facts.config, indent=1),
@@ -131,7 +132,7 @@ def write_refit(plan: RefitPlan, facts: CardFacts, evaluation: Evaluation) -> No
         "metrics.json": json.dumps(asdict(facts), indent=1),
     }
     for name, text in texts.items():
-        with atomic_write(plan.folder / name) as temporary:
+        with atomic_write(plan.folder / name, experiment) as temporary:
             temporary.write_text(text)
     for model in dict.fromkeys([plan.model, *(member.model for member in plan.members)]):
         remove_tree(plan.checkpoints_of(model))

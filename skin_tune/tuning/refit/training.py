@@ -64,7 +64,9 @@ def _train_and_test(
         best = plan.checkpoints / "best.pt"
         if len(plan.members) > 1:
             files = [plan.checkpoints_of(member.model) / "best.pt" for member in plan.members]
-            save_checkpoint(best, combined_content(files, plan.metric))
+            save_checkpoint(
+                best, combined_content(files, plan.metric), plan.paths.experiment(plan.region, request.experiment)
+            )
         doing("grading the test split")
         pack_id = pack.info.pack_id
         record_test_opening(

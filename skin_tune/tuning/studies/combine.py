@@ -76,7 +76,7 @@ def run_combine(request: CombineRequest) -> Combination:
     content = combined_content([_model_of(row) for row in rows], metric)
     writer = ExperimentWriter(known.paths.storage, known.region, name)
     try:
-        save_checkpoint(model, content)
+        save_checkpoint(model, content, known.paths.experiment(known.region, name))
         doing("evaluating the combination")
         evaluation = evaluate_model(load_model(model), pack, "val")
         _spec(known, pack, metric).write(known.paths.spec(known.region, name))

@@ -171,6 +171,7 @@ class StoreCallback(Callback):
             folds = {} if fold is None else {"fold": fold.number, "folds": fold.of}
             self._writer.update_trial(
                 trial_id,
+                status="running",  # from its first moment on: another thread tells of the rows
                 epochs=0,
                 seed=trial.config["seed"],
                 pack_id=self._setting.pack_id,

@@ -18,9 +18,8 @@ from typing import Any
 import wandb
 from filelock import FileLock, Timeout
 
-from skin_tune.errors import StoreError
 from skin_tune.results.store.status import UNUSABLE
-from skin_tune.storage.files import Location, atomic_write, is_local, location
+from skin_tune.storage.files import Location, atomic_write, location
 from skin_tune.text.escaping import one_line
 from skin_tune.tuning.tracking.wandb_artifacts import CHAMPION, log_model
 from skin_tune.tuning.tracking.wandb_client import ending
@@ -54,7 +53,6 @@ class WandbWriter:
         self._runs: dict[str, Any] = {}
         self._notes: dict[str, tuple[Location, dict[str, Any]]] = {}
         self._steps: dict[str, int] = {}
-        self._seen: set[Location] = set()
         self._locks: dict[tuple[str, str], FileLock] = {}
 
     def start(
@@ -180,11 +178,7 @@ class WandbWriter:
 
     def _note(self, run: str) -> None:
         path, noted = self._notes[run]
-        experiment = path.parents[1]
-        if experiment in self._seen and is_local(path) and not experiment.is_dir():
-            raise StoreError(f"{str(experiment)!r} was removed")  # and is not to be made anew
-        self._seen.add(experiment)
-        with atomic_write(path) as temporary:
+        with atomic_write(path, within=path.parents[1]) as temporary:
             temporary.write_text(json.dumps(noted))
 
     def _finish(self, run: Any, exit_code: int) -> None:

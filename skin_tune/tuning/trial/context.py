@@ -78,6 +78,11 @@ class TrialSetting:
             compiling_pays=compiling_pays,
         )
 
+    @property
+    def folder(self) -> Location:
+        """Folder of the experiment, without which nothing is written."""
+        return RunPaths(self.storage).experiment(self.region, self.experiment)
+
     def checkpoints(self, trial_id: str) -> Location:
         """Folder of one trial's `best.pt` and, while it is unfinished, `last.pt`."""
         return RunPaths(self.storage).checkpoints(self.region, self.experiment, trial_id)

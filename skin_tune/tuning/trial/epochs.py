@@ -66,7 +66,7 @@ def next_epoch(
         setting.check_storage()
         # The previous epoch is saved only now: a trial that was stopped after it needs no `last.pt`.
         if trainer.rank == 0 and trainer.epoch:
-            saver.save(folder / "last.pt", trainer.state_dict())
+            saver.save(folder / "last.pt", trainer.state_dict(), setting.folder)
         try:
             trainer.run_epoch()
         finally:
@@ -74,7 +74,7 @@ def next_epoch(
         setting.check_storage()
         if trainer.rank == 0 and trainer.improved:
             if FOLD not in config:
-                save_checkpoint(folder / "best.pt", trainer.model_state())
+                save_checkpoint(folder / "best.pt", trainer.model_state(), setting.folder)
             if trainer.validation is not None:
                 setting.keep_validation(config, trainer.validation)
     except OSError as error:

@@ -105,6 +105,21 @@ def run(make_pack: PackMaker, tmp_path: Path) -> Iterator[Run]:
     run.writer.close()
 
 
+def test_a_row_has_its_status_from_its_first_moment(run: Run, monkeypatch: pytest.MonkeyPatch):
+    """The live line tells of the rows from a thread of its own."""
+    seen = []
+    update = run.writer.update_trial
+
+    def update_and_look(trial_id: str, **values: Any) -> None:
+        update(trial_id, **values)
+        seen.append([row.get("status") for row in run.writer.trials()])
+
+    monkeypatch.setattr(run.writer, "update_trial", update_and_look)
+    run.epoch(run.begin(0), 1, 0.5)
+    assert len(seen) > 2
+    assert all(status == "running" for statuses in seen for status in statuses)
+
+
 def test_a_trial_that_starts_is_in_the_store_with_its_config_and_pack(run: Run):
     run.begin(0)
     row = run.row()
