@@ -16,6 +16,7 @@ from wandb.wandb_agent import Agent
 from skin_tune import result_grid
 from skin_tune.config import FIELDS, TrialConfig, canonical, live
 from skin_tune.results import load_epochs, load_trials
+from skin_tune.storage.run_paths import RunPaths
 from skin_tune.tuning.tracking import wandb_client as wandb_log
 from skin_tune.tuning.tracking.wandb_client import WandbLog, WandbProcess
 from tests.cli_runner import ONE_PROCESS, ROOT, assert_one_line_error, skin_tune, skin_tune_here
@@ -176,6 +177,7 @@ def test_wandb_can_be_turned_off_and_a_mistyped_mode_is_refused(tmp_path: Path):
 
 def test_the_end_waits_for_runs_that_are_still_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(wandb_log, "CLOSING_SECONDS", 10)
+    RunPaths(tmp_path).experiment("lip_dryness", "exp").mkdir(parents=True)
     process = WandbProcess(tmp_path, "offline")
     log = WandbLog(process, "lip_dryness", "exp")
     for number in range(200):
