@@ -42,19 +42,19 @@ class TensorboardCallback(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        events = self._events(trial)
-        for metrics in self._experiment(trial).writer.epochs_of(trial.config[TRIAL_ID])[-1:]:
-            events.log(metrics)
+        if events := self._events(trial):
+            for metrics in self._experiment(trial).writer.epochs_of(trial.config[TRIAL_ID])[-1:]:
+                events.log(metrics)
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         row = self._experiment(trial).writer.trial(trial.config[TRIAL_ID])
         if not row:  # it waited for a place when its experiment ended
             return
-        events = self._events(trial)
-        if row.get("ended_at") is not None:
-            events.end(row["status"] not in UNUSABLE)
-        events.close()
-        del self._open[_key(trial)]
+        if events := self._events(trial):
+            if row.get("ended_at") is not None:
+                events.end(row["status"] not in UNUSABLE)
+            events.close()
+            del self._open[_key(trial)]
 
     on_trial_error = on_trial_complete
 
@@ -67,10 +67,13 @@ class TensorboardCallback(Callback):
     def _experiment(self, trial: Trial) -> TensorboardExperiment:
         return self._experiments[trial.config[REGION]]
 
-    def _events(self, trial: Trial) -> TrialEvents:
+    def _events(self, trial: Trial) -> TrialEvents | None:
+        """The trial's files; None where the storage was removed, which is about to end the run, and not made anew."""
         key = _key(trial)
         if key not in self._open:
             experiment = self._experiment(trial)
+            if not experiment.paths.experiment(experiment.region, experiment.name).exists():
+                return None
             folder = experiment.paths.tensorboard(experiment.region, experiment.name, key[1])
             assert isinstance(folder, Path)  # `check_tensorboard` refuses buckets
             name = f"{experiment.region}/{experiment.name}/{key[1]}"

@@ -185,6 +185,17 @@ def test_a_new_trial_does_not_go_on_in_files_of_one_that_was_removed(run: Run, t
     assert scalars(run.folder(), "val_balanced_acc") == {1: 0.25}
 
 
+def test_a_storage_that_is_removed_is_not_made_anew(tmp_path: Path):
+    run = Run(tmp_path / "runs")
+    run.end(run.begin(0), "completed")
+    (tmp_path / "runs").rename(tmp_path / "moved")
+    trial = run.begin(1)
+    run.epoch(trial, 1)
+    run.end(trial, "completed")
+    run.writer.close()
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_hparams_tab_has_a_row_for_each_trial_and_every_hyper_parameter(run: Run, tmp_path: Path):
     configs: list[dict[str, Any]] = [{"train_loss": "ldam"}, {"train_loss": "focal", "gamma": 1.5}]
     for number, config in enumerate(configs):
