@@ -3,13 +3,15 @@
 # Guess: PyTorch loads its compiler when something is first compiled; a ResNet of torchvision's costs the import of PyTorch, and
 #     a little of its own.
 # What happens: `import torchvision`, and so each of its submodules, imports torch._dynamo, Inductor and SymPy for one function
-#     of its region-of-interest pooling, which defers compilation so as not to import them. It takes as long as PyTorch itself.
+#     of its region-of-interest pooling, which defers compilation so as not to import them. That takes two
+#     thirds of the time of PyTorch itself, which has as many modules.
 # Why it matters: each process that trains or grades pays for it: two to four seconds of CPU before the first image, in every
 #     worker of a search, compiled or not.
 # Seen:
-#     torch: 3.2 s of CPU, 1,214 modules
-#     torchvision: 3.0 s more, 1,093 modules more, 146 of them its own
-#     torch._dynamo: not after torch, after torchvision
+#     torch: 3.4 s of CPU, 1,172 modules
+#     torchvision: 2.3 s more, 1,094 modules more, 143 of them its own
+#     of the compiler after torch: nothing
+#     of the compiler after torchvision: torch._dynamo torch._inductor sympy
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
